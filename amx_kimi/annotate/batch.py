@@ -1,0 +1,79 @@
+"""A batch: the columns of one request, by table, under the ids that the answer will use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from amx_kimi.annotate.redact import ColumnFacts
+from amx_kimi.journal import Stored
+from amx_kimi.types import Item
+
+__all__ = ["Batch", "Piece"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some columns of one table, with the table as context.
+
+    `ask` is the table's own entry when a description of it is wanted; `neighbours` are the names of
+    its columns, for the context of those that are asked without them.
+    """
+
+    table: Item
+    ask: Stored | None
+    columns: tuple[tuple[Stored, ColumnFacts], ...]
+    neighbours: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many descriptions it asks for."""
+        return len(self.columns) + (self.ask is not None)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The pieces of one request. `tries` counts how often its items were asked and forgotten."""
+
+    pieces: tuple[Piece, ...]
+    tries: int = 0
+    refs: dict[str, Stored] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        refs: dict[str, Stored] = {}
+        for number, piece in enumerate(self.pieces, 1):
+            if piece.ask:
+                refs[f"T{number}"] = piece.ask
+        columns = (stored for piece in self.pieces for stored, _ in piece.columns)
+        refs |= {str(number): stored for number, stored in enumerate(columns, 1)}
+        object.__setattr__(self, "refs", refs)
+
+    @property
+    def size(self) -> int:
+        """How many descriptions it asks for."""
+        return len(self.refs)
+
+    @property
+    def label(self) -> str:
+        """The batch in a few words, for logs and errors."""
+        names = list(dict.fromkeys(piece.table.name for piece in self.pieces))
+        more = f" and {len(names) - 1} more tables" if len(names) > 1 else ""
+        return f"{self.size} items of {names[0]}{more}"
+
+    def only(self, ids: Sequence[int], *, tries: int) -> "Batch":
+        """A batch of these items alone (ids in the journal), with their tables as context."""
+        wanted = set(ids)
+        pieces = (
+            Piece(
+                piece.table,
+                piece.ask if piece.ask and piece.ask.id in wanted else None,
+                tuple(pair for pair in piece.columns if pair[0].id in wanted),
+                piece.neighbours,
+            )
+            for piece in self.pieces
+        )
+        return Batch(tuple(piece for piece in pieces if piece.size), tries)
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The same items in two batches; wants at least two items."""
+        ids = [stored.id for stored in self.refs.values()]
+        middle = len(ids) // 2
+        return self.only(ids[:middle], tries=self.tries), self.only(ids[middle:], tries=self.tries)

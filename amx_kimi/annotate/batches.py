@@ -1,0 +1,84 @@
+"""From the journal's pending items to batches: statistics are read for the next tables only."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+from amx_kimi.annotate.batch import Batch, Piece
+from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.pack import Packer
+from amx_kimi.annotate.reader import Reader
+from amx_kimi.annotate.redact import ColumnFacts, redact
+from amx_kimi.annotate.sources import RawFacts, TableGoneError
+from amx_kimi.journal import Journal, Stored, items
+from amx_kimi.types import Item
+
+__all__ = ["batches"]
+
+_PAGE = 500
+_MOST_NEIGHBOURS = 60
+
+
+async def batches(
+    reader: Reader, journal: Journal, run: str, job: Job, packer: Packer
+) -> AsyncGenerator[Batch, None]:
+    """Everything that the run still has to ask, batch by batch, in the order of the inventory.
+
+    Items of a table that was dropped meanwhile are noted as failed.
+    """
+    async for group in _by_table(journal, run):
+        piece = await _piece(reader, journal, run, job, group)
+        if piece is not None:
+            for batch in packer.add(piece):
+                yield batch
+    for batch in packer.flush():
+        yield batch
+
+
+async def _by_table(journal: Journal, run: str) -> AsyncIterator[list[Stored]]:
+    group: list[Stored] = []
+    after = 0
+    while page := journal.read(items.pending, run, after, _PAGE):
+        for stored in page:
+            if group and _place(stored.item) != _place(group[0].item):
+                yield group
+                group = []
+            group.append(stored)
+        after = page[-1].id
+    if group:
+        yield group
+
+
+async def _piece(
+    reader: Reader, journal: Journal, run: str, job: Job, group: Sequence[Stored]
+) -> Piece | None:
+    columns = [stored for stored in group if stored.item.column]
+    ask = next((stored for stored in group if not stored.item.column), None)
+    schema, name = _place(group[0].item)
+    table = ask.item if ask else journal.read(items.table_item, run, schema, name)
+    assert table is not None  # the inventory puts a table before its columns
+    try:
+        names = [stored.item.column for stored in columns]
+        raw = await reader.call(reader.source.profile, table, names)
+    except TableGoneError as error:
+        await journal.write(items.fail_items, [stored.id for stored in group], error.message)
+        return None
+    facts = [
+        redact(stored.item.column, raw.get(stored.item.column, RawFacts()), values=job.samples)
+        for stored in columns
+    ]
+    await _keep(journal, columns, facts)
+    neighbours = journal.read(items.column_names, run, schema, name, _MOST_NEIGHBOURS)
+    return Piece(table, ask, tuple(zip(columns, facts, strict=True)), tuple(neighbours))
+
+
+async def _keep(journal: Journal, columns: Sequence[Stored], facts: Sequence[ColumnFacts]) -> None:
+    shown = {
+        stored.id: fact.as_json()
+        for stored, fact in zip(columns, facts, strict=True)
+        if fact.as_json()
+    }
+    if shown:
+        await journal.write(items.save_facts, shown)
+
+
+def _place(item: Item) -> tuple[str, str]:
+    return item.schema, item.table

@@ -1,0 +1,46 @@
+"""How sure the model is: from token probabilities where there are any, else from its own word."""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+
+from amx_kimi.annotate.parse import Entry
+from amx_kimi.config import Profile
+from amx_kimi.types import Confidence, Suggestion, TokenLogprob
+
+__all__ = ["score_spans", "suggestion"]
+
+
+def suggestion(entry: Entry, score: float | None, profile: Profile) -> Suggestion:
+    """The entry as a suggestion: `score` against the profile's bands, or the declared bucket."""
+    if score is None:
+        return Suggestion(entry.wordings, entry.confidence, "declared")
+    confidence: Confidence = "low"
+    if score >= profile.logprob_high:
+        confidence = "high"
+    elif score >= profile.logprob_medium:
+        confidence = "medium"
+    return Suggestion(entry.wordings, confidence, "logprobs", round(score, 4))
+
+
+def score_spans(
+    content: str, tokens: Sequence[TokenLogprob], spans: Sequence[tuple[int, int]]
+) -> list[float | None]:
+    """A 0–1 score for each span of `content`: exp of the mean token log-probability, weighted by
+    how many characters of the token lie in the span. None where the tokens do not cover it."""
+    if not tokens or "".join(token.token for token in tokens) != content:
+        return [None] * len(spans)
+    ends = list(accumulate(len(token.token) for token in tokens))
+    return [_score(tokens, ends, start, end) for start, end in spans]
+
+
+def _score(
+    tokens: Sequence[TokenLogprob], ends: Sequence[int], start: int, end: int
+) -> float | None:
+    weight = total = 0.0
+    for token, token_end in zip(tokens, ends, strict=True):
+        overlap = min(end, token_end) - max(start, token_end - len(token.token))
+        if overlap > 0:
+            weight += overlap
+            total += overlap * token.logprob
+    return math.exp(min(0.0, total / weight)) if weight else None

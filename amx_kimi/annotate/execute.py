@@ -1,0 +1,188 @@
+"""From a job and a database to a finished (or resumable) run: opens what is needed, closes it, and
+notes in the journal how it ended."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+import anyio
+from sqlalchemy import URL
+
+from amx_kimi.annotate.inventory import take_inventory
+from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.prompt import Wanted
+from amx_kimi.annotate.reader import Reader
+from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate
+from amx_kimi.annotate.sources import Selection, open_source
+from amx_kimi.client import Budget, KimiClient
+from amx_kimi.config import Profile
+from amx_kimi.errors import KimiError
+from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
+from amx_kimi.settings import Settings
+
+__all__ = ["Result", "Target", "dry_run", "execute", "job_of"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database: what to open (may carry a password), and how the journal names it."""
+
+    url: str | URL
+    db_profile: str = ""
+
+    def stored(self, reopen: str) -> str:
+        """What the journal keeps, without a secret: `db-profile:NAME` or a URL."""
+        return f"db-profile:{self.db_profile}" if self.db_profile else reopen
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: `stopped` is the error that ended it early, if one did."""
+
+    run: str
+    totals: Totals
+    currency: str | None
+    seconds: float
+    stopped: KimiError | None
+    interrupted: bool = False
+
+
+def execute(
+    job: Job,
+    target: Target,
+    journal: Journal,
+    settings: Settings,
+    notify: Callable[[Progress], None],
+    *,
+    resume: Run | None = None,
+    started: Callable[[str], None] = lambda run: None,
+) -> Result:
+    """Do a run, or the rest of one. `started` hears the run's id before anything is asked.
+
+    Raises:
+        KimiError: nothing was asked: the key, the database or the journal is unusable.
+    """
+    begun = time.monotonic()
+    state = _State(resume.id if resume else None)
+    try:
+        stopped = anyio.run(
+            _execute, job, target, journal, settings, notify, state, started, resume
+        )
+    except KeyboardInterrupt:
+        if state.run is None:
+            raise
+        return _ended(journal, state.run, job, begun, None, interrupted=True)
+    except BaseException as error:
+        if state.run is not None:
+            journal.write_now(runs.set_status, state.run, "stopped", str(error) or repr(error))
+        raise
+    assert state.run is not None
+    return _ended(journal, state.run, job, begun, stopped)
+
+
+def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> Estimate:
+    """What `execute` would ask; spends nothing and leaves no run behind.
+
+    Raises:
+        KimiError: the database or the journal is unusable.
+    """
+
+    async def look() -> Estimate:
+        async with Reader(lambda: open_source(target.url)) as reader:
+            run = await journal.write(_begin, job, target, reader)
+            try:
+                facts = job.profile.facts()
+                return await estimate(reader, journal, run, job, facts, settings)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await journal.write(runs.forget_run, run)
+
+    return anyio.run(look)
+
+
+def job_of(run: Run, profile: Profile) -> Job:
+    """The job that a stored run was begun with."""
+    options = json.loads(run.options)
+    selection, wanted = options.pop("selection"), options.pop("wanted")
+    return Job(
+        profile=profile,
+        selection=Selection(tuple(selection["schemas"]), tuple(selection["tables"])),
+        wanted=Wanted(**wanted),
+        **options,
+    )
+
+
+@dataclass
+class _State:
+    run: str | None
+
+
+async def _execute(
+    job: Job,
+    target: Target,
+    journal: Journal,
+    settings: Settings,
+    notify: Callable[[Progress], None],
+    state: _State,
+    started: Callable[[str], None],
+    resume: Run | None,
+) -> KimiError | None:
+    spent = Decimal(0)
+    if resume:
+        await journal.write(runs.claim_run, resume.id)
+        spent = journal.read(runs.totals, resume.id).cost or spent
+    async with Reader(lambda: open_source(target.url)) as reader:
+        client = KimiClient(job.profile, settings, budget=Budget(spent=spent))
+        async with client:
+            if resume:
+                state.run = resume.id
+                await journal.write(items.reopen_failed, resume.id)
+            else:
+                state.run = await journal.write(_begin, job, target, reader)
+            started(state.run)
+            client.record_with(RunRecorder(journal, state.run))
+            if resume is None or not resume.inventoried:
+                await take_inventory(reader, journal, state.run, job)
+            return await annotate(reader, journal, state.run, job, client, notify)
+
+
+def _begin(connection: Any, job: Job, target: Target, reader: Reader) -> str:
+    facts = job.profile.facts()
+    return runs.begin_run(
+        connection,
+        source=target.stored(reader.source.reopen),
+        database=reader.source.identity,
+        profile=job.profile.name,
+        model=job.profile.model,
+        endpoint=job.profile.base_url,
+        currency=facts.currency,
+        options=json.dumps(_options(job)),
+    )
+
+
+def _options(job: Job) -> dict[str, Any]:
+    return {key: value for key, value in asdict(job).items() if key != "profile"}
+
+
+def _ended(
+    journal: Journal,
+    run: str,
+    job: Job,
+    begun: float,
+    stopped: KimiError | None,
+    *,
+    interrupted: bool = False,
+) -> Result:
+    status = "interrupted" if interrupted else "stopped" if stopped else "complete"
+    journal.write_now(runs.set_status, run, status, str(stopped) if stopped else None)
+    return Result(
+        run=run,
+        totals=journal.read(runs.totals, run),
+        currency=job.profile.facts().currency,
+        seconds=time.monotonic() - begun,
+        stopped=stopped,
+        interrupted=interrupted,
+    )

@@ -1,0 +1,81 @@
+"""The inventory: every column of the selection, streamed into the journal with its reuse key."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import islice
+
+from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.reader import Reader
+from amx_kimi.annotate.sources import Selection, check_selection
+from amx_kimi.errors import SourceError
+from amx_kimi.journal import Journal, items, runs
+from amx_kimi.types import Item
+
+__all__ = ["reuse_key", "take_inventory"]
+
+_AT_ONCE = 1_000
+
+
+async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -> None:
+    """Fill the run's inventory, reuse what earlier runs paid for, and defer what is beyond `limit`.
+
+    Raises:
+        SourceError: nothing is there to describe, or a schema or table is missing; names it.
+    """
+    await journal.write(runs.clear_inventory, run)  # what a killed process left half done
+    await reader.call(check_selection, reader.source, job.selection)
+    found = await reader.call(reader.source.items, job.selection)
+    unseen = set(job.selection.tables)
+    count = 0
+    while chunk := await reader.call(_next, found):
+        unseen -= {item.table for item in chunk} | {item.name for item in chunk}
+        rows = [
+            (item, reuse_key(item, reader.source.identity, job), _status(item, job))
+            for item in chunk
+        ]
+        await journal.write(items.add_items, run, rows)
+        count += len(rows)
+    _check_found(count, unseen, job.selection)
+    if job.reuse:
+        await journal.write(items.reuse, run)
+    if job.limit is not None:
+        await journal.write(items.defer_beyond, run, job.limit)
+    await journal.write(runs.note_inventory, run)
+
+
+def reuse_key(item: Item, database: str, job: Job) -> str:
+    """What an item *is*, for reuse: never its neighbours, samples, statistics, or our version."""
+    parts = [
+        database,
+        item.schema,
+        item.table,
+        item.column,
+        item.type or item.kind,
+        item.key_role,
+        item.comment,
+        job.profile.model,
+        job.wanted.language,
+        job.wanted.alternatives,
+        job.wanted.style,
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def _next(found: Iterator[Item]) -> list[Item]:
+    return list(islice(found, _AT_ONCE))
+
+
+def _status(item: Item, job: Job) -> str:
+    return "commented" if item.comment and not job.all_columns else "pending"
+
+
+def _check_found(count: int, unseen: set[str], selection: Selection) -> None:
+    if unseen:
+        raise SourceError(
+            f"There is no table {', '.join(sorted(unseen))}",
+            remedy="Give the name as the database has it, as table or schema.table.",
+        )
+    if not count:
+        where = f" in {', '.join(selection.schemas)}" if selection.schemas else ""
+        raise SourceError(f"The database has no tables{where} that this user can see")

@@ -1,0 +1,35 @@
+"""What a run is asked to do."""
+
+from dataclasses import dataclass, field
+
+from amx_kimi.annotate.prompt import Wanted
+from amx_kimi.annotate.sources import Selection
+from amx_kimi.config import Profile
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run's task.
+
+    `all_columns` takes those that have a comment too; `limit` is the most columns to ask about;
+    `batch_size` fixes the columns of a request; `samples` False sends no values at all; `reuse`
+    False asks again for what earlier runs already have.
+    """
+
+    profile: Profile
+    selection: Selection = field(default_factory=Selection)
+    wanted: Wanted = field(default_factory=Wanted)
+    all_columns: bool = False
+    limit: int | None = None
+    batch_size: int | None = None
+    samples: bool = True
+    reuse: bool = True
+
+    @property
+    def fixed_size(self) -> int | None:
+        """Columns a request if they are fixed: by the caller, or by `batch: fixed` in kimi.yml."""
+        if self.batch_size is None and self.profile.overlay.batch == "fixed":
+            return self.profile.column_batch_size
+        return self.batch_size

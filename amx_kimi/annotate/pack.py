@@ -1,0 +1,145 @@
+"""How many columns a request carries: so many that its fixed cost is shared, so few that the
+answer (and the thinking before it) fits the output budget at the first try.
+
+Counts are cl100k estimates, corrected by the real counts that replies report.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from amx_kimi.annotate.batch import Batch, Piece
+from amx_kimi.annotate.prompt import column_entry, table_entry
+from amx_kimi.tokens import count_tokens
+from amx_kimi.types import Reply
+
+__all__ = ["Expectation", "Packer"]
+
+_MOST_ITEMS = 60  # beyond this, models begin to forget columns
+_MOST_PROMPT = 16_000
+_SHARE_OF_BUDGET = 0.5  # the rest is slack for a model that thinks or writes more than expected
+_ANSWER_BASE = 16
+_ANSWER_PER_ITEM = 7  # 37 tokens a column with three wordings, measured over the contract's shape
+_ANSWER_PER_WORDING = 10
+_THINKING_BASE = 1_500
+_THINKING_PER_ITEM = 60
+_MEMORY = 0.3  # how fast an expectation follows what replies report
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a request is expected to take. The ratios are real over estimated tokens so far."""
+
+    alternatives: int
+    thinks: bool
+    prompt_ratio: float = 1.0
+    answer_ratio: float = 1.0
+    thinking_ratio: float = 1.0
+
+    def answer(self, items: int) -> int:
+        """Tokens of the visible answer."""
+        per_item = _ANSWER_PER_ITEM + self.alternatives * _ANSWER_PER_WORDING
+        return round((_ANSWER_BASE + items * per_item) * self.answer_ratio)
+
+    def thinking(self, items: int) -> int:
+        """Tokens of thinking before it."""
+        if not self.thinks:
+            return 0
+        return round((_THINKING_BASE + items * _THINKING_PER_ITEM) * self.thinking_ratio)
+
+    def output(self, items: int) -> int:
+        """All tokens that the output budget has to hold."""
+        return self.answer(items) + self.thinking(items)
+
+    def most_items(self, budget: int) -> int:
+        """How many items fit a budget at the first try; at least one."""
+        fitting = (
+            n for n in range(_MOST_ITEMS, 1, -1) if self.output(n) <= budget * _SHARE_OF_BUDGET
+        )
+        return next(fitting, 1)
+
+    def corrected(self, items: int, counted_prompt: int, reply: Reply) -> "Expectation":
+        """What the first, whole attempt of a reply teaches."""
+        usage = reply.attempts[-1].usage if reply.attempts else reply.usage
+        if not usage.known or not usage.completion or reply.finish_reason != "stop":
+            return self
+        visible = usage.completion - usage.reasoning
+        return replace(
+            self,
+            prompt_ratio=_follow(
+                self.prompt_ratio, self.prompt_ratio * usage.prompt / max(1, counted_prompt)
+            ),
+            answer_ratio=_follow(
+                self.answer_ratio, self.answer_ratio * visible / max(1, self.answer(items))
+            ),
+            thinking_ratio=_follow(
+                self.thinking_ratio,
+                self.thinking_ratio * usage.reasoning / max(1, self.thinking(items)),
+            )
+            if self.thinks and usage.reasoning
+            else self.thinking_ratio,
+        )
+
+
+class Packer:
+    """Fills batches, table by table. `fixed` (columns a request) replaces the expectation."""
+
+    def __init__(self, expectation: Expectation, budget: int, fixed: int | None = None) -> None:
+        self.expectation = expectation
+        self._budget = budget
+        self._fixed = fixed
+        self._pieces: list[Piece] = []
+        self._items = 0
+        self._tokens = 0
+
+    def add(self, piece: Piece) -> Iterator[Batch]:
+        """Take in a table's piece; yields the batches that are full.
+
+        A table that fits one request is not torn apart; a wide one is cut, its context repeated.
+        """
+        most = self._fixed or self.expectation.most_items(self._budget)
+        if self._items and self._items + piece.size > most:
+            yield from self.flush()
+        rest: Piece | None = piece
+        while rest is not None:
+            taken, rest = self._cut(rest, most - self._items)
+            self._pieces.append(taken)
+            self._items += taken.size
+            if rest is not None or self._items >= most or self._tokens >= _MOST_PROMPT:
+                yield from self.flush()
+
+    def flush(self) -> Iterator[Batch]:
+        """The batch that is begun, if any."""
+        if self._pieces:
+            yield Batch(tuple(self._pieces))
+        self._pieces, self._items, self._tokens = [], 0, 0
+
+    def _cut(self, piece: Piece, room: int) -> tuple[Piece, Piece | None]:
+        """As much of a piece as has room; at least one item, so that it always goes on."""
+        self._tokens += _count(table_entry(piece, 1))
+        taken = 0
+        most = max(1, room - (piece.ask is not None))
+        for stored, facts in piece.columns[:most]:
+            if taken and self._tokens >= _MOST_PROMPT:
+                break
+            self._tokens += _count(column_entry(stored.item, facts, 100))
+            taken += 1
+        if taken >= len(piece.columns):
+            return piece, None
+        return (
+            replace(piece, columns=piece.columns[:taken]),
+            replace(piece, columns=piece.columns[taken:], ask=None),
+        )
+
+    def observe(self, items: int, counted_prompt: int, reply: Reply) -> None:
+        """Learn from a reply to a request of so many items."""
+        self.expectation = self.expectation.corrected(items, counted_prompt, reply)
+
+
+def _count(entry: dict[str, object]) -> int:
+    return count_tokens(json.dumps(entry, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+def _follow(old: float, new: float) -> float:
+    bounded = min(max(new, 0.2), 5.0)
+    return old + _MEMORY * (bounded - old)

@@ -1,0 +1,108 @@
+"""What may leave of a value: `Masked` is the only kind of value that a prompt accepts.
+
+A value leaves as it is when it occurs at least five times and looks harmless; else its shape does.
+When in doubt, the shape.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from amx_kimi.annotate.sources.base import RawFacts
+
+__all__ = ["ColumnFacts", "Masked", "mask", "redact", "shape"]
+
+_LEAST_OCCURRENCES = 5
+_LONGEST_VALUE = 32
+_LONGEST_SHAPE = 24
+
+_PERSONAL_NAME = re.compile(  # in a column's name: people, places, ways to reach them, secrets
+    r"name|mail|phone|tel(?!l)|fax|mobil|addr|street|stra?sse|^str$|city|^ort|plz|zip|postal|"
+    r"birth|geb|iban|konto|acc(oun)?t_?n|ssn|passw|secret|token|card|vorn|nachn|person|kontakt|"
+    r"contact|user|login|bemerk|comment|note|text|txt",
+    re.IGNORECASE,
+)
+_SUSPECT = re.compile(  # in a value: an address of any kind, long digits, a key
+    r"@|://|\d{7,}|(?:\d[ -]?){9,}|\b(?:\d{1,3}\.){3}\d{1,3}\b|[A-Za-z0-9_-]{20,}|"
+    r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$"
+)
+
+
+class Masked(str):
+    """A text that has passed `mask`; made nowhere else."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """A column's statistics as the model sees them."""
+
+    nulls: int | None = None
+    distinct: int | None = None
+    least: Masked | None = None
+    greatest: Masked | None = None
+    samples: tuple[Masked, ...] = ()
+
+    def as_json(self) -> Mapping[str, object]:
+        """The prompt's and the journal's form; unknown facts are left out."""
+        shown = {
+            "nulls": self.nulls,
+            "distinct": self.distinct,
+            "min": self.least,
+            "max": self.greatest,
+            "samples": list(self.samples) or None,
+        }
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+def redact(column: str, raw: RawFacts, *, values: bool = True) -> ColumnFacts:
+    """Mask a column's statistics; with `values` False (`--no-samples`) only counts remain."""
+    if not values:
+        return ColumnFacts(raw.nulls, raw.distinct)
+    counts = dict(raw.values)
+
+    def bound(value: str | None) -> Masked | None:
+        return None if value is None else mask(column, value, counts.get(value, 1))
+
+    masked = (mask(column, value, count) for value, count in raw.values)
+    return ColumnFacts(
+        nulls=raw.nulls,
+        distinct=raw.distinct,
+        least=bound(raw.least),
+        greatest=bound(raw.greatest),
+        samples=tuple(dict.fromkeys(masked)),
+    )
+
+
+def mask(column: str, value: str, occurrences: int) -> Masked:
+    """The value itself if it may leave, else its shape."""
+    frequent = occurrences >= _LEAST_OCCURRENCES
+    harmless = (
+        len(value) <= _LONGEST_VALUE
+        and value.isprintable()
+        and not _SUSPECT.search(value)
+        and not _PERSONAL_NAME.search(column)
+    )
+    return Masked(value if frequent and harmless else shape(value))
+
+
+def shape(value: str) -> Masked:
+    """What a value looks like: `AA-9999` for `KD-4711`, `free text, ~240 characters` for prose."""
+    if len(value) > _LONGEST_SHAPE:
+        digits = sum(c.isdigit() for c in value)
+        kind = "digits" if digits > len(value) * 0.8 else "free text"
+        return Masked(f"{kind}, ~{_rounded(len(value))} characters")
+    return Masked("".join(map(_class_of, value)))
+
+
+def _class_of(character: str) -> str:
+    if character.isdigit():
+        return "9"
+    if character.isalpha():
+        return "A" if character.isupper() else "a"
+    return character if character.isascii() and character.isprintable() else "?"
+
+
+def _rounded(length: int) -> int:
+    return length if length < 100 else round(length, -1)

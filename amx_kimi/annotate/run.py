@@ -1,0 +1,225 @@
+"""A run: inventory, then batches through the client into the journal, until nothing is pending.
+
+Nothing is held for the whole run but counters: what is pending, found and paid is the journal's.
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from decimal import Decimal
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from amx_kimi.annotate.batch import Batch
+from amx_kimi.annotate.batches import batches
+from amx_kimi.annotate.confidence import score_spans, suggestion
+from amx_kimi.annotate.inventory import take_inventory
+from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.pack import Expectation, Packer
+from amx_kimi.annotate.parse import parse
+from amx_kimi.annotate.prompt import messages
+from amx_kimi.annotate.reader import Reader
+from amx_kimi.client import KimiClient, account_limits
+from amx_kimi.errors import KimiError
+from amx_kimi.facts import Facts, cost
+from amx_kimi.journal import Journal, items, runs
+from amx_kimi.log import get_logger
+from amx_kimi.policy import plan
+from amx_kimi.settings import Settings
+from amx_kimi.tokens import count_messages
+from amx_kimi.types import Ask, Reply, Usage
+
+__all__ = ["Estimate", "Progress", "annotate", "estimate"]
+
+_WORKERS = 8  # where the account's concurrency is not known
+_MOST_TRIES = 3  # the first, and twice again for what was forgotten
+_FAILURES_IN_A_ROW = 5
+
+
+@dataclass
+class Progress:
+    """Where a run stands, for whoever watches; `columns` is what it set out to ask."""
+
+    columns: int = 0
+    done: int = 0
+    failed: int = 0
+    requests: int = 0
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would take, by the packer's expectations; nothing was sent."""
+
+    columns: int
+    reused: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: Decimal | None
+
+
+class _Asking:
+    """The second half of a run, with what its workers share."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        run: str,
+        job: Job,
+        client: KimiClient,
+        packer: Packer,
+        progress: Progress,
+        notify: Callable[[Progress], None],
+    ) -> None:
+        self.journal, self.run, self.job, self.client = journal, run, job, client
+        self.packer, self.progress, self.notify = packer, progress, notify
+        self.stop: KimiError | None = None
+        self._failures = 0
+        self._log = get_logger().bind(run=run)
+
+    async def produce(self, reader: Reader, channel: MemoryObjectSendStream[Batch]) -> None:
+        """Feed the workers, until all is asked or one of them says stop."""
+        source = batches(reader, self.journal, self.run, self.job, self.packer)
+        async with channel, aclosing(source):
+            try:
+                async for batch in source:
+                    if self.stop:
+                        return
+                    await channel.send(batch)
+            except KimiError as error:  # the source was lost: what is under way still counts
+                self.stop = self.stop or error
+
+    async def work(self, channel: MemoryObjectReceiveStream[Batch]) -> None:
+        """Ask batch after batch, each with what follows from it."""
+        async with channel:
+            async for batch in channel:
+                todo = [batch]
+                while todo and not self.stop:
+                    todo += await self._ask(todo.pop())
+
+    async def _ask(self, batch: Batch) -> list[Batch]:
+        ask = _question(batch, self.job, self.packer.expectation, self.run)
+        try:
+            reply = await self.client.chat(ask)
+        except KimiError as error:
+            return await self._failed(batch, error)
+        self._failures = 0
+        self.packer.observe(batch.size, ask.prompt_tokens, reply)
+        return await self._answered(batch, reply)
+
+    async def _answered(self, batch: Batch, reply: Reply) -> list[Batch]:
+        """Keep what the reply has; what it lacks is asked again by itself, twice at most."""
+        found = parse(reply.content, batch, self.job.wanted.alternatives)
+        scores = score_spans(reply.content, reply.logprobs, [e.span for e in found.values()])
+        rows = [
+            (batch.refs[ref], suggestion(entry, score, self.job.profile))
+            for (ref, entry), score in zip(found.items(), scores, strict=True)
+        ]
+        await self.journal.write(items.save_suggestions, self.job.profile.model, rows)
+        self._advance(done=sum(1 for stored, _ in rows if stored.item.column))
+        missing = [stored.id for ref, stored in batch.refs.items() if ref not in found]
+        if not missing:
+            return []
+        cut = reply.finish_reason == "length"
+        self._log.warning("reply.incomplete", label=batch.label, missing=len(missing), cut=cut)
+        if cut and len(missing) > 1:
+            return list(batch.only(missing, tries=batch.tries).halves())
+        if batch.tries + 1 < _MOST_TRIES:
+            return [batch.only(missing, tries=batch.tries + 1)]
+        why = "the answer was cut" if cut else "the model left it out"
+        await self._give_up(batch, missing, f"{why}, {_MOST_TRIES} times")
+        return []
+
+    async def _failed(self, batch: Batch, error: KimiError) -> list[Batch]:
+        if error.splittable and batch.size > 1:
+            return list(batch.halves())
+        self._failures += 1
+        if error.stops_run or self._failures >= _FAILURES_IN_A_ROW:
+            self.stop = self.stop or error
+            return []
+        await self._give_up(batch, [stored.id for stored in batch.refs.values()], error.message)
+        return []
+
+    async def _give_up(self, batch: Batch, ids: list[int], why: str) -> None:
+        await self.journal.write(items.fail_items, ids, why)
+        columns = {stored.id for stored in batch.refs.values() if stored.item.column}
+        self._advance(failed=len(columns & set(ids)))
+
+    def _advance(self, done: int = 0, failed: int = 0) -> None:
+        self.progress.done += done
+        self.progress.failed += failed
+        if self.client.facts.prices:
+            self.progress.cost = self.client.budget.spent
+        self.progress.requests = self.client.requests
+        self.notify(self.progress)
+
+
+async def annotate(
+    reader: Reader,
+    journal: Journal,
+    run: str,
+    job: Job,
+    client: KimiClient,
+    notify: Callable[[Progress], None],
+) -> KimiError | None:
+    """Ask for everything that is pending in a run's inventory; the journal has the results.
+
+    Returns the error that stopped it early, or None.
+    """
+    progress = Progress(columns=journal.read(items.count_pending, run))
+    notify(progress)
+    packer = _packer(job, client.facts, client.settings)
+    asking = _Asking(journal, run, job, client, packer, progress, notify)
+    workers = account_limits(job.profile).concurrency or _WORKERS
+    send, receive = anyio.create_memory_object_stream[Batch]()
+    async with anyio.create_task_group() as group:
+        group.start_soon(asking.produce, reader, send)
+        with receive:
+            for _ in range(workers):
+                group.start_soon(asking.work, receive.clone())
+    return asking.stop
+
+
+async def estimate(
+    reader: Reader, journal: Journal, run: str, job: Job, facts: Facts, settings: Settings
+) -> Estimate:
+    """What a run would ask: inventory and packing as in a run, nothing sent."""
+    await take_inventory(reader, journal, run, job)
+    packer = _packer(job, facts, settings)
+    expected = packer.expectation
+    requests = prompt = output = 0
+    async for batch in batches(reader, journal, run, job, packer):
+        requests += 1
+        prompt += _question(batch, job, expected, run).prompt_tokens
+        output += expected.output(batch.size)
+    totals = journal.read(runs.totals, run)
+    return Estimate(
+        columns=totals.columns,
+        reused=totals.reused,
+        requests=requests,
+        prompt_tokens=prompt,
+        completion_tokens=output,
+        cost=cost(Usage(prompt=prompt, completion=output), facts.prices),
+    )
+
+
+def _packer(job: Job, facts: Facts, settings: Settings) -> Packer:
+    """A packer for the budget that policy gives to a request of this profile."""
+    probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=0))
+    expectation = Expectation(job.wanted.alternatives, probe.thinking)
+    return Packer(expectation, probe.budget, job.fixed_size)
+
+
+def _question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:
+    chat = messages(batch, job.wanted)
+    return Ask(
+        messages=chat,
+        prompt_tokens=round(count_messages(chat) * expected.prompt_ratio),
+        expected_output=expected.output(batch.size),
+        json_mode=True,
+        whole=batch.size == 1,  # one cut column is worth nothing: more room is all that helps
+        cache_key=f"amx-kimi-{run}",
+        label=batch.label,
+    )

@@ -1,0 +1,80 @@
+"""What a source gives: an inventory, and the raw statistics of a few columns.
+
+Raw values exist between a source and `redact` only.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from amx_kimi.errors import SourceError
+from amx_kimi.types import Item
+
+__all__ = ["MOST_VALUES", "RawFacts", "Selection", "Source", "TableGoneError"]
+
+MOST_VALUES = 8
+"""How many of a column's most frequent values are looked at."""
+
+
+class TableGoneError(SourceError):
+    """The table was dropped since the inventory."""
+
+    stops_run = False
+
+
+@dataclass(frozen=True)
+class RawFacts:
+    """A column's unmasked statistics; None is unknown. `values` are (value, how often it occurs)
+    most frequent first; `nulls` and `distinct` are counts, estimates where the catalog has them."""
+
+    nulls: int | None = None
+    distinct: int | None = None
+    least: str | None = None
+    greatest: str | None = None
+    values: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tables: by schema, and by `table` or `schema.table`; empty means all."""
+
+    schemas: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+    def takes(self, schema: str, table: str) -> bool:
+        """Whether this table is selected."""
+        if self.schemas and schema not in self.schemas:
+            return False
+        return not self.tables or table in self.tables or f"{schema}.{table}" in self.tables
+
+
+class Source(Protocol):
+    """An open database, used from one thread.
+
+    `identity` says which database it is, without driver, user or password; `reopen` is a URL
+    without the password.
+    """
+
+    identity: str
+    reopen: str
+
+    def schemas(self) -> list[str]:
+        """The schemas that can be chosen, "" where the database has none."""
+
+    def items(self, selection: Selection) -> Iterator[Item]:
+        """Every selected table and view, each followed by its columns in order.
+
+        Raises:
+            SourceError: the catalog cannot be read.
+        """
+
+    def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
+        """Statistics of some columns of a table, from the catalog or a bounded sample; a view is
+        never scanned. What is unknown or not permitted is left out.
+
+        Raises:
+            TableGoneError: the table no longer exists.
+        """
+
+    def close(self) -> None:
+        """Close the connection."""

@@ -1,0 +1,157 @@
+"""SQLite: opened read-only, its catalog read in one query, statistics from a bounded sample."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from amx_kimi.annotate.sources.base import MOST_VALUES, RawFacts, Selection, TableGoneError
+from amx_kimi.errors import SourceError
+from amx_kimi.types import Item
+
+__all__ = ["SqliteSource"]
+
+_SAMPLE_ROWS = 1_000
+_VALUE_LENGTH = 300
+_COLUMNS_AT_ONCE = 100
+_DEFINITION_LENGTH = 4_000
+
+_INVENTORY = """
+SELECT m.name, m.type, m.sql, p.cid, p.name, p.type, p."notnull", p.pk,
+       (SELECT f."table" || '.' || coalesce(f."to", '') FROM pragma_foreign_key_list(m.name) f
+        WHERE f."from" = p.name LIMIT 1),
+       EXISTS (SELECT 1 FROM pragma_index_list(m.name) i WHERE i."unique" AND i.origin = 'u'
+               AND (SELECT group_concat(x.name, char(0)) FROM pragma_index_info(i.name) x) = p.name)
+FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(m.name) p ON p.hidden <> 1
+WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+ORDER BY m.name, p.cid
+"""
+
+
+class SqliteSource:
+    """A SQLite file.
+
+    Raises:
+        SourceError: there is no such file, or it is no SQLite database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise SourceError(f"There is no SQLite file {path}")
+        self._path = path.resolve()
+        self.identity = f"sqlite:{self._path}"
+        self.reopen = f"sqlite:///{self._path}"
+        try:
+            self._connection = sqlite3.connect(
+                f"{self._path.as_uri()}?mode=ro", uri=True, check_same_thread=False
+            )
+            self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            raise SourceError(f"{path} cannot be read as SQLite: {error}") from None
+
+    def schemas(self) -> list[str]:
+        """SQLite has no schemas."""
+        return [""]
+
+    def items(self, selection: Selection) -> Iterator[Item]:
+        """As `Source.items`."""
+        estimates = self._estimates()
+        current = None
+        for name, kind, sql, position, *column in self._rows(_INVENTORY):
+            if not selection.takes("", name):
+                continue
+            if name != current:
+                current = name
+                definition = (sql or "")[:_DEFINITION_LENGTH] if kind == "view" else ""
+                rows = estimates.get(name) if kind == "table" else None
+                yield Item("", name, "", kind, 0, rows=rows, definition=definition)
+            if position is not None:
+                yield _column(name, position, *column)
+
+    def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
+        """As `Source.profile`: frequencies are those of the first rows, in storage order."""
+        if table.kind == "view":
+            return {}
+        facts: dict[str, RawFacts] = {}
+        for start in range(0, len(columns), _COLUMNS_AT_ONCE):
+            some = columns[start : start + _COLUMNS_AT_ONCE]
+            facts.update(zip(some, self._sample(table.table, some), strict=True))
+        return facts
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _sample(self, table: str, columns: Sequence[str]) -> list[RawFacts]:
+        picked = ", ".join(
+            f"CASE typeof({c}) WHEN 'blob' THEN 'binary' ELSE substr({c}, 1, {_VALUE_LENGTH}) END"
+            for c in map(_quoted, columns)
+        )
+        counters: list[Counter[Any]] = [Counter() for _ in columns]
+        try:
+            query = f"SELECT {picked} FROM {_quoted(table)} LIMIT {_SAMPLE_ROWS + 1}"
+            seen = 0
+            for row in self._connection.execute(query):
+                seen += 1
+                for counter, value in zip(counters, row, strict=True):
+                    counter[value] += 1
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                raise TableGoneError(f"The table {table} was dropped during the run") from None
+            return [RawFacts() for _ in columns]  # a column altered meanwhile, a damaged page
+        return [_facts(counter, whole=seen <= _SAMPLE_ROWS) for counter in counters]
+
+    def _estimates(self) -> dict[str, int]:
+        """Row counts that ANALYZE left behind; nothing is counted."""
+        try:
+            rows = self._connection.execute("SELECT tbl, stat FROM sqlite_stat1 WHERE stat <> ''")
+            return {table: int(str(stat).split()[0]) for table, stat in rows}
+        except (sqlite3.Error, ValueError):
+            return {}
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        try:
+            yield from self._connection.execute(query)
+        except sqlite3.Error as error:
+            raise SourceError(f"{self._path}: its catalog cannot be read: {error}") from None
+
+
+def _column(
+    table: str,
+    position: int,
+    name: str,
+    type_: str,
+    notnull: int,
+    primary: int,
+    reference: str | None,
+    unique: int,
+) -> Item:
+    roles = (("pk", primary), ("unique", unique), ("fk", reference))
+    return Item(
+        schema="",
+        table=table,
+        column=name,
+        kind="column",
+        position=position + 1,
+        type=type_ or "",
+        nullable=not (notnull or primary),
+        key_role=",".join(role for role, holds in roles if holds),
+        fk=(reference or "").rstrip("."),
+    )
+
+
+def _facts(counter: "Counter[Any]", *, whole: bool) -> RawFacts:
+    """Of a whole small table the figures are exact; of a sample only the frequent values count."""
+    nulls = counter.pop(None, 0)
+    values = tuple((str(value), count) for value, count in counter.most_common(MOST_VALUES))
+    if not whole:
+        return RawFacts(values=values)
+    ordered = sorted(counter, key=lambda v: (isinstance(v, str), v))
+    least, greatest = (str(ordered[0]), str(ordered[-1])) if ordered else (None, None)
+    return RawFacts(nulls, len(counter), least, greatest, values)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,14 @@
+"""The one place that talks to Kimi.
+
+- `kimi`: `KimiClient`, a question's way through policy, limiter, budget, wire and retries
+- `sync`: the same for callers without an event loop
+- `wire`: one HTTP exchange; `convert`: statuses into errors; `corrections`: what a 400 teaches
+- `limiter`: the account's limits; `budget`: the money
+"""
+
+from amx_kimi.client.budget import Budget
+from amx_kimi.client.kimi import KimiClient, account_limits
+from amx_kimi.client.limiter import Limits
+from amx_kimi.client.sync import SyncKimiClient
+
+__all__ = ["Budget", "KimiClient", "Limits", "SyncKimiClient", "account_limits"]

@@ -1,0 +1,58 @@
+"""Money has an owner: a reservation before every attempt, a settlement after it, retries included."""
+
+import asyncio
+from decimal import Decimal
+
+from amx_kimi.errors import BudgetError
+
+__all__ = ["Budget"]
+
+_ZERO = Decimal(0)
+
+
+class Budget:
+    """What was spent and what is reserved, against an optional cap, in the endpoint's currency.
+
+    `spent` starts at what the journal knows of a resumed run. Not for several event loops at once.
+    """
+
+    def __init__(self, cap: Decimal | None = None, spent: Decimal = _ZERO) -> None:
+        self.cap = cap
+        self.spent = spent
+        self.reserved = _ZERO
+        self._changed = asyncio.Condition()
+
+    async def reserve(self, worst: Decimal | None) -> Decimal:
+        """Set the worst case of one attempt aside; waits while other reservations may come back.
+
+        Raises:
+            BudgetError: it does not fit under the cap, or there is a cap and no price.
+        """
+        if self.cap is None:
+            amount = worst or _ZERO
+            self.reserved += amount
+            return amount
+        if worst is None:
+            raise BudgetError(
+                "A cost cap is set, but the price of this model at this endpoint is unknown",
+                remedy="Give the profile custom_input_cost_per_mtok and custom_output_cost_per_mtok.",
+            )
+        async with self._changed:
+            while self.spent + self.reserved + worst > self.cap:
+                if not self.reserved:
+                    raise BudgetError(
+                        f"The next request may cost up to {worst:.4f}; {self.spent:.4f} of the cap "
+                        f"of {self.cap} are spent",
+                        remedy="Resume the run with a higher cap.",
+                    )
+                await self._changed.wait()
+            self.reserved += worst
+        return worst
+
+    async def settle(self, reservation: Decimal, actual: Decimal | None) -> None:
+        """Give a reservation back and book what the attempt cost; None, unknown: all of it."""
+        self.reserved -= reservation
+        self.spent += reservation if actual is None else actual
+        if self.cap is not None:
+            async with self._changed:
+                self._changed.notify_all()

@@ -1,0 +1,55 @@
+"""What a 400 teaches: the endpoint is believed over our table."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from amx_kimi.errors import BadRequestError, ContentFilterError, ContextError
+from amx_kimi.facts import Quirk
+
+__all__ = ["MOST_CORRECTIONS", "correction"]
+
+MOST_CORRECTIONS = 4
+"""Distinct parameters that one question may have corrected before the 400 is final."""
+
+_NEVER = frozenset({"model", "messages", "stream", "tools"})
+_ONLY = re.compile(r"only (\d+(?:\.\d+)?)")
+_NUMBER = re.compile(r"\b(\d{4,8})\b")
+_CEILING = re.compile(
+    r"(?:at most|less than or equal to|<=|maximum(?: value)?(?: is| of)?)\s*(\d{3,8})"
+)
+
+
+def correction(error: BadRequestError, body: Mapping[str, Any], context: int) -> Quirk | None:
+    """The change to `body` that the 400's text asks for, or None when it names nothing we sent.
+
+    `context` is the model's context as we know it, in tokens; a smaller one in the text replaces it.
+    """
+    text = error.message
+    if isinstance(error, ContentFilterError):
+        return None
+    if isinstance(error, ContextError):
+        smaller = [int(n) for n in _NUMBER.findall(text) if int(n) < context]
+        return Quirk("context", "set", max(smaller)) if smaller else None
+    named = _first_named(text, body)
+    if named is None:
+        return _demanded_temperature(text, body)
+    if named in ("max_tokens", "max_completion_tokens") and (ceiling := _CEILING.search(text)):
+        return Quirk("max_output", "set", int(ceiling[1]))
+    return Quirk(named, "drop")
+
+
+def _first_named(text: str, body: Mapping[str, Any]) -> str | None:
+    places = {
+        name: found.start()
+        for name in body
+        if name not in _NEVER and (found := re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))
+    }
+    return min(places, key=lambda name: places[name]) if places else None
+
+
+def _demanded_temperature(text: str, body: Mapping[str, Any]) -> Quirk | None:
+    if "temperature" not in text or "temperature" in body:
+        return None
+    only = _ONLY.search(text)
+    return Quirk("temperature", "set", float(only[1])) if only else None

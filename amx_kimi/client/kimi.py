@@ -1,0 +1,400 @@
+"""`KimiClient`: the one place that talks to Kimi.
+
+A question is planned (policy), waits for its turn (limiter), reserves its worst case (budget), is
+recorded, sent (wire), settled; then corrected, retried, asked again with more room, or returned.
+"""
+
+import hashlib
+import random
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import certifi
+import httpx
+import truststore
+
+from amx_kimi.client.budget import Budget
+from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
+from amx_kimi.client.limiter import Limiter, Limits, shared
+from amx_kimi.client.wire import Callbacks, WireReply, bounded, exchange, get_json
+from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
+from amx_kimi.errors import (
+    BadRequestError,
+    ConfigError,
+    KimiError,
+    ServiceError,
+    SilenceError,
+    TruncatedError,
+    UnreachableError,
+)
+from amx_kimi.facts import Facts, Quirk, cost, load_catalog
+from amx_kimi.log import get_logger
+from amx_kimi.policy import RequestPlan, plan
+from amx_kimi.settings import Settings
+from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
+
+__all__ = ["KimiClient", "account_limits", "backoff_seconds"]
+
+_RETRIES = 6
+_UNREACHABLE_RETRIES = 2
+_LONGEST_BACKOFF = 30.0
+_LONGEST_WAIT = 300.0  # a service that asks for more is reported rather than waited for
+_CONNECT_SECONDS = 20.0
+
+
+@dataclass
+class _Journey:
+    """One question on its way: what was tried so far."""
+
+    ask: Ask
+    callbacks: Callbacks
+    attempts: list[Attempt] = field(default_factory=list)
+    corrected: list[Quirk] = field(default_factory=list)
+    reason: str = "first"
+    failures: int = 0
+
+
+class KimiClient:
+    """Asks a profile's model, under its policy, limits and budget. `requests` counts what was sent.
+
+    Args:
+        profile: as whom, and which model.
+        settings: the environment; read now when left out.
+        budget: the cost cap that the attempts draw on.
+        limits: of the account; from the profile when left out.
+        retries: how often a retryable failure of one question is tried again.
+        backoff: seconds of the first pause between retries; it doubles.
+
+    Raises:
+        MissingKeyError: the profile has no key; lists where was looked.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        settings: Settings | None = None,
+        *,
+        budget: Budget | None = None,
+        limits: Limits | None = None,
+        retries: int = _RETRIES,
+        backoff: float = 0.5,
+    ) -> None:
+        self.profile = profile
+        self.settings = settings or Settings.from_environment()
+        self.key: FoundKey = find_key(profile, self.settings)
+        self._learned = LearnedStore(self.settings.config_dir)
+        self.facts: Facts = profile.facts(self._learned.quirks(profile.base_url, profile.model))
+        self.budget = budget or Budget()
+        self.requests = 0
+        self._recorder: Recorder | None = None
+        self._limiter = self._shared_limiter(limits or account_limits(profile))
+        self._retries = retries
+        self._backoff = backoff
+        self._http = self._open_http()
+        self._log = get_logger()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def record_with(self, recorder: Recorder) -> None:
+        """Keep a durable row of each attempt from now on."""
+        self._recorder = recorder
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def chat(
+        self,
+        ask: Ask,
+        *,
+        on_content: Callable[[str], None] | None = None,
+        on_thinking: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Ask, and return the whole answer.
+
+        An answer that is empty because the budget went into thinking (finish_reason=length) is
+        asked again once with four times the budget; a cut one only if `ask.whole`, else it is
+        returned as cut. A retry's pieces are streamed to the callbacks again.
+
+        Raises:
+            TruncatedError: still length with the larger budget.
+            KimiError: see the tree in `amx_kimi.errors`.
+        """
+        journey = _Journey(ask, Callbacks(on_content, on_thinking))
+        first = plan(self.profile, self.facts, self.settings, ask)
+        wire, sent = await self._send(journey, first)
+        if not _needs_room(wire, ask):
+            return self._reply(journey, wire)
+        if sent.retry_budget is not None:
+            journey.reason = "length"
+            larger = plan(self.profile, self.facts, self.settings, ask, budget=sent.retry_budget)
+            wire, sent = await self._send(journey, larger)
+            if not _needs_room(wire, ask):
+                return self._reply(journey, wire)
+        raise self._truncated(journey, sent)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The endpoint's own list of models (`GET /models`).
+
+        Raises:
+            KimiError: unreachable, refused, or not a list.
+        """
+        document = await get_json(self._http, "models", facts=self.facts)
+        data = document.get("data") if isinstance(document, dict) else None
+        return [row for row in data or [] if isinstance(row, dict)]
+
+    async def _send(self, journey: _Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
+        """One plan through corrections and retries, to an answer or the final error."""
+        facts = self.facts
+        while True:
+            try:
+                wire = await self._attempt(journey, current)
+            except BadRequestError as error:
+                quirk = correction(error, current.body, facts.model.context)
+                if quirk is None or not self._may_correct(journey, quirk):
+                    raise
+                facts = facts.with_quirk(quirk)
+                budget = current.budget if journey.reason == "length" else None
+                current = plan(self.profile, facts, self.settings, journey.ask, budget=budget)
+                journey.corrected.append(quirk)
+                journey.reason = f"without {quirk.parameter}"
+            except KimiError as error:
+                await self._pause(journey, error)
+            else:
+                if journey.corrected:
+                    self._remember(journey)
+                return wire, current
+
+    async def _attempt(self, journey: _Journey, current: RequestPlan) -> WireReply:
+        """One HTTP request with everything around it: turn, money, record, log."""
+        worst = self._worst_case(current)
+        reservation = await self.budget.reserve(worst)
+        started, wire, outcome, charged = 0.0, None, "Cancelled", None
+        request: int | None = None
+        try:
+            await self._limiter.acquire(current.reserved)
+            try:
+                if self._recorder:
+                    request = await self._recorder.begin(
+                        journey.ask,
+                        model=self.facts.wire_model,
+                        budget=current.budget,
+                        reason=journey.reason,
+                        worst=worst,
+                    )
+                self.requests += 1
+                started = time.monotonic()
+                wire = await self._exchange(journey, current)
+                outcome = "ok"
+                return wire
+            except KimiError as error:
+                outcome, charged = type(error).__name__, error.charged
+                raise
+            finally:
+                self._limiter.release()
+        finally:
+            usage = wire.usage if wire else Usage(known=charged is False)
+            spent = cost(usage, self.facts.prices)
+            if not started:  # cancelled while it waited: nothing was sent
+                usage, spent = Usage(), Decimal(0)
+            seconds = time.monotonic() - started if started else 0.0
+            number = len(journey.attempts) + 1
+            attempt = Attempt(
+                number, journey.reason, current.budget, outcome, usage, spent, seconds
+            )
+            journey.attempts.append(attempt)
+            with anyio.CancelScope(shield=True):
+                await self._settle(journey, attempt, reservation, request)
+
+    async def _settle(
+        self, journey: _Journey, attempt: Attempt, reservation: Decimal, request: int | None
+    ) -> None:
+        await self.budget.settle(reservation, attempt.cost)
+        if self._recorder and request is not None:
+            await self._recorder.settle(request, attempt)
+        self._log.info(
+            "request.settled",
+            label=journey.ask.label,
+            attempt=attempt.number,
+            reason=attempt.reason,
+            outcome=attempt.outcome,
+            budget=attempt.budget,
+            prompt_tokens=attempt.usage.prompt,
+            completion_tokens=attempt.usage.completion,
+            cost=str(attempt.cost) if attempt.cost is not None else None,
+            seconds=round(attempt.seconds, 3),
+        )
+
+    async def _exchange(self, journey: _Journey, current: RequestPlan) -> WireReply:
+        call = f"{journey.ask.label}, {self.facts.wire_model}"
+        try:
+            with anyio.fail_after(self.settings.total_seconds):
+                return await exchange(
+                    self._http,
+                    current.body,
+                    facts=self.facts,
+                    call=call,
+                    callbacks=journey.callbacks,
+                )
+        except TimeoutError:
+            raise SilenceError(
+                f"The answer took longer than {self.settings.total_seconds:g} seconds in all",
+                call=call,
+                remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this bound, in seconds.",
+            ) from None
+
+    async def _pause(self, journey: _Journey, error: KimiError) -> None:
+        """Wait before the next try, or raise `error` when there is none."""
+        journey.failures += 1
+        allowed = self._retries
+        if isinstance(error, UnreachableError):
+            allowed = min(allowed, _UNREACHABLE_RETRIES)
+        wanted = error.retry_after if isinstance(error, ServiceError) else None
+        if not error.retryable or journey.failures > allowed or (wanted or 0) > _LONGEST_WAIT:
+            raise error
+        seconds = backoff_seconds(journey.failures, self._backoff)
+        if wanted is not None:
+            seconds = wanted + random.random() * self._backoff
+        journey.reason = type(error).__name__
+        self._log.warning(
+            "request.retry",
+            label=journey.ask.label,
+            error=type(error).__name__,
+            message=error.message,
+            seconds=round(seconds, 3),
+        )
+        if error.limit_hit:
+            self._limiter.cool(seconds)
+        else:
+            await anyio.sleep(seconds)
+
+    def _may_correct(self, journey: _Journey, quirk: Quirk) -> bool:
+        seen = {known.parameter for known in journey.corrected}
+        return quirk.parameter not in seen and len(seen) < MOST_CORRECTIONS
+
+    def _remember(self, journey: _Journey) -> None:
+        """Learn from a repeat that succeeded, here and for the next process."""
+        quirks = tuple(journey.corrected)
+        journey.corrected.clear()
+        for quirk in quirks:
+            self.facts = self.facts.with_quirk(quirk)
+        self._log.info("endpoint.learned", parameters=[quirk.parameter for quirk in quirks])
+        try:
+            self._learned.learn(self.profile.base_url, self.profile.model, quirks)
+        except ConfigError as error:  # an answer was paid for: not knowing it next time is cheaper
+            self._log.warning("endpoint.not_remembered", message=error.message)
+
+    def _worst_case(self, current: RequestPlan) -> Decimal | None:
+        # Our count of the prompt may be 10% short.
+        prompt = current.ask.prompt_tokens + current.ask.prompt_tokens // 10
+        usage = Usage(prompt=prompt, completion=current.budget, cache_write=prompt)
+        return cost(usage, self.facts.prices)
+
+    def _reply(self, journey: _Journey, wire: WireReply) -> Reply:
+        costs = [attempt.cost for attempt in journey.attempts]
+        known = [amount for amount in costs if amount is not None]
+        return Reply(
+            content="".join(wire.content),
+            reasoning="".join(wire.reasoning),
+            finish_reason=wire.finish_reason,
+            usage=sum((attempt.usage for attempt in journey.attempts), Usage()),
+            cost=sum(known, Decimal(0)) if len(known) == len(costs) else None,
+            model=wire.model or self.facts.wire_model,
+            logprobs=tuple(wire.logprobs),
+            tool_calls=tuple(wire.tool_calls[index] for index in sorted(wire.tool_calls)),
+            attempts=tuple(journey.attempts),
+        )
+
+    def _truncated(self, journey: _Journey, sent: RequestPlan) -> TruncatedError:
+        budgets = [a.budget for a in journey.attempts if a.outcome == "ok"]
+        tried = " and then ".join(f"{budget:,}" for budget in budgets)
+        return TruncatedError(
+            f"The output budget was used up before the answer was complete (finish_reason=length): "
+            f"tried {tried} tokens",
+            call=f"{journey.ask.label}, {self.facts.wire_model}",
+            remedy=(
+                "Raise AMX_LLM_MIN_MAX_TOKENS, or max_retry_tokens in kimi.yml, or ask for less "
+                "thinking with AMX_REASONING_EFFORT=minimal."
+                if sent.thinking
+                else "Raise the profile's max_tokens (AMX_LLM_MIN_MAX_TOKENS is the floor of "
+                "reasoning routes)."
+            ),
+        )
+
+    def _shared_limiter(self, limits: Limits) -> Limiter:
+        key = self.key.secret.reveal() if self.key.secret else ""
+        return shared(self.profile.base_url, hashlib.sha256(key.encode()).hexdigest(), limits)
+
+    def _open_http(self) -> httpx.AsyncClient:
+        headers = {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
+        if self.key.secret:
+            headers["Authorization"] = f"Bearer {self.key.secret.reveal()}"
+        url = httpx.URL(self.profile.base_url + "/")
+        return httpx.AsyncClient(
+            base_url=url,
+            headers=headers,
+            timeout=httpx.Timeout(
+                self.settings.silence_seconds,
+                connect=min(_CONNECT_SECONDS, self.settings.silence_seconds),
+                pool=None,
+            ),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+            follow_redirects=False,
+            verify=_tls(self.settings),
+            # A proxy from the environment is no way to this very machine.
+            trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
+            event_hooks={"response": [bounded]},
+        )
+
+
+def account_limits(profile: Profile) -> Limits:
+    """The account's limits as kimi.yml states them: a tier's preset, overridden one by one."""
+    overlay = profile.overlay
+    tier = next((row for row in load_catalog().tiers if row.tier == overlay.tier), None)
+    return Limits(
+        concurrency=overlay.concurrency or (tier.concurrency if tier else None),
+        rpm=overlay.rpm or (tier.rpm if tier else None),
+        tpm=overlay.tpm or (tier.tpm if tier else None),
+    )
+
+
+def backoff_seconds(failures: int, first: float) -> float:
+    """The pause after the n-th failure: doubling, between half and all of it, at most 30 s."""
+    whole = min(first * 2.0 ** (failures - 1), _LONGEST_BACKOFF)
+    return whole * (0.5 + random.random() / 2)
+
+
+def _needs_room(wire: WireReply, ask: Ask) -> bool:
+    """Whether finish_reason=length left nothing that the caller can use."""
+    answered = "".join(wire.content).strip() or wire.tool_calls
+    return wire.finish_reason == "length" and (ask.whole or not answered)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """The system's certificate authorities (a corporate CA's place), certifi's, and the user's."""
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certifi.where())
+    if settings.ca_bundle:
+        try:
+            context.load_verify_locations(settings.ca_bundle)
+        except (ssl.SSLError, OSError) as error:
+            raise ConfigError(
+                f"AMX_CA_BUNDLE {settings.ca_bundle}: not a PEM file: {error}"
+            ) from None
+    return context

@@ -1,0 +1,115 @@
+"""The sync face: one event-loop thread per process, started at the first call.
+
+Works inside a running loop and from any thread; callbacks and cancel checks run in the caller's
+own thread.
+"""
+
+import atexit
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from amx_kimi.client.kimi import KimiClient
+from amx_kimi.config import Profile
+from amx_kimi.settings import Settings
+from amx_kimi.types import Ask, Reply
+
+__all__ = ["SyncKimiClient"]
+
+_POLL_SECONDS = 0.1
+_LOCK = threading.Lock()
+_STACK = ExitStack()
+_PORTAL: list[BlockingPortal] = []
+
+
+def _portal() -> BlockingPortal:
+    with _LOCK:
+        if not _PORTAL:
+            _PORTAL.append(_STACK.enter_context(start_blocking_portal()))
+            atexit.register(_STACK.close)
+        return _PORTAL[0]
+
+
+class SyncKimiClient:
+    """`KimiClient` for callers without an event loop. Takes what `KimiClient` takes."""
+
+    def __init__(self, profile: Profile, settings: Settings | None = None, **options: Any) -> None:
+        async def build() -> KimiClient:
+            return KimiClient(profile, settings, **options)
+
+        self._client = _portal().call(build)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        _portal().call(self._client.aclose)
+
+    def models(self) -> list[dict[str, Any]]:
+        """As `KimiClient.models`."""
+        return _portal().call(self._client.models)
+
+    def chat(
+        self,
+        ask: Ask,
+        *,
+        on_content: Callable[[str], None] | None = None,
+        on_thinking: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Reply:
+        """As `KimiClient.chat`; `cancelled` is looked at ten times a second.
+
+        Raises:
+            concurrent.futures.CancelledError: `cancelled` said so; the request was dropped.
+            KimiError: as `KimiClient.chat`.
+        """
+        heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+
+        def relay(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+            if callback is None:
+                return None
+            return lambda piece: heard.put(lambda: callback(piece))
+
+        async def ask_it() -> Reply:
+            return await self._client.chat(
+                ask, on_content=relay(on_content), on_thinking=relay(on_thinking)
+            )
+
+        future = _portal().start_task_soon(ask_it)
+        future.add_done_callback(lambda _: heard.put(None))
+        return _drain(heard, future, cancelled)
+
+
+def _drain(
+    heard: "queue.SimpleQueue[Callable[[], None] | None]",
+    future: "Future[Reply]",
+    cancelled: Callable[[], bool] | None,
+) -> Reply:
+    try:
+        while True:
+            if cancelled is not None and cancelled():
+                raise CancelledError
+            try:
+                call = heard.get(timeout=_POLL_SECONDS if cancelled else None)
+            except queue.Empty:
+                continue
+            if call is None:
+                return future.result()
+            call()
+    finally:
+        future.cancel()

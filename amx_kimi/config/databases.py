@@ -1,0 +1,78 @@
+"""AMX's `db_profiles`: the databases that AMX already knows, with their passwords in the keyring."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amx_kimi.config.files import config_path, read_yaml
+from amx_kimi.config.profiles import nearest
+from amx_kimi.config.secrets import resolve_secret
+from amx_kimi.errors import ConfigError, ConfigFileError
+from amx_kimi.settings import Settings
+from amx_kimi.types import Secret
+
+__all__ = ["DatabaseProfile", "load_database"]
+
+
+@dataclass(frozen=True)
+class DatabaseProfile:
+    """One entry of `db_profiles`; `backend` is AMX's word for the kind of database."""
+
+    name: str
+    backend: str
+    host: str = ""
+    port: int | None = None
+    user: str = ""
+    password: Secret | None = None
+    database: str = ""
+
+
+def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
+    """The database profile `name`, or AMX's active one.
+
+    Raises:
+        ConfigError: there is none of that name, or its password is not in the keyring.
+    """
+    path = config_path(settings.config_dir)
+    document = read_yaml(path)
+    section = document.get("db_profiles") or {}
+    if not isinstance(section, Mapping):
+        raise ConfigFileError(f"{path}: db_profiles has to be a mapping")
+    entries = {str(key): entry for key, entry in section.items()}
+    chosen = name or str(document.get("active_db_profile") or "")
+    if chosen not in entries:
+        raise ConfigError(f"No database profile {chosen!r} in {path}. {nearest(chosen, entries)}")
+    entry = entries[chosen]
+    where = f"{path}, database profile {chosen!r}"
+    if not isinstance(entry, Mapping):
+        raise ConfigFileError(f"{where}: expected a mapping of fields, found {entry!r:.40}")
+    return DatabaseProfile(
+        name=chosen,
+        backend=str(entry.get("backend") or "postgresql"),
+        host=str(entry.get("host") or ""),
+        port=_port(entry.get("port"), where),
+        user=str(entry.get("user") or ""),
+        password=_password(str(entry.get("password") or ""), where),
+        database=str(entry.get("database") or ""),
+    )
+
+
+def _port(value: Any, where: str) -> int | None:
+    if value in (None, ""):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ConfigFileError(f"{where}: port is {value!r:.40}, expected a number") from None
+
+
+def _password(reference: str, where: str) -> Secret | None:
+    if not reference:
+        return None
+    value = resolve_secret(reference)
+    if value is None:
+        raise ConfigError(
+            f"{where}: its password {reference} is not in the OS keyring",
+            remedy="Set it again in AMX, or give the database's URL instead.",
+        )
+    return Secret(value)

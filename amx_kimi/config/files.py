@@ -1,0 +1,106 @@
+"""The four files of amx-kimi, and the one way to write one: lock, re-read, change, replace.
+
+`config.yml` is AMX's; `kimi.yml` is ours and hand-edited; `kimi-learned.json` is disposable;
+`kimi.db` is the journal. `AMX_CONFIG_DIR` moves all four.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from amx_kimi.errors import ConfigFileError
+
+__all__ = ["config_path", "journal_path", "learned_path", "overlay_path", "read_yaml", "rewrite"]
+
+_LOCK_SECONDS = 20.0
+
+
+def config_path(folder: Path) -> Path:
+    """AMX's own configuration."""
+    return folder / "config.yml"
+
+
+def overlay_path(folder: Path) -> Path:
+    """What AMX does not know of a profile."""
+    return folder / "kimi.yml"
+
+
+def learned_path(folder: Path) -> Path:
+    """What endpoints taught us; may be deleted at any time."""
+    return folder / "kimi-learned.json"
+
+
+def journal_path(folder: Path) -> Path:
+    """The results of all runs."""
+    return folder / "kimi.db"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read as AMX reads it (PyYAML); empty when the file is absent.
+
+    Raises:
+        ConfigFileError: the file cannot be read or parsed; names file and line.
+    """
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFileError(f"{path} cannot be read: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigFileError(
+            f"{path}{line}: not valid YAML: {error.problem or error.context}",
+            remedy="Correct that line; nothing was changed.",
+        ) from None
+    except yaml.YAMLError as error:
+        raise ConfigFileError(f"{path}: not valid YAML: {error}") from None
+    if document is None:
+        return {}
+    if not isinstance(document, Mapping):
+        raise ConfigFileError(f"{path}: expected a mapping at the top, found {document!r:.40}")
+    return dict(document)
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Replace the text of `path` by `change(text)` ("" when absent), atomically and under a lock.
+
+    The file and its folder are readable by their owner only. Either the old or the new text
+    stands there, whatever happens.
+
+    Raises:
+        ConfigFileError: the folder or file cannot be written, or another writer holds the lock.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(path.with_name(path.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):
+            text = path.read_text("utf-8") if path.exists() else ""
+            _replace(path, change(text))
+    except Timeout:
+        raise ConfigFileError(
+            f"{path} is locked by another process since {_LOCK_SECONDS:.0f} seconds",
+            remedy="Try again when it has finished.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFileError(f"{path} cannot be written: {error}; it is unchanged") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp made it 0600
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

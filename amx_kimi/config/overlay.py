@@ -1,0 +1,165 @@
+"""`kimi.yml`: what AMX does not know of a profile, aliases of models, endpoints of the user's own."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from amx_kimi.config.files import overlay_path, read_yaml
+from amx_kimi.config.profile import Overlay
+from amx_kimi.errors import ConfigError, ConfigFileError
+from amx_kimi.facts import EndpointRow, load_catalog, match_endpoint
+from amx_kimi.typed import build
+
+__all__ = ["OverlayFile", "check_url", "load_overlay", "parse_overlay"]
+
+
+@dataclass(frozen=True)
+class OverlayFile:
+    """All of `kimi.yml`."""
+
+    profiles: Mapping[str, Overlay] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, EndpointRow] = field(default_factory=dict)
+
+    def endpoint(self, name: str, api_base: str | None) -> EndpointRow:
+        """The endpoint of a profile: by `name`, else by `api_base`, else Moonshot's global one.
+
+        Raises:
+            ConfigError: no endpoint has that name, it speaks another protocol, or its URL is bad.
+        """
+        row = self._named(name) if name else self._at(api_base)
+        if row.protocol != "openai":
+            raise ConfigError(
+                f"The endpoint {row.url} speaks the {row.protocol} protocol, which amx-kimi doesn't",
+                remedy=f"Use the endpoint {row.openai_sibling!r} instead; it serves the same models.",
+            )
+        return replace(row, url=check_url(row.url))
+
+    def _named(self, name: str) -> EndpointRow:
+        row = self.endpoints.get(name) or load_catalog().endpoint(name)
+        if row is None or not row.url:
+            known = [*self.endpoints, *(r.name for r in load_catalog().endpoints if r.url)]
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"Unknown endpoint {name!r}.{hint} Known: {', '.join(known)}")
+        return row
+
+    def _at(self, api_base: str | None) -> EndpointRow:
+        if not api_base:
+            return self._named("moonshot-ai")
+        url = api_base.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
+        for row in self.endpoints.values():
+            if row.url == url:
+                return row
+        return match_endpoint(load_catalog(), url)
+
+
+def load_overlay(folder: Path) -> OverlayFile:
+    """`kimi.yml` in `folder`; empty when there is none.
+
+    Raises:
+        ConfigFileError: names file, place and what is allowed.
+    """
+    path = overlay_path(folder)
+    return parse_overlay(read_yaml(path), str(path))
+
+
+def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
+    """`kimi.yml`'s content, checked.
+
+    Raises:
+        ConfigFileError: names the place and what is allowed.
+    """
+    if unknown := sorted(set(map(str, document)) - {"profiles", "aliases", "endpoints"}):
+        raise ConfigFileError(
+            f"{where}: unknown key {unknown[0]!r} (known: profiles, aliases, endpoints)"
+        )
+    return OverlayFile(
+        profiles={
+            name: _overlay(entry, f"{where}, profile {name!r}")
+            for name, entry in _section(document, "profiles", where).items()
+        },
+        aliases={name: str(model) for name, model in _section(document, "aliases", where).items()},
+        endpoints={
+            name: _endpoint(name, entry, f"{where}, endpoint {name!r}")
+            for name, entry in _section(document, "endpoints", where).items()
+        },
+    )
+
+
+def check_url(url: str) -> str:
+    """`url` without a trailing slash, when a key may travel to it.
+
+    Raises:
+        ConfigError: not http(s), no host, credentials in it, or plain http to a public address.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"The API base {url!r} is not a URL: {error}") from None
+    example = "It looks like https://api.moonshot.ai/v1."
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigError(f"The API base {url!r} is not an http(s) URL with a host", remedy=example)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(
+            f"The API base at {host} carries credentials, a query or a fragment", remedy=example
+        )
+    if parts.scheme == "http" and not _is_private(host):
+        raise ConfigError(
+            f"The API base {url!r} would send the key unencrypted over a public network",
+            remedy="Use https; plain http is allowed to loopback and private addresses only.",
+        )
+    return url.strip().rstrip("/")
+
+
+def _is_private(host: str) -> bool:
+    if "." not in host.removesuffix(".localhost") and ":" not in host:
+        return True  # localhost, or a bare name of the local network, such as a container's
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_private or address.is_loopback
+
+
+def _overlay(entry: Any, where: str) -> Overlay:
+    overlay = build(Overlay, _words_of(entry), where, ConfigFileError)
+    if overlay.tier is not None and overlay.tier not in {r.tier for r in load_catalog().tiers}:
+        raise ConfigFileError(
+            f"{where}: there is no tier {overlay.tier}",
+            remedy=f"Known: {', '.join(str(r.tier) for r in load_catalog().tiers)}.",
+        )
+    for key in ("max_retry_tokens", "concurrency", "rpm", "tpm"):
+        if getattr(overlay, key) == 0:
+            raise ConfigFileError(f"{where}: {key} has to be above zero")
+    return overlay
+
+
+def _words_of(entry: Any) -> Any:
+    """YAML 1.1 reads a bare `off` or `none` its own way: give effort back its word."""
+    if isinstance(entry, Mapping) and entry.get("effort") is False:
+        return {**entry, "effort": "none"}
+    return {} if entry is None else entry
+
+
+def _endpoint(name: str, entry: Any, where: str) -> EndpointRow:
+    known = load_catalog().endpoint(name)
+    base = {} if known is None else {k: v for k, v in vars(known).items() if k not in ("name",)}
+    if not isinstance(entry, Mapping):
+        raise ConfigFileError(f"{where}: expected a mapping of columns, found {entry!r:.40}")
+    row = build(EndpointRow, {"url": "", **base, "name": name, **entry}, where, ConfigFileError)
+    if not row.url:
+        raise ConfigFileError(f"{where}: the key 'url' is missing")
+    return replace(row, url=check_url(row.url))
+
+
+def _section(document: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+    section = document.get(key) or {}
+    if not isinstance(section, Mapping):
+        raise ConfigFileError(f"{where}: {key} has to be a mapping, found {section!r:.40}")
+    return {str(name): entry for name, entry in section.items()}

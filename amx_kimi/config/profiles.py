@@ -1,0 +1,213 @@
+"""Profiles in AMX's `config.yml`: read as AMX reads them, written so that AMX reads the same."""
+
+import difflib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from amx_kimi.config.files import config_path, overlay_path, read_yaml, rewrite
+from amx_kimi.config.overlay import load_overlay
+from amx_kimi.config.profile import Overlay, Profile, amx_fields
+from amx_kimi.errors import ConfigError, ConfigFileError, UnknownProfileError
+from amx_kimi.settings import Settings
+
+__all__ = [
+    "active_profile",
+    "load_profile",
+    "nearest",
+    "profile_names",
+    "save_profile",
+    "use_profile",
+]
+
+_NEWEST_SCHEMA = 3
+_PROVIDER = "kimi"
+
+
+def profile_names(settings: Settings) -> dict[str, str]:
+    """Every LLM profile in `config.yml`, in file order, and its provider.
+
+    Raises:
+        ConfigFileError: the file is broken; names file and line.
+    """
+    entries = _entries(settings.config_dir)
+    return {
+        name: str(entry.get("provider", "")) if isinstance(entry, Mapping) else ""
+        for name, entry in entries.items()
+    }
+
+
+def active_profile(settings: Settings) -> str | None:
+    """The profile that AMX would use: `active_llm_profile`, else the first one; None without any."""
+    names = list(_entries(settings.config_dir))
+    active = str(_document(settings.config_dir).get("active_llm_profile") or "default")
+    return active if active in names else next(iter(names), None)
+
+
+def load_profile(name: str | None = None, settings: Settings | None = None) -> Profile:
+    """The profile `name`, or the active one.
+
+    Raises:
+        UnknownProfileError: no such profile; names the nearest ones.
+        ConfigError: a file is broken, or the profile is another provider's.
+    """
+    settings = settings or Settings.from_environment()
+    path, entries = config_path(settings.config_dir), _entries(settings.config_dir)
+    chosen = name or active_profile(settings)
+    if chosen is None:
+        raise UnknownProfileError(
+            f"{path} has no LLM profile",
+            remedy="Add one under llm_profiles (see README), or try `amx-kimi demo` first.",
+        )
+    if chosen not in entries:
+        raise UnknownProfileError(
+            f"No LLM profile {chosen!r} in {path}. {nearest(chosen, entries)}"
+        )
+    values = amx_fields(entries[chosen], chosen, path)
+    if (provider := values.get("provider", "")) != _PROVIDER:
+        raise ConfigError(
+            f"The profile {chosen!r} is for the provider {provider!r}, not {_PROVIDER!r}",
+            remedy=_kimi_remedy(profile_names(settings)),
+        )
+    overlays = load_overlay(settings.config_dir)
+    overlay = overlays.profiles.get(chosen, Overlay())
+    model = overlays.aliases.get(values.get("model", ""), values.get("model", ""))
+    if not model:
+        raise ConfigFileError(f"{path}, profile {chosen!r}: model is blank")
+    endpoint = overlays.endpoint(overlay.endpoint, values.get("api_base"))
+    return Profile(
+        **{**values, "name": chosen, "endpoint": endpoint, "model": model}, overlay=overlay
+    )
+
+
+def save_profile(
+    folder: Path,
+    name: str,
+    fields: Mapping[str, Any],
+    overlay: Mapping[str, Any] | None = None,
+    *,
+    activate: bool = False,
+) -> None:
+    """Write one profile: AMX's `fields` to `config.yml`, our `overlay` to `kimi.yml`.
+
+    Comments, order and every other key stay as they are.
+
+    Raises:
+        ConfigFileError: a file is broken or cannot be written; it is unchanged.
+    """
+
+    def change(document: dict[str, Any]) -> None:
+        document.setdefault("schema_version", _NEWEST_SCHEMA)
+        section = document.get("llm_profiles")
+        if not isinstance(section, dict):
+            section = document["llm_profiles"] = {}
+        section[name] = {**(section.get(name) or {}), **fields}
+        if activate or not document.get("active_llm_profile"):
+            document["active_llm_profile"] = name
+
+    def change_overlay(document: dict[str, Any]) -> None:
+        document.setdefault("profiles", {})[name] = dict(overlay or {})
+
+    if overlay:
+        _edit(overlay_path(folder), change_overlay)
+    _edit(config_path(folder), change)
+
+
+def use_profile(settings: Settings, name: str) -> None:
+    """Make `name` the active profile, for AMX too.
+
+    Raises:
+        UnknownProfileError: no such profile; names the nearest ones.
+        ConfigFileError: the file is broken or cannot be written; it is unchanged.
+    """
+    path, entries = config_path(settings.config_dir), _entries(settings.config_dir)
+    if name not in entries:
+        raise UnknownProfileError(f"No LLM profile {name!r} in {path}. {nearest(name, entries)}")
+    _edit(path, lambda document: document.update(active_llm_profile=name))
+
+
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """A sentence with the names nearest to a mistyped one, or with all that there are."""
+    if not known:
+        return "There is none."
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+
+
+def _kimi_remedy(names: Mapping[str, str]) -> str:
+    ours = [name for name, provider in names.items() if provider == _PROVIDER]
+    if not ours:
+        return "Add a profile with `provider: kimi` (see README)."
+    return f"Choose one of {', '.join(ours)}: `--profile NAME`, or `amx-kimi use-llm NAME`."
+
+
+def _document(folder: Path) -> dict[str, Any]:
+    path = config_path(folder)
+    document = read_yaml(path)
+    schema = document.get("schema_version", _NEWEST_SCHEMA)
+    if isinstance(schema, int) and schema > _NEWEST_SCHEMA:
+        raise ConfigFileError(
+            f"{path} has schema_version {schema}; this amx-kimi knows up to {_NEWEST_SCHEMA}",
+            remedy="A newer AMX wrote it: upgrade amx-kimi.",
+        )
+    return document
+
+
+def _entries(folder: Path) -> dict[str, Any]:
+    section = _document(folder).get("llm_profiles") or {}
+    if not isinstance(section, Mapping):
+        raise ConfigFileError(f"{config_path(folder)}: llm_profiles has to be a mapping")
+    return {str(name): entry for name, entry in section.items()}
+
+
+def _edit(path: Path, change: Any) -> None:
+    """Change a YAML document in place, keeping a person's comments and order."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    round_trip = YAML()
+    round_trip.preserve_quotes = True
+    round_trip.width = 4096
+    round_trip.allow_duplicate_keys = True
+
+    def rewritten(text: str) -> str:
+        try:
+            document = round_trip.load(text)
+        except YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            raise ConfigFileError(f"{path}{line}: not valid YAML; it is unchanged") from None
+        document = {} if document is None else document
+        if not isinstance(document, dict):
+            raise ConfigFileError(f"{path}: expected a mapping at the top; it is unchanged")
+        change(document)
+        stream = io.StringIO()
+        round_trip.dump(_quoted(document), stream)
+        return stream.getvalue()
+
+    rewrite(path, rewritten)
+
+
+def _quoted(node: Any) -> Any:
+    """Quote what AMX's YAML 1.1 would read as something else than text: `off`, `1e3`, `null` …"""
+    from ruamel.yaml.scalarstring import ScalarString, SingleQuotedScalarString
+
+    if isinstance(node, dict):
+        for key in list(node):
+            node[key] = _quoted(node[key])
+    elif isinstance(node, list):
+        for index, entry in enumerate(node):
+            node[index] = _quoted(entry)
+    elif isinstance(node, str) and not isinstance(node, ScalarString) and not _reads_same(node):
+        return SingleQuotedScalarString(node)
+    return node
+
+
+def _reads_same(text: str) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return True  # the writer has to quote it in either version

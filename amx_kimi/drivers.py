@@ -1,0 +1,34 @@
+"""Choosing a database driver: `postgresql://` takes the one that is there."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from amx_kimi.errors import KimiError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+__all__ = ["with_driver"]
+
+_POSTGRESQL = ("psycopg", "psycopg2", "pg8000")
+
+
+def with_driver(url: "URL", error: type[KimiError]) -> "URL":
+    """`url` with an installed driver in its name.
+
+    Raises:
+        KimiError: as the class `error`, with the pip line: no driver is installed.
+    """
+    if url.drivername in ("postgresql", "postgres"):
+        for driver in _POSTGRESQL:
+            if find_spec(driver):
+                return url.set(drivername=f"postgresql+{driver}")
+        raise _missing("PostgreSQL", 'pip install "amx-kimi[postgres]"', error)
+    backend, _, driver = url.drivername.partition("+")
+    if driver and backend == "postgresql" and not find_spec(driver):
+        raise _missing(f"PostgreSQL named {driver!r}", f"pip install {driver}", error)
+    return url
+
+
+def _missing(what: str, line: str, error: type[KimiError]) -> KimiError:
+    return error(f"No driver for {what} is installed", remedy=f"Install one: {line}")

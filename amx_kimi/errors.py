@@ -1,0 +1,267 @@
+"""Every error that amx-kimi raises on purpose, in one tree.
+
+    KimiError
+    ├── ConfigError               what the user gave us: files, flags, variables
+    │   ├── SettingError          an environment variable
+    │   ├── ConfigFileError       a file of ours or AMX's: path and line
+    │   ├── FactsError            a row of models.yml or endpoints.yml
+    │   ├── UnknownProfileError   with the nearest names
+    │   ├── MissingKeyError       with the places that were looked at
+    │   └── KeyringError          the OS keyring is absent, locked or refuses
+    ├── SourceError               the database that is being described
+    ├── JournalError              the place where results are kept
+    ├── ReplyError                an answer that cannot be used
+    │   └── TruncatedError        finish_reason=length, also with the larger budget
+    ├── BudgetError               the next request could pass the cost cap
+    ├── TransportError            no whole answer arrived
+    │   ├── UnreachableError      nothing was sent
+    │   ├── SilenceError          sent, then nothing for too long
+    │   └── BrokenStreamError     sent, and cut off before `[DONE]`
+    └── ServiceError              the endpoint answered with an error
+        ├── BadRequestError       400; may name the parameter it objects to
+        │   ├── ContextError      prompt + output budget above the model's context
+        │   └── ContentFilterError
+        ├── AuthenticationError   401: key or region
+        ├── AccessError           402, 403: rights, membership, IP allow-list
+        ├── ModelNotFoundError    404: retired, unknown, or above the account's tier
+        ├── RateLimitError        429: concurrency, RPM, TPM
+        │   └── DailyLimitError   429: TPD, not today
+        ├── QuotaError            429: no balance, never retried
+        ├── OverloadedError       429: the engine, not the account
+        └── ServerError           5xx
+
+Each says what happened, in which call, and what to do next. What follows from an error is a
+property of its class: `retryable`, `limit_hit` (everyone should slow down), `stops_run` (no other
+request can do better), `splittable` (fewer columns may do better), `charged` (the attempt may have
+cost money: True, False, or None when nobody knows) and `exit_code`.
+"""
+
+__all__ = [
+    "AccessError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BrokenStreamError",
+    "BudgetError",
+    "ConfigError",
+    "ConfigFileError",
+    "ContentFilterError",
+    "ContextError",
+    "DailyLimitError",
+    "FactsError",
+    "JournalError",
+    "KeyringError",
+    "KimiError",
+    "MissingKeyError",
+    "ModelNotFoundError",
+    "OverloadedError",
+    "QuotaError",
+    "RateLimitError",
+    "ReplyError",
+    "ServerError",
+    "ServiceError",
+    "SettingError",
+    "SilenceError",
+    "SourceError",
+    "TransportError",
+    "TruncatedError",
+    "UnknownProfileError",
+    "UnreachableError",
+]
+
+
+class KimiError(Exception):
+    """Base of the tree. `str()` gives the message, then the call, then the remedy, a line each."""
+
+    retryable = False
+    limit_hit = False
+    stops_run = False
+    splittable = False
+    charged: bool | None = False
+    exit_code = 1
+
+    def __init__(self, message: str, *, call: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.call = call
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        where = f" (in {self.call})" if self.call else ""
+        return f"{self.message}{where}" + (f"\n{self.remedy}" if self.remedy else "")
+
+
+class ConfigError(KimiError):
+    """The configuration, a flag or an argument is wrong."""
+
+    stops_run = True
+    exit_code = 2
+
+
+class SettingError(ConfigError):
+    """An environment variable has a value that is not allowed."""
+
+
+class ConfigFileError(ConfigError):
+    """A configuration file cannot be read, parsed or written."""
+
+
+class FactsError(ConfigError):
+    """A row of a facts file is malformed."""
+
+
+class UnknownProfileError(ConfigError):
+    """No profile has this name."""
+
+
+class MissingKeyError(ConfigError):
+    """No API key was found in any of the places that were looked at."""
+
+
+class KeyringError(ConfigError):
+    """The OS keyring is absent, locked, or refused."""
+
+
+class SourceError(KimiError):
+    """The database to describe cannot be opened or read."""
+
+    stops_run = True
+    exit_code = 2
+
+
+class JournalError(KimiError):
+    """The journal cannot be opened or written."""
+
+    stops_run = True
+    exit_code = 2
+
+
+class ReplyError(KimiError):
+    """An answer arrived that cannot be used."""
+
+    splittable = True
+    charged = True
+
+
+class TruncatedError(ReplyError):
+    """The answer ended with finish_reason=length, with the retry's larger budget too."""
+
+
+class BudgetError(KimiError):
+    """The next request could pass the cost cap, so it was not sent."""
+
+    stops_run = True
+    exit_code = 3
+
+
+class TransportError(KimiError):
+    """No whole answer arrived over the network."""
+
+    retryable = True
+    charged = None
+
+
+class UnreachableError(TransportError):
+    """The endpoint could not be reached: nothing was sent."""
+
+    charged = False
+    stops_run = True
+
+
+class SilenceError(TransportError):
+    """The request was sent, and nothing arrived for longer than AMX_LLM_TIMEOUT_SEC allows."""
+
+
+class BrokenStreamError(TransportError):
+    """The connection broke, or the stream ended before `[DONE]`."""
+
+
+class ServiceError(KimiError):
+    """The endpoint answered with an error.
+
+    `status` is the HTTP status, `kind` the body's `error.type`, `retry_after` the seconds that the
+    service asked us to wait (None when it named none).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        kind: str = "",
+        retry_after: float | None = None,
+        call: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message, call=call, remedy=remedy)
+        self.status = status
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+class BadRequestError(ServiceError):
+    """400: the request is not acceptable as it stands."""
+
+
+class ContextError(BadRequestError):
+    """400: the prompt and the output budget together exceed the model's context."""
+
+    splittable = True
+
+
+class ContentFilterError(BadRequestError):
+    """400 content_filter: the service refuses this content."""
+
+    splittable = True
+
+
+class AuthenticationError(ServiceError):
+    """401: the key is wrong, or belongs to the other region."""
+
+    stops_run = True
+    exit_code = 2
+
+
+class AccessError(ServiceError):
+    """402 or 403: rights, membership, quota of a subscription, or an IP allow-list."""
+
+    stops_run = True
+    exit_code = 2
+
+
+class ModelNotFoundError(ServiceError):
+    """404: the model is retired or unknown, or above the account's tier."""
+
+    stops_run = True
+    exit_code = 2
+
+
+class RateLimitError(ServiceError):
+    """429 rate_limit_reached_error: concurrency, requests or tokens per minute."""
+
+    retryable = True
+    limit_hit = True
+
+
+class DailyLimitError(RateLimitError):
+    """429 rate_limit_reached_error on tokens per day: it will not pass today."""
+
+    retryable = False
+    stops_run = True
+
+
+class QuotaError(ServiceError):
+    """429 exceeded_current_quota_error: the account has no balance."""
+
+    stops_run = True
+
+
+class OverloadedError(ServiceError):
+    """429 engine_overloaded_error: the service is busy; the account's limits are not touched."""
+
+    retryable = True
+
+
+class ServerError(ServiceError):
+    """5xx."""
+
+    retryable = True

@@ -1,0 +1,102 @@
+"""One model at one endpoint: the table's rows, the endpoint's habits and what it taught us."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from amx_kimi.facts.catalog import Catalog, load_catalog
+from amx_kimi.facts.rows import EndpointRow, ModelRow, Prices
+from amx_kimi.types import Usage
+
+__all__ = ["Facts", "Quirk", "cost", "resolve"]
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """What a 400 taught us of one parameter of a request: leave it out, or use this value.
+
+    `parameter` is the body's key, or `context` for the model's real context in tokens.
+    """
+
+    parameter: str
+    action: Literal["drop", "set"]
+    value: Any = None
+    learned_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that policy and money need to know. `known` is False for an id without a row."""
+
+    model: ModelRow
+    endpoint: EndpointRow
+    known: bool
+    prices: Prices | None
+    quirks: Mapping[str, Quirk] = field(default_factory=dict)
+
+    @property
+    def wire_model(self) -> str:
+        """The model id as this endpoint spells it."""
+        return self.endpoint.model_prefix + self.model.id
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of costs, or None when there is no price."""
+        return self.endpoint.currency if self.prices else None
+
+    def with_quirk(self, quirk: Quirk) -> "Facts":
+        """A copy that knows one more quirk; a context or a thinking switch changes the model row."""
+        model = self.model
+        if quirk.parameter == "context" and isinstance(quirk.value, int):
+            model = replace(model, context=quirk.value)
+        if quirk.parameter == "thinking" and quirk.action == "drop":
+            model = replace(model, thinking="always" if model.thinking != "never" else "never")
+        return replace(self, model=model, quirks={**self.quirks, quirk.parameter: quirk})
+
+
+def resolve(
+    model: str,
+    endpoint: EndpointRow,
+    learned: tuple[Quirk, ...] = (),
+    *,
+    prices: Prices | None = None,
+    catalog: Catalog | None = None,
+) -> Facts:
+    """The facts of `model` at `endpoint`.
+
+    An unknown id takes its family's row, or the cautious default. A self-hosted endpoint or a
+    gateway keeps the id as it was given. `prices` (a profile's own) win over the table's.
+    """
+    catalog = catalog or load_catalog()
+    row = catalog.model(model)
+    if not endpoint.own and not endpoint.model_prefix:
+        row = replace(row, id=model.strip().removeprefix("kimi/"))
+    if endpoint.effort:
+        values = row.effort.values or ("low", "medium", "high")
+        row = replace(row, effort=replace(row.effort, dialect=endpoint.effort, values=values))
+    if not endpoint.json_mode:
+        row = replace(row, json_mode=False)
+    facts = Facts(
+        model=row,
+        endpoint=endpoint,
+        known=catalog.knows(model),
+        prices=prices or row.prices.get(endpoint.currency),
+    )
+    for quirk in learned:
+        facts = facts.with_quirk(quirk)
+    return facts
+
+
+def cost(usage: Usage, prices: Prices | None) -> Decimal | None:
+    """What `usage` costs in the prices' currency, or None when the price or the usage is unknown.
+
+    Cache writes are billed at the 5-minute price, the default of `prompt_cache_options`.
+    """
+    if prices is None or not usage.known:
+        return None
+    miss = max(0, usage.prompt - usage.cached)
+    written = usage.cache_write * (prices.write_5m - prices.miss if prices.write_5m else 0)
+    total = usage.cached * prices.hit + miss * prices.miss + usage.completion * prices.output
+    return (total + written) / 1_000_000

@@ -1,0 +1,268 @@
+"""The inventory and its suggestions, as functions over a connection."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, func, insert, literal, select, update
+
+from amx_kimi.journal.runs import now
+from amx_kimi.journal.schema import columns, suggestions
+from amx_kimi.types import Confidence, Item, Suggestion
+
+__all__ = [
+    "Described",
+    "Stored",
+    "add_items",
+    "column_names",
+    "count_pending",
+    "defer_beyond",
+    "described",
+    "fail_items",
+    "pending",
+    "reopen_failed",
+    "reuse",
+    "save_facts",
+    "save_suggestions",
+    "table_item",
+]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An item of a run's inventory, by its id in the journal."""
+
+    id: int
+    item: Item
+    reuse_key: str
+
+
+@dataclass(frozen=True)
+class Described:
+    """An item with what came of it; `suggestion` is None while there is none."""
+
+    item: Item
+    status: str
+    error: str | None
+    facts: Mapping[str, Any]
+    suggestion: Suggestion | None
+    model: str | None
+
+
+def add_items(connection: Connection, run: str, rows: Sequence[tuple[Item, str, str]]) -> None:
+    """Inventory rows: each an item, its reuse key, and its status."""
+    connection.execute(
+        insert(columns),
+        [
+            {
+                "run_id": run,
+                "schema_name": item.schema,
+                "table_name": item.table,
+                "column_name": item.column,
+                "kind": item.kind,
+                "position": item.position,
+                "type": item.type,
+                "nullable": int(item.nullable),
+                "key_role": item.key_role,
+                "fk": item.fk,
+                "comment": item.comment,
+                "row_estimate": item.rows,
+                "definition": item.definition,
+                "reuse_key": key,
+                "status": status,
+            }
+            for item, key, status in rows
+        ],
+    )
+
+
+def reuse(connection: Connection, run: str) -> None:
+    """Give pending items the newest suggestion that any run has for the same reuse key."""
+    newest = (
+        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
+        .where(suggestions.c.reused_from.is_(None))
+        .group_by(suggestions.c.reuse_key)
+        .subquery()
+    )
+    copied = ("alternatives", "confidence", "signal", "score", "model")
+    found = (
+        select(
+            columns.c.id,
+            columns.c.reuse_key,
+            *(suggestions.c[name] for name in copied),
+            suggestions.c.id,
+            literal(now()),
+        )
+        .join(newest, newest.c.reuse_key == columns.c.reuse_key)
+        .join(suggestions, suggestions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "pending")
+        .order_by(columns.c.id)
+    )
+    target = ("column_id", "reuse_key", *copied, "reused_from", "created_at")
+    connection.execute(insert(suggestions).from_select(target, found))
+    has_one = exists().where(suggestions.c.column_id == columns.c.id)
+    connection.execute(
+        update(columns)
+        .where(columns.c.run_id == run, columns.c.status == "pending", has_one)
+        .values(status="reused")
+    )
+
+
+def defer_beyond(connection: Connection, run: str, limit: int) -> None:
+    """Keep the first `limit` pending columns (and tables among them) for this run."""
+    is_pending = and_(columns.c.run_id == run, columns.c.status == "pending")
+    last = (
+        select(columns.c.id)
+        .where(is_pending, columns.c.kind == "column")
+        .order_by(columns.c.id)
+        .offset(limit - 1)
+        .limit(1)
+    )
+    if (boundary := connection.execute(last).scalar()) is not None:
+        connection.execute(
+            update(columns).where(is_pending, columns.c.id > boundary).values(status="deferred")
+        )
+
+
+def reopen_failed(connection: Connection, run: str) -> None:
+    """A resumed run asks again for what failed."""
+    connection.execute(
+        update(columns)
+        .where(columns.c.run_id == run, columns.c.status == "failed")
+        .values(status="pending", error=None)
+    )
+
+
+def count_pending(connection: Connection, run: str) -> int:
+    """How many columns (not tables) are still to be asked."""
+    return connection.execute(
+        select(func.count()).where(
+            columns.c.run_id == run, columns.c.status == "pending", columns.c.kind == "column"
+        )
+    ).scalar_one()
+
+
+def pending(connection: Connection, run: str, after: int, limit: int) -> list[Stored]:
+    """The next items to ask about, in packing order: table by table, by position."""
+    query = (
+        select(columns)
+        .where(columns.c.run_id == run, columns.c.status == "pending", columns.c.id > after)
+        .order_by(columns.c.id)
+        .limit(limit)
+    )
+    return [Stored(row.id, _item(row), row.reuse_key) for row in connection.execute(query)]
+
+
+def column_names(connection: Connection, run: str, schema: str, table: str, most: int) -> list[str]:
+    """The names of a table's columns, in order, at most so many."""
+    query = (
+        select(columns.c.column_name)
+        .where(
+            columns.c.run_id == run,
+            columns.c.schema_name == schema,
+            columns.c.table_name == table,
+            columns.c.kind == "column",
+        )
+        .order_by(columns.c.position)
+        .limit(most)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def table_item(connection: Connection, run: str, schema: str, table: str) -> Item | None:
+    """The table's own row: kind, comment, rows, definition."""
+    query = select(columns).where(
+        columns.c.run_id == run,
+        columns.c.schema_name == schema,
+        columns.c.table_name == table,
+        columns.c.column_name == "",
+    )
+    row = connection.execute(query).one_or_none()
+    return _item(row) if row else None
+
+
+def save_facts(connection: Connection, facts: Mapping[int, Mapping[str, Any]]) -> None:
+    """What the model is shown of each column, masked."""
+    for item, shown in facts.items():
+        connection.execute(
+            update(columns)
+            .where(columns.c.id == item)
+            .values(facts=json.dumps(shown, ensure_ascii=False))
+        )
+
+
+def save_suggestions(
+    connection: Connection, model: str, found: Sequence[tuple[Stored, Suggestion]]
+) -> None:
+    """The answers of one reply; an item that has one already keeps it."""
+    for stored, suggestion in found:
+        changed = connection.execute(
+            update(columns)
+            .where(columns.c.id == stored.id, columns.c.status.in_(("pending", "failed")))
+            .values(status="described", error=None)
+        )
+        if not changed.rowcount:
+            continue
+        connection.execute(
+            insert(suggestions).values(
+                column_id=stored.id,
+                reuse_key=stored.reuse_key,
+                alternatives=json.dumps(suggestion.alternatives, ensure_ascii=False),
+                confidence=suggestion.confidence,
+                signal=suggestion.signal,
+                score=suggestion.score,
+                model=model,
+                created_at=now(),
+            )
+        )
+
+
+def fail_items(connection: Connection, ids: Sequence[int], error: str) -> None:
+    """Items that got no answer, and why."""
+    connection.execute(
+        update(columns)
+        .where(columns.c.id.in_(ids), columns.c.status == "pending")
+        .values(status="failed", error=error)
+    )
+
+
+def described(connection: Connection, run: str) -> Iterator[Described]:
+    """Every item of a run with its suggestion, in the database's order."""
+    query = (
+        select(columns, suggestions)
+        .outerjoin(suggestions, suggestions.c.column_id == columns.c.id)
+        .where(columns.c.run_id == run)
+        .order_by(columns.c.id)
+    )
+    for row in connection.execute(query):
+        yield Described(
+            item=_item(row),
+            status=row.status,
+            error=row.error,
+            facts=json.loads(row.facts) if row.facts else {},
+            suggestion=_suggestion(row) if row.alternatives else None,
+            model=row.model,
+        )
+
+
+def _suggestion(row: Row[Any]) -> Suggestion:
+    confidence: Confidence = row.confidence
+    return Suggestion(tuple(json.loads(row.alternatives)), confidence, row.signal, row.score)
+
+
+def _item(row: Row[Any]) -> Item:
+    return Item(
+        schema=row.schema_name,
+        table=row.table_name,
+        column=row.column_name,
+        kind=row.kind,
+        position=row.position,
+        type=row.type,
+        nullable=bool(row.nullable),
+        key_role=row.key_role,
+        fk=row.fk,
+        comment=row.comment,
+        rows=row.row_estimate,
+        definition=row.definition,
+    )

@@ -1,0 +1,181 @@
+"""The journal: the one place that keeps results. SQLite by default, PostgreSQL with `--store`.
+
+Reading and writing are functions over a connection (`runs`, `items`); `Journal` says where and in
+which thread they run: `await journal.write(items.add_items, run, rows)`, `journal.read(…)`.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from amx_kimi.drivers import with_driver
+from amx_kimi.errors import JournalError
+from amx_kimi.journal.runs import begin_request, settle_request
+from amx_kimi.journal.schema import migrate
+from amx_kimi.journal.writer import Writer
+from amx_kimi.types import Ask, Attempt
+
+__all__ = ["Journal", "RunRecorder"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_BUSY_SECONDS = 30.0
+
+
+class Journal:
+    """An open journal.
+
+    Args:
+        store: a SQLAlchemy URL, or the path of a SQLite file (made when absent, 0600).
+
+    Raises:
+        JournalError: it cannot be opened, or a newer amx-kimi wrote it.
+    """
+
+    def __init__(self, store: str | Path) -> None:
+        self.name = str(store) if isinstance(store, Path) else _shown(store)
+        try:
+            self._engine = _open(store)
+            with self._engine.begin() as connection:
+                migrate(connection)
+        except (SQLAlchemyError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise JournalError(
+                f"The journal {self.name} cannot be opened: {reason}",
+                remedy="--store names another one; AMX_CONFIG_DIR moves its folder.",
+            ) from None
+        self._writer = Writer(self._engine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish writing and close the file."""
+        self._writer.close()
+        self._engine.dispose()
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kw: _P.kwargs
+    ) -> _T:
+        """Run a writing function in the writer's thread; returns once it is committed.
+
+        Raises:
+            JournalError: the journal could not be written.
+        """
+
+        def job(connection: Connection) -> _T:
+            return function(connection, *args, **kw)
+
+        if self._writer.full:  # then queueing may block, which an event loop must not
+            future = await asyncio.to_thread(self._writer.submit, job)
+        else:
+            future = self._writer.submit(job)
+        with self._explained():
+            result: _T = await asyncio.wrap_future(future)
+        return result
+
+    def write_now(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kw: _P.kwargs
+    ) -> _T:
+        """The same for callers without an event loop."""
+        future = self._writer.submit(lambda connection: function(connection, *args, **kw))
+        with self._explained():
+            result: _T = future.result()
+        return result
+
+    def read(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kw: _P.kwargs
+    ) -> _T:
+        """Run a reading function in this thread.
+
+        Raises:
+            JournalError: the journal could not be read.
+        """
+        with self._explained(), self._engine.connect() as connection:
+            return function(connection, *args, **kw)
+
+    def stream(
+        self,
+        function: Callable[Concatenate[Connection, _P], Iterator[_T]],
+        *args: _P.args,
+        **kw: _P.kwargs,
+    ) -> Iterator[_T]:
+        """Yield from a reading function without holding its rows in memory."""
+        with self._explained(), self._engine.connect() as connection:
+            options = connection.execution_options(stream_results=True, max_row_buffer=500)
+            yield from function(options, *args, **kw)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            reason = getattr(error, "orig", None) or error
+            raise JournalError(
+                f"The journal {self.name} failed: {reason}",
+                remedy="What was journalled before is kept; free space or mend it, then resume.",
+            ) from None
+
+
+class RunRecorder:
+    """Keeps a run's attempts: a row before sending, settled after."""
+
+    def __init__(self, journal: Journal, run: str) -> None:
+        self._journal = journal
+        self._run = run
+
+    async def begin(self, ask: Ask, **sent: Any) -> int:
+        """A durable row; returns its id."""
+        return await self._journal.write(begin_request, self._run, label=ask.label, **sent)
+
+    async def settle(self, request: int, attempt: Attempt) -> None:
+        """How the attempt ended."""
+        await self._journal.write(settle_request, request, attempt)
+
+
+def _open(store: str | Path) -> Engine:
+    if isinstance(store, Path):
+        store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        engine = create_engine(f"sqlite:///{store}", connect_args={"timeout": _BUSY_SECONDS})
+    else:
+        url = with_driver(make_url(store), JournalError)
+        if url.get_backend_name() not in ("sqlite", "postgresql"):
+            raise JournalError(
+                f"A journal is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}"
+            )
+        engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # a paid answer survives a power cut
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _shown(store: str) -> str:
+    try:
+        return make_url(store).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "given with --store"

@@ -1,0 +1,283 @@
+"""Runs and their requests, as functions over a connection."""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, select, update
+
+from amx_kimi.errors import JournalError
+from amx_kimi.journal.schema import columns, requests, runs, suggestions
+from amx_kimi.types import Attempt
+
+__all__ = [
+    "Run",
+    "Totals",
+    "begin_request",
+    "begin_run",
+    "claim_run",
+    "clear_inventory",
+    "find_run",
+    "forget_run",
+    "list_runs",
+    "note_inventory",
+    "now",
+    "set_status",
+    "settle_request",
+    "totals",
+]
+
+_NANO = Decimal(1_000_000_000)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of `runs`; `options` is JSON."""
+
+    id: str
+    source: str
+    database: str
+    profile: str
+    model: str
+    endpoint: str
+    currency: str | None
+    options: str
+    status: str
+    inventoried: int
+    owner: str
+    error: str | None
+    started_at: str
+    finished_at: str | None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """A run in figures. `columns` are those it set out to describe; `cost` counts requests without
+    a known cost (`uncertain` of them) at their worst case, and is None without a price."""
+
+    columns: int = 0
+    described: int = 0
+    reused: int = 0
+    failed: int = 0
+    tables: int = 0
+    tables_described: int = 0
+    requests: int = 0
+    retries: int = 0
+    uncertain: int = 0
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+    cost: Decimal | None = None
+
+
+def now() -> str:
+    """The present time as the journal keeps it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def begin_run(connection: Connection, **fields: Any) -> str:
+    """A new run in the state `inventory`; returns its id."""
+    run = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"
+    connection.execute(
+        insert(runs).values(
+            id=run, status="inventory", inventoried=0, owner=_me(), started_at=now(), **fields
+        )
+    )
+    return run
+
+
+def claim_run(connection: Connection, run: str) -> None:
+    """Take a run over, to resume it.
+
+    Raises:
+        JournalError: another process on this machine is still at work on it.
+    """
+    row = find_run(connection, run)
+    host, _, pid = row.owner.rpartition(":")
+    if row.status in ("inventory", "running") and host == socket.gethostname() and _alive(int(pid)):
+        raise JournalError(
+            f"The run {row.id} is still going, in process {pid}",
+            remedy="Wait for it, or stop it first.",
+        )
+    connection.execute(
+        update(runs).where(runs.c.id == run).values(owner=_me(), error=None, finished_at=None)
+    )
+
+
+def set_status(connection: Connection, run: str, status: str, error: str | None = None) -> None:
+    """Note where the run stands; any state but inventory and running is final."""
+    finished = None if status in ("inventory", "running") else now()
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run)
+        .values(status=status, error=error, finished_at=finished)
+    )
+
+
+def note_inventory(connection: Connection, run: str) -> None:
+    """The inventory is whole: from here on the run can be resumed without it."""
+    connection.execute(update(runs).where(runs.c.id == run).values(inventoried=1, status="running"))
+
+
+def clear_inventory(connection: Connection, run: str) -> None:
+    """Forget an inventory that nothing was asked of yet: one that was cut off, or a dry run's."""
+    ids = select(columns.c.id).where(columns.c.run_id == run)
+    connection.execute(delete(suggestions).where(suggestions.c.column_id.in_(ids)))
+    connection.execute(delete(columns).where(columns.c.run_id == run))
+
+
+def forget_run(connection: Connection, run: str) -> None:
+    """Remove a run that asked nothing (a dry run), with its inventory."""
+    clear_inventory(connection, run)
+    connection.execute(delete(runs).where(runs.c.id == run))
+
+
+def find_run(connection: Connection, name: str) -> Run:
+    """The run with this id or unique beginning of one; `last` is the newest.
+
+    Raises:
+        JournalError: there is none, or more than one.
+    """
+    query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(2)
+    if name != "last":
+        query = query.where(runs.c.id.startswith(name, autoescape=True))
+    found = [Run(**row) for row in connection.execute(query).mappings()]
+    if not found:
+        raise JournalError(f"There is no run {name!r}", remedy="`amx-kimi runs` lists them.")
+    if len(found) > 1 and name not in ("last", found[0].id):
+        raise JournalError(f"{name!r} is the beginning of several runs: give more of its id")
+    return found[0]
+
+
+def list_runs(connection: Connection) -> Iterator[Run]:
+    """Every run, newest first."""
+    query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id)
+    for row in connection.execute(query).mappings():
+        yield Run(**row)
+
+
+def begin_request(
+    connection: Connection,
+    run: str,
+    *,
+    label: str,
+    model: str,
+    budget: int,
+    reason: str,
+    worst: Decimal | None,
+) -> int:
+    """A row for an attempt that is about to be sent; returns its id."""
+    result = connection.execute(
+        insert(requests).values(
+            run_id=run,
+            label=label,
+            model=model,
+            budget=budget,
+            reason=reason,
+            worst_cost=_nano(worst),
+            sent_at=now(),
+        )
+    )
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def settle_request(connection: Connection, request: int, attempt: Attempt) -> None:
+    """How an attempt ended, and what it cost."""
+    usage = attempt.usage
+    connection.execute(
+        update(requests)
+        .where(requests.c.id == request)
+        .values(
+            outcome=attempt.outcome,
+            prompt_tokens=usage.prompt,
+            cached_tokens=usage.cached,
+            completion_tokens=usage.completion,
+            reasoning_tokens=usage.reasoning,
+            cost=_nano(attempt.cost),
+            seconds=attempt.seconds,
+        )
+    )
+
+
+def totals(connection: Connection, run: str) -> Totals:
+    """The run's figures, from the journal alone."""
+    spent = requests.c
+    row = connection.execute(
+        select(
+            func.count(),
+            func.sum(case((spent.reason != "first", 1), else_=0)),
+            func.sum(case((spent.cost.is_(None), 1), else_=0)),
+            *(
+                func.coalesce(func.sum(column), 0)
+                for column in (
+                    spent.prompt_tokens,
+                    spent.cached_tokens,
+                    spent.completion_tokens,
+                    spent.reasoning_tokens,
+                )
+            ),
+            func.sum(func.coalesce(spent.cost, spent.worst_cost)),
+        ).where(spent.run_id == run)
+    ).one()
+    priced = connection.execute(select(runs.c.currency).where(runs.c.id == run)).scalar_one()
+    return Totals(
+        **_counts(connection, run),
+        requests=row[0],
+        retries=int(row[1] or 0),
+        uncertain=int(row[2] or 0) if priced else 0,
+        prompt=int(row[3]),
+        cached=int(row[4]),
+        completion=int(row[5]),
+        reasoning=int(row[6]),
+        cost=Decimal(int(row[7] or 0)) / _NANO if priced else None,
+    )
+
+
+def _counts(connection: Connection, run: str) -> dict[str, int]:
+    query = (
+        select(columns.c.kind == "column", columns.c.status, func.count())
+        .where(columns.c.run_id == run, columns.c.status.in_(_ASKED))
+        .group_by(columns.c.kind == "column", columns.c.status)
+    )
+    found = {(bool(k), status): count for k, status, count in connection.execute(query)}
+
+    def of(is_column: bool, *states: str) -> int:
+        return sum(found.get((is_column, state), 0) for state in states)
+
+    return {
+        "columns": of(True, *_ASKED),
+        "described": of(True, "described", "reused"),
+        "reused": of(True, "reused"),
+        "failed": of(True, "failed"),
+        "tables": of(False, *_ASKED),
+        "tables_described": of(False, "described", "reused"),
+    }
+
+
+_ASKED = ("pending", "described", "reused", "failed")
+
+
+def _nano(amount: Decimal | None) -> int | None:
+    return None if amount is None else round(amount * _NANO)
+
+
+def _me() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return False  # our own earlier run in this process has ended
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
