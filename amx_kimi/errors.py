@@ -157,7 +157,7 @@ class TransportError(KimiError):
     """No whole answer arrived over the network."""
 
     retryable = True
-    charged = None
+    charged: bool | None = None
 
 
 class UnreachableError(TransportError):

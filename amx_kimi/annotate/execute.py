@@ -21,6 +21,7 @@ from amx_kimi.client import Budget, KimiClient
 from amx_kimi.config import Profile
 from amx_kimi.errors import KimiError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
+from amx_kimi.log import get_logger
 from amx_kimi.settings import Settings
 
 __all__ = ["Result", "Target", "dry_run", "execute", "job_of"]
@@ -58,7 +59,7 @@ def execute(
     notify: Callable[[Progress], None],
     *,
     resume: Run | None = None,
-    started: Callable[[str], None] = lambda run: None,
+    started: Callable[[str], None],
 ) -> Result:
     """Do a run, or the rest of one. `started` hears the run's id before anything is asked.
 
@@ -143,7 +144,7 @@ async def _execute(
             else:
                 state.run = await journal.write(_begin, job, target, reader)
             started(state.run)
-            client.record_with(RunRecorder(journal, state.run))
+            client.record_with(RunRecorder(journal, state.run), state.run)
             if resume is None or not resume.inventoried:
                 await take_inventory(reader, journal, state.run, job)
             return await annotate(reader, journal, state.run, job, client, notify)
@@ -178,11 +179,31 @@ def _ended(
 ) -> Result:
     status = "interrupted" if interrupted else "stopped" if stopped else "complete"
     journal.write_now(runs.set_status, run, status, str(stopped) if stopped else None)
-    return Result(
+    result = Result(
         run=run,
         totals=journal.read(runs.totals, run),
         currency=job.profile.facts().currency,
         seconds=time.monotonic() - begun,
         stopped=stopped,
         interrupted=interrupted,
+    )
+    _log_end(result, status)
+    return result
+
+
+def _log_end(result: Result, status: str) -> None:
+    totals = result.totals
+    get_logger().info(
+        "run.ended",
+        run=result.run,
+        status=status,
+        error=type(result.stopped).__name__ if result.stopped else None,
+        columns=totals.columns,
+        described=totals.described,
+        failed=totals.failed,
+        requests=totals.requests,
+        retries=totals.retries,
+        cost=str(totals.cost) if totals.cost is not None else None,
+        currency=result.currency,
+        seconds=round(result.seconds, 3),
     )

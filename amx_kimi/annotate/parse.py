@@ -1,4 +1,4 @@
-"""From an answer to suggestions: entry by entry, so that prose, fences and cuts cost nothing else."""
+"""From an answer to entries, one by one, so that prose, fences and cuts cost nothing else."""
 
 import json
 import re

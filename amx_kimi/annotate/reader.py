@@ -1,4 +1,4 @@
-"""One thread reads the source: database connections are not shared, and the event loop never waits."""
+"""One thread reads the source: connections are not shared, and the event loop never waits."""
 
 import asyncio
 from collections.abc import Callable

@@ -111,9 +111,10 @@ class KimiClient:
     ) -> None:
         await self.aclose()
 
-    def record_with(self, recorder: Recorder) -> None:
-        """Keep a durable row of each attempt from now on."""
+    def record_with(self, recorder: Recorder, run: str) -> None:
+        """Keep a durable row of each attempt from now on, and name the run in each event."""
         self._recorder = recorder
+        self._log = self._log.bind(run=run)
 
     async def aclose(self) -> None:
         """Close the connections."""

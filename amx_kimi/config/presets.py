@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import amx_kimi
 from amx_kimi.config.files import read_yaml
 from amx_kimi.config.profiles import nearest
 from amx_kimi.errors import ConfigError, ConfigFileError
@@ -28,7 +27,7 @@ def load_presets() -> dict[str, Preset]:
     Raises:
         ConfigFileError: a preset file is malformed; names it.
     """
-    package = Path(amx_kimi.__file__).parent
+    package = Path(__file__).parents[1]
     folder = next(p for p in (package / "profiles", package.parent / "profiles") if p.is_dir())
     return {path.stem: _preset(path) for path in sorted(folder.glob("*.yml"))}
 

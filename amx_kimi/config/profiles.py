@@ -89,9 +89,10 @@ def save_profile(
     fields: Mapping[str, Any],
     overlay: Mapping[str, Any] | None = None,
     *,
+    endpoints: Mapping[str, Mapping[str, Any]] | None = None,
     activate: bool = False,
 ) -> None:
-    """Write one profile: AMX's `fields` to `config.yml`, our `overlay` to `kimi.yml`.
+    """Write one profile: AMX's `fields` to `config.yml`, our `overlay` and `endpoints` to `kimi.yml`.
 
     Comments, order and every other key stay as they are.
 
@@ -109,9 +110,12 @@ def save_profile(
             document["active_llm_profile"] = name
 
     def change_overlay(document: dict[str, Any]) -> None:
-        document.setdefault("profiles", {})[name] = dict(overlay or {})
+        if overlay:
+            document.setdefault("profiles", {})[name] = dict(overlay)
+        for endpoint, row in (endpoints or {}).items():
+            document.setdefault("endpoints", {})[endpoint] = dict(row)
 
-    if overlay:
+    if overlay or endpoints:
         _edit(overlay_path(folder), change_overlay)
     _edit(config_path(folder), change)
 

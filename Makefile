@@ -1,0 +1,38 @@
+# Two commands do everything, venv and installation included: `make demo` and `make test`.
+PYTHON ?= python3
+BIN = .venv/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/base
+	$(BIN)/amx-kimi demo
+
+test: .venv/test lint
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/test
+	$(BIN)/python -m benchmarks
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }
+
+.venv/base: pyproject.toml | .venv/bin/pip
+	$(PIP) --editable .
+	touch $@
+
+.venv/test: pyproject.toml | .venv/bin/pip
+	$(PIP) --editable ".[test]"
+	touch .venv/base $@
+
+clean:
+	rm -rf .venv .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,112 @@
+"""`explain` and `doctor`: what would be sent and why, and whether it works."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option
+
+if TYPE_CHECKING:
+    from amx_kimi.config import Profile
+    from amx_kimi.policy import RequestPlan
+
+__all__ = ["doctor", "explain"]
+
+_PROMPT_TOKENS = 3_000  # about what a batch of 60 columns takes
+
+
+@click.command(cls=KimiCommand)
+@profile_option
+@json_option
+def explain(profile: str | None, as_json: bool) -> None:
+    """Show what one annotation request would send, each value with its reason. Sends nothing."""
+    from amx_kimi.config import LearnedStore, load_profile
+    from amx_kimi.policy import plan
+    from amx_kimi.settings import Settings
+    from amx_kimi.types import Ask
+
+    settings = Settings.from_environment()
+    loaded = load_profile(profile, settings)
+    learned = LearnedStore(settings.config_dir).quirks(loaded.base_url, loaded.model)
+    facts = loaded.facts(learned)
+    ask = Ask((), _PROMPT_TOKENS, json_mode=True, cache_key="amx-kimi-RUN")
+    planned = plan(loaded, facts, settings, ask)
+    retry = _retry_text(planned)
+    if as_json:
+        echo_json(_explained(loaded, planned))
+        return
+    click.echo(f"Profile {loaded.name}: {facts.wire_model} at {loaded.base_url}")
+    click.echo(
+        f"POST {loaded.base_url}/chat/completions, for a prompt of {_PROMPT_TOKENS:,} tokens"
+    )
+    for name, value in planned.values.items():
+        shown = "–" if value.value is None else _short(value.value)
+        click.echo(f"  {name:<22} {shown:<26} {value.reason}")
+    click.echo(f"  on length              {retry}")
+    click.echo(f"Settings that change this: {', '.join(_variables())}")
+
+
+def _explained(loaded: "Profile", planned: "RequestPlan") -> dict[str, Any]:
+    return {
+        "profile": loaded.name,
+        "endpoint": loaded.base_url,
+        "thinking": planned.thinking,
+        "budget": planned.budget,
+        "retry_budget": planned.retry_budget,
+        "values": {
+            name: {"value": value.value, "sent": value.value is not None, "reason": value.reason}
+            for name, value in planned.values.items()
+        },
+    }
+
+
+def _retry_text(planned: "RequestPlan") -> str:
+    if planned.retry_budget is None:
+        return "no retry: the budget is already the largest that fits"
+    return f"asked again once with {planned.retry_budget:,} tokens, if the answer is empty"
+
+
+def _variables() -> Mapping[str, str]:
+    from amx_kimi.settings import VARIABLES
+
+    return VARIABLES
+
+
+def _short(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@click.command(cls=KimiCommand)
+@profile_option
+@json_option
+def doctor(profile: str | None, as_json: bool) -> int:
+    """Check configuration, keyring, key, endpoint and model, with one real request.
+
+    Exits 1 when something failed; each failure says what to do.
+    """
+    import anyio
+
+    from amx_kimi.doctor import Check, examine
+
+    marks = {
+        "ok": click.style("ok    ", fg="green"),
+        "note": click.style("note  ", fg="yellow"),
+        "failed": click.style("FAILED", fg="red"),
+    }
+    checks: list[Check] = []
+
+    async def go() -> None:
+        async for check in examine(profile):
+            checks.append(check)
+            if not as_json:
+                click.echo(f"{marks[check.state]}  {check.name:<14} {check.detail}")
+                if check.remedy:
+                    click.echo(f"{'':<24}{check.remedy}")
+
+    anyio.run(go)
+    if as_json:
+        echo_json([vars(check) for check in checks])
+    return 1 if any(check.state == "failed" for check in checks) else 0

@@ -1,0 +1,154 @@
+"""What every command shares: options, the way out for errors, and output.
+
+Commands import heavy packages inside their functions, so that `--help` loads none of them.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from amx_kimi.errors import KimiError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "INTERRUPTED",
+    "KimiCommand",
+    "State",
+    "console",
+    "echo_json",
+    "json_option",
+    "profile_option",
+    "run_main",
+    "store_option",
+    "warn",
+]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+INTERRUPTED = 130
+
+
+@dataclass
+class State:
+    """What the options that every command has were set to."""
+
+    debug: bool = False
+
+
+def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(State).debug = True
+
+
+def _set_log_file(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    from amx_kimi.log import log_to_file
+
+    try:
+        handler = log_to_file(value)
+    except OSError as error:
+        raise click.BadParameter(f"{value} cannot be written: {error.strerror}") from None
+    context.find_root().call_on_close(handler.close)
+
+
+class KimiCommand(click.Command):
+    """A command with `--debug` and `--log-file`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(
+                ["--log-file"],
+                type=click.Path(dir_okay=False, path_type=Path),
+                expose_value=False,
+                callback=_set_log_file,
+                help="Append events to this file, one JSON object a line.",
+            ),
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=_set_debug,
+                help="Show a traceback when something fails.",
+            ),
+        ]
+
+
+def json_option(function: _F) -> _F:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def profile_option(function: _F) -> _F:
+    """`--profile NAME`."""
+    return click.option(
+        "--profile", metavar="NAME", help="The LLM profile (default: the active one)."
+    )(function)
+
+
+def store_option(function: _F) -> _F:
+    """`--store URL`."""
+    return click.option(
+        "--store",
+        metavar="URL",
+        help="The journal: a SQLite or PostgreSQL URL (default: kimi.db in AMX's folder).",
+    )(function)
+
+
+def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code. No traceback without `--debug`."""
+    state = State()
+    try:
+        code = group.main(arguments, prog_name="amx-kimi", standalone_mode=False, obj=state)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        warn("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has left, such as `head`
+        sys.stderr.close()
+        return 0
+    except KimiError as error:
+        _show_traceback(state)
+        warn(str(error), label="Error")
+        return error.exit_code
+    except Exception as error:
+        _show_traceback(state)
+        hint = "" if state.debug else " Run it again with --debug to see where."
+        warn(f"Unexpected {type(error).__name__}: {error}.{hint}", label="Error")
+        return 1
+
+
+def _show_traceback(state: State) -> None:
+    if state.debug:
+        traceback.print_exc()
+
+
+def warn(message: str, *, label: str = "") -> None:
+    """A line for people on stderr."""
+    prefix = click.style(f"{label}: ", fg="red", bold=True) if label else ""
+    click.echo(prefix + message, err=True)
+
+
+def echo_json(value: Any) -> None:
+    """`value` as one line of JSON on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A rich console; it honours NO_COLOR, TERM=dumb and pipes by itself."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)

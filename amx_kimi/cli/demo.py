@@ -1,0 +1,48 @@
+"""`amx-kimi demo`: the main job, on a sample database and the stand-in server."""
+
+import click
+
+from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, json_option, warn
+
+__all__ = ["demo"]
+
+
+@click.command(cls=KimiCommand)
+@click.option("--model", default="kimi-k2.6", show_default=True, help="Whose rules to play by.")
+@json_option
+def demo(model: str, as_json: bool) -> int:
+    """Describe a sample database: a legacy ERP with cryptic names. Needs no key and no network.
+
+    The answers come from the sandbox, a stand-in that knows abbreviations and rules; they are not
+    Kimi's. Requests, tokens and cost are counted as they would be.
+    """
+    from amx_kimi.annotate.execute import Target, execute
+    from amx_kimi.annotate.job import Job
+    from amx_kimi.cli.progress import watch
+    from amx_kimi.cli.results import print_tables
+    from amx_kimi.cli.run import exit_code, in_words, summary
+    from amx_kimi.config import journal_path, load_profile
+    from amx_kimi.demo import set_stage
+    from amx_kimi.journal import Journal, items
+
+    warn(
+        "A demo: a sample ERP database, described by a stand-in server on this machine (not Kimi)."
+    )
+    with set_stage(model) as stage:
+        profile = load_profile(settings=stage.settings)
+        with Journal(journal_path(stage.folder)) as journal:
+            with watch("USD") as (notify, started):
+                target = Target(f"sqlite:///{stage.database}")
+                job = Job(profile)
+                result = execute(job, target, journal, stage.settings, notify, started=started)
+            if not as_json:
+                print_tables(journal.stream(items.described, result.run))
+    if as_json:
+        echo_json(summary(result))
+    else:
+        click.echo(in_words(result, profile))
+        click.echo(
+            "This was a demo; nothing is left of it. With a Kimi key, describe your own database:\n"
+            "  amx-kimi run sqlite:///path/to/your.db   (the README shows the profile)"
+        )
+    return INTERRUPTED if result.interrupted else exit_code(result)

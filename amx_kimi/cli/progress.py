@@ -1,0 +1,86 @@
+"""A run's progress on stderr: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from amx_kimi.annotate.run import Progress
+from amx_kimi.cli.common import console, warn
+
+__all__ = ["watch"]
+
+_PLAIN_SECONDS = 5.0
+
+Notify = Callable[[Progress], None]
+
+
+@contextmanager
+def watch(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]:
+    """Yields what hears of progress, and what hears the run's id."""
+
+    def started(run: str) -> None:
+        warn(f"Run {run}")
+
+    if sys.stderr.isatty():
+        with _bar(currency) as notify:
+            yield notify, started
+    else:
+        yield _plain(currency), started
+
+
+@contextmanager
+def _bar(currency: str | None) -> Iterator[Notify]:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[spent]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Columns", total=None, spent="")
+
+        def notify(progress: Progress) -> None:
+            bar.update(
+                task,
+                total=progress.columns,
+                completed=progress.done + progress.failed,
+                spent=_spent(progress, currency),
+            )
+
+        yield notify
+
+
+def _plain(currency: str | None) -> Notify:
+    shown = [0.0]
+
+    def notify(progress: Progress) -> None:
+        done = progress.done + progress.failed
+        last = done == progress.columns
+        if not done:
+            return
+        if not last and time.monotonic() - shown[0] < _PLAIN_SECONDS:
+            return
+        shown[0] = time.monotonic()
+        warn(f"{done:,} of {progress.columns:,} columns, {_spent(progress, currency)}")
+
+    return notify
+
+
+def _spent(progress: Progress, currency: str | None) -> str:
+    cost = f", {progress.cost:.4f} {currency}" if progress.cost is not None else ""
+    return f"{progress.requests:,} requests{cost}"

@@ -1,0 +1,192 @@
+"""`runs`, `show`, `export`: reading the journal."""
+
+import sys
+from contextlib import nullcontext
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, console, echo_json, json_option, store_option, warn
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from amx_kimi.journal import Described, Journal, Run
+
+__all__ = ["export", "print_tables", "runs", "show"]
+
+_STYLES = {"high": "green", "medium": "yellow", "low": "red"}
+
+
+def _journal(store: str | None) -> "Journal":
+    from amx_kimi.cli.run import open_journal
+    from amx_kimi.settings import Settings
+
+    return open_journal(store, Settings.from_environment())
+
+
+@click.command(cls=KimiCommand)
+@store_option
+@json_option
+def runs(store: str | None, as_json: bool) -> None:
+    """List the runs in the journal, newest first."""
+    from rich.table import Table
+
+    from amx_kimi.journal import runs as stored
+
+    with _journal(store) as journal:
+        rows = [
+            (run, journal.read(stored.totals, run.id)) for run in journal.stream(stored.list_runs)
+        ]
+    if as_json:
+        echo_json([{**_run_json(run), **_totals_json(totals)} for run, totals in rows])
+        return
+    if not rows:
+        click.echo("There are no runs yet. Start one with: amx-kimi run URL")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("Run", "Started", "Status", "Columns", "Failed", "Cost", "Model"):
+        table.add_column(head, no_wrap=head == "Run")
+    for run, totals in rows:
+        cost = f"{totals.cost:.4f} {run.currency}" if totals.cost is not None else "unknown"
+        described = f"{totals.described:,}/{totals.columns:,}"
+        when = run.started_at[:16].replace("T", " ")
+        cells = (run.id, when, run.status, described, str(totals.failed), cost, run.model)
+        table.add_row(*map(_text, cells))
+    console().print(table)
+
+
+@click.command(cls=KimiCommand)
+@click.argument("run")
+@click.option("--table", "tables", metavar="T", multiple=True, help="Only this table (repeat).")
+@store_option
+@json_option
+def show(run: str, tables: tuple[str, ...], store: str | None, as_json: bool) -> None:
+    """Show what RUN (an id, or `last`) found, table by table.
+
+    With --json: one object a line, all wordings included.
+    """
+    from amx_kimi.journal import items
+    from amx_kimi.journal import runs as stored
+    from amx_kimi.publish.export import as_row
+
+    with _journal(store) as journal:
+        found = journal.read(stored.find_run, run)
+        rows = (
+            row
+            for row in journal.stream(items.described, found.id)
+            if not tables or row.item.table in tables
+        )
+        if as_json:
+            for row in rows:
+                echo_json(as_row(row, found))
+            return
+        print_tables(rows)
+        if found.error:
+            warn(f"The run stopped early: {found.error}")
+
+
+@click.command(cls=KimiCommand)
+@click.argument("run")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["json", "csv", "markdown"]),
+    required=True,
+    help="What to write.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write (default: stdout).",
+)
+@store_option
+def export(run: str, format_: str, out: Path | None, store: str | None) -> None:
+    """Write what RUN (an id, or `last`) found as JSON, CSV or a Markdown data dictionary."""
+    from amx_kimi.journal import items
+    from amx_kimi.journal import runs as stored
+    from amx_kimi.publish.export import FORMATS, open_output
+
+    with _journal(store) as journal:
+        found = journal.read(stored.find_run, run)
+        with open_output(out) if out else nullcontext(sys.stdout) as file:
+            FORMATS[format_](file, found, journal.stream(items.described, found.id))
+    if out:
+        warn(f"Wrote {out}")
+
+
+def print_tables(rows: Any) -> None:
+    """Print described items, a rich table for each of their tables."""
+    from rich.table import Table
+
+    screen = console()
+    for _, group in groupby(rows, key=lambda row: (row.item.schema, row.item.table)):
+        table: Table | None = None
+        for row in group:
+            if table is None:
+                table = _headed(row)
+            if row.item.column:
+                _add(table, row)
+        if table is not None:
+            screen.print(table)
+
+
+def _headed(row: "Described") -> "Table":
+    from rich.table import Table
+
+    title = f"{row.item.schema}.{row.item.table}".lstrip(".")
+    about = row.suggestion.alternatives[0] if row.suggestion and not row.item.column else ""
+    table = Table(
+        title=_text(title),
+        caption=_text(about),
+        title_justify="left",
+        caption_justify="left",
+        expand=True,
+    )
+    table.add_column("Column", overflow="fold", max_width=30)
+    table.add_column("Type", overflow="fold", max_width=20)
+    table.add_column("Confidence", no_wrap=True)
+    table.add_column("Description", ratio=1)
+    return table
+
+
+def _add(table: "Table", row: "Described") -> None:
+    from rich.text import Text
+
+    if row.suggestion:
+        sure = row.suggestion.confidence
+        texts = (Text(sure, _STYLES[sure]), _text(row.suggestion.alternatives[0]))
+    elif row.status == "commented":
+        texts = (Text("–"), _text(row.item.comment))
+    else:
+        texts = (Text(row.status), _text(row.error or ""))
+    table.add_row(_text(row.item.column), _text(row.item.type), *texts)
+
+
+def _text(value: str) -> Any:
+    """Plain text for rich: no markup, no control characters, whatever a database holds."""
+    from rich.text import Text
+
+    return Text("".join(c if c.isprintable() else "�" for c in value))
+
+
+def _run_json(run: "Run") -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "status": run.status,
+        "profile": run.profile,
+        "model": run.model,
+        "endpoint": run.endpoint,
+        "database": run.database,
+        "error": run.error,
+        "currency": run.currency,
+    }
+
+
+def _totals_json(totals: Any) -> dict[str, Any]:
+    shown = {key: value for key, value in vars(totals).items() if key != "cost"}
+    return {**shown, "cost": float(totals.cost) if totals.cost is not None else None}

@@ -1,0 +1,298 @@
+"""`amx-kimi run`: describe a database."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import (
+    INTERRUPTED,
+    KimiCommand,
+    echo_json,
+    json_option,
+    profile_option,
+    store_option,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from amx_kimi.annotate.execute import Result, Target
+    from amx_kimi.annotate.job import Job
+    from amx_kimi.annotate.run import Estimate
+    from amx_kimi.config import Profile
+    from amx_kimi.journal import Journal, Run
+    from amx_kimi.settings import Settings
+
+__all__ = ["exit_code", "in_words", "open_journal", "report", "run", "summary"]
+
+
+@click.command(cls=KimiCommand)
+@click.argument("url", required=False)
+@click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
+@click.option("--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat).")
+@click.option(
+    "--table",
+    "tables",
+    metavar="T",
+    multiple=True,
+    help="Only this table or schema.table (repeat).",
+)
+@profile_option
+@store_option
+@click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
+@click.option("--language", metavar="L", help="Language of the descriptions, such as en or de.")
+@click.option(
+    "--batch-size", type=click.IntRange(1, 500), metavar="N", help="Columns in one request."
+)
+@click.option("--no-samples", is_flag=True, help="Send no values, ranges or shapes of values.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
+@click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@json_option
+def run(url: str | None, db_profile: str | None, resume: str | None, **options: Any) -> int:
+    """Describe the columns of a database that have no comment yet.
+
+    URL is a SQLAlchemy URL (sqlite:///erp.db, postgresql://user@host/db) or the path of a SQLite
+    file; a password is better left to PGPASSWORD, ~/.pgpass or AMX's database profile. Without
+    one, AMX's active database profile is taken. The descriptions go to the journal: see `show` and
+    `export`. What an earlier run described is not asked again.
+
+    Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 130 interrupted.
+    """
+    from amx_kimi.settings import Settings
+
+    if url and db_profile:
+        raise click.UsageError("Give a URL or --db-profile, not both.")
+    settings = Settings.from_environment()
+    with open_journal(options["store"], settings) as journal:
+        if resume:
+            return _resume(journal, resume, url, db_profile, settings, options)
+        profile = _load_profile(options["profile"], settings)
+        job = _job(profile, options)
+        target = _target(url, db_profile, settings)
+        if options["dry_run"]:
+            return _dry_run(job, target, journal, settings, as_json=options["as_json"])
+        return _execute(job, target, journal, settings, options)
+
+
+def open_journal(store: str | None, settings: "Settings") -> "Journal":
+    """The journal named by `--store`, or the one in AMX's folder."""
+    from amx_kimi.config import journal_path
+    from amx_kimi.journal import Journal
+
+    return Journal(store or journal_path(settings.config_dir))
+
+
+def _resume(
+    journal: "Journal",
+    name: str,
+    url: str | None,
+    db_profile: str | None,
+    settings: "Settings",
+    options: dict[str, Any],
+) -> int:
+    from amx_kimi.annotate.execute import job_of
+    from amx_kimi.journal import runs
+
+    found = journal.read(runs.find_run, name)
+    fixed = ("schemas", "tables", "all_columns", "limit", "language", "dry_run", "no_samples")
+    if any(options[key] for key in fixed) or options["batch_size"]:
+        raise click.UsageError("--resume goes on with the run's own choices; leave the others out.")
+    profile = _load_profile(options["profile"] or found.profile, settings)
+    if profile.model != found.model:
+        warn(f"This run was begun with {found.model}; it goes on with {profile.model}.")
+    kind, _, place = found.source.partition(":")
+    if url is None and db_profile is None and kind == "db-profile":
+        db_profile = place
+    target = _target(url or (None if db_profile else found.source), db_profile, settings)
+    return _execute(job_of(found, profile), target, journal, settings, options, found)
+
+
+def _load_profile(name: str | None, settings: "Settings") -> "Profile":
+    from amx_kimi.config import load_profile
+
+    profile = load_profile(name, settings)
+    row = profile.facts().model
+    if row.retired_on and profile.endpoint.own:
+        warn(
+            f"{row.id} was retired on {row.retired_on} at Moonshot's own endpoints; asking all the "
+            f"same. Its successor is {row.successor}."
+        )
+    return profile
+
+
+def _job(profile: "Profile", options: dict[str, Any]) -> "Job":
+    from amx_kimi.annotate.job import Job
+    from amx_kimi.annotate.prompt import Wanted
+    from amx_kimi.annotate.sources import Selection
+
+    return Job(
+        profile=profile,
+        selection=Selection(options["schemas"], options["tables"]),
+        wanted=Wanted(
+            language=_language(options["language"] or profile.language),
+            alternatives=profile.n_alternatives,
+            style=profile.description_verbosity,
+        ),
+        all_columns=options["all_columns"],
+        limit=options["limit"],
+        batch_size=options["batch_size"],
+        samples=not options["no_samples"],
+    )
+
+
+def _language(value: str) -> str:
+    """AMX writes `english` into every profile; the contract says `en`."""
+    if not value.replace("-", "").replace(" ", "").isalpha() or len(value) > 40:
+        raise click.BadParameter(f"{value!r} is no language", param_hint="--language")
+    return "en" if value.lower() == "english" else value
+
+
+def _target(url: str | None, db_profile: str | None, settings: "Settings") -> "Target":
+    from amx_kimi.annotate.execute import Target
+    from amx_kimi.annotate.sources import database_url
+    from amx_kimi.config import load_database
+    from amx_kimi.errors import ConfigError
+
+    if url:
+        return Target(url)
+    try:
+        found = load_database(db_profile, settings)
+    except ConfigError:
+        if db_profile:
+            raise
+        raise click.UsageError(
+            "Which database? Give its URL, or --db-profile NAME for one of AMX's."
+        ) from None
+    return Target(database_url(found), found.name)
+
+
+def _execute(
+    job: "Job",
+    target: "Target",
+    journal: "Journal",
+    settings: "Settings",
+    options: dict[str, Any],
+    resumed: "Run | None" = None,
+) -> int:
+    from amx_kimi.annotate.execute import execute
+    from amx_kimi.cli.progress import watch
+    from amx_kimi.cli.target import with_password
+
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    with watch(job.profile.facts().currency) as (notify, started):
+        result = execute(job, target, journal, settings, notify, resume=resumed, started=started)
+    return report(result, job.profile, as_json=options["as_json"])
+
+
+def report(result: "Result", profile: "Profile", *, as_json: bool) -> int:
+    """Print how a run ended, and how to go on; returns the exit code."""
+    totals = result.totals
+    if as_json:
+        echo_json(summary(result))
+    else:
+        click.echo(in_words(result, profile))
+        if not result.interrupted and not result.stopped:
+            click.echo(f"See them: amx-kimi show {result.run}")
+    if result.interrupted:
+        warn(f"Interrupted. Go on with: amx-kimi run --resume {result.run}")
+        return INTERRUPTED
+    if result.stopped:
+        warn(str(result.stopped), label="Stopped")
+        warn(f"What was described is kept. Go on with: amx-kimi run --resume {result.run}")
+        return result.stopped.exit_code
+    return exit_code(result)
+
+
+def exit_code(result: "Result") -> int:
+    """0 when everything was described, else 1."""
+    totals = result.totals
+    whole = totals.described == totals.columns and totals.tables_described == totals.tables
+    return 0 if whole else 1
+
+
+def summary(result: "Result") -> dict[str, Any]:
+    """The run in figures, as `--json` prints them."""
+    totals = result.totals
+    return {
+        "run": result.run,
+        "columns": totals.columns,
+        "described": totals.described,
+        "failed": totals.failed,
+        "requests": totals.requests,
+        "retries": totals.retries,
+        "tokens": {
+            "prompt": totals.prompt,
+            "cached": totals.cached,
+            "completion": totals.completion,
+            "reasoning": totals.reasoning,
+        },
+        "cost": {
+            "amount": float(totals.cost) if totals.cost is not None else None,
+            "currency": result.currency,
+        },
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def in_words(result: "Result", profile: "Profile") -> str:
+    totals = result.totals
+    reused = f" ({totals.reused:,} of them from earlier runs)" if totals.reused else ""
+    lines = [
+        f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
+        f"and {totals.tables_described:,} of {totals.tables:,} tables",
+        f"Requests: {totals.requests:,} ({totals.retries:,} retries) in {result.seconds:.1f} s",
+        f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
+        f"completion ({totals.reasoning:,} of them reasoning)",
+        f"Cost: {_cost_in_words(result, profile)}",
+    ]
+    if totals.failed:
+        lines.append(f"Failed: {totals.failed:,} columns; `amx-kimi show {result.run}` says why")
+    return "\n".join(lines)
+
+
+def _cost_in_words(result: "Result", profile: "Profile") -> str:
+    totals = result.totals
+    if totals.cost is None:
+        return "unknown: there is no price for this model at this endpoint"
+    notes = []
+    if profile.endpoint.list_prices and profile.custom_input_cost_per_mtok is None:
+        notes.append("an estimate, at the maker's list prices")
+    if totals.uncertain:
+        notes.append(f"{totals.uncertain} requests without known usage count at their worst case")
+    return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _dry_run(
+    job: "Job", target: "Target", journal: "Journal", settings: "Settings", *, as_json: bool
+) -> int:
+    from amx_kimi.annotate.execute import dry_run
+
+    found = dry_run(job, target, journal, settings)
+    currency = job.profile.facts().currency
+    if as_json:
+        echo_json(_estimate_json(found, currency))
+        return 0
+    cost = f"{found.cost:.4f} {currency}" if found.cost is not None else "no price is known"
+    click.echo(
+        f"Nothing was sent. This run would ask about {found.columns - found.reused:,} columns"
+        f" ({found.reused:,} more are known from earlier runs) in about {found.requests:,} "
+        f"requests\nTokens (an estimate): {found.prompt_tokens:,} prompt, {found.completion_tokens:,} "
+        f"completion\nCost (an estimate): {cost}"
+    )
+    return 0
+
+
+def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
+    return {
+        "columns": found.columns,
+        "reused": found.reused,
+        "requests": found.requests,
+        "tokens": {"prompt": found.prompt_tokens, "completion": found.completion_tokens},
+        "cost": {
+            "amount": float(found.cost) if found.cost is not None else None,
+            "currency": currency,
+        },
+        "estimate": True,
+    }

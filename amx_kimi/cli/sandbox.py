@@ -1,0 +1,90 @@
+"""`amx-kimi sandbox`: the stand-in server, with an option for each of its fields."""
+
+from dataclasses import Field, fields
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, warn
+from amx_kimi.sandbox.options import Options
+
+__all__ = ["sandbox"]
+
+_DURATIONS = ("minute", "latency", "chunk_delay")
+
+
+class _Duration(click.FloatRange):
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """`3`, `3s`, `250ms` or `0.5m` as seconds."""
+        if isinstance(value, float):
+            return value
+        text, factor = str(value), 1.0
+        for unit, seconds in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
+            if text.endswith(unit):
+                text, factor = text.removesuffix(unit), seconds
+                break
+        try:
+            return float(text) * factor
+        except ValueError:
+            self.fail(f"{value!r} is no duration such as 3s or 250ms", param, ctx)
+
+
+def _option(field: "Field[Any]", hint: Any) -> click.Option:
+    name = field.name.replace("_", "-")
+    about = field.metadata["help"]
+    if hint is bool:
+        return click.Option(
+            [f"--{name}/--no-{name}"], default=field.default, show_default=True, help=about
+        )
+    if isinstance(field.default, tuple):
+        return click.Option(
+            [f"--{name.removesuffix('s')}", field.name],
+            multiple=True,
+            metavar="TEXT",
+            help=f"{about} (repeat)",
+        )
+    kind = next((arg for arg in get_args(hint) if arg is not NoneType), hint)
+    return click.Option(
+        [f"--{name}"],
+        type=_Duration() if field.name in _DURATIONS else kind,
+        default=field.default,
+        show_default=field.default not in (None, ""),
+        help=about,
+    )
+
+
+def _run(**values: Any) -> None:
+    from amx_kimi.sandbox import serve
+
+    try:
+        options = Options(**values)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+    def ready(url: str) -> None:
+        click.echo(url)
+        warn(
+            "A stand-in for tests and trials: it answers by rules, it is not Kimi. Ctrl-C ends it."
+        )
+
+    try:
+        serve(options, ready)
+    except OSError as error:
+        raise click.ClickException(f"Port {options.port} cannot be used: {error}") from None
+
+
+_HINTS = get_type_hints(Options)
+
+sandbox = KimiCommand(
+    "sandbox",
+    callback=_run,
+    params=[_option(field, _HINTS[field.name]) for field in fields(Options)],
+    help="Serve a Kimi-compatible stand-in on loopback, for tests and trials. It is not Kimi.\n\n"
+    "Prints its base URL. GET /_sandbox says what it saw; POST /_sandbox changes an option; "
+    "DELETE /_sandbox resets it.",
+)

@@ -1,0 +1,130 @@
+"""`doctor`: from the configuration to one real request, each step with its remedy."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+from amx_kimi.client import KimiClient
+from amx_kimi.config import FoundKey, Profile, config_path, find_key, keyring_state, load_profile
+from amx_kimi.errors import KimiError, ServiceError
+from amx_kimi.facts import model_key
+from amx_kimi.settings import Settings
+from amx_kimi.tokens import count_messages
+from amx_kimi.types import Ask, Message
+
+__all__ = ["Check", "examine"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One step: `note` is worth knowing but no failure; `remedy` says what to do."""
+
+    name: str
+    state: Literal["ok", "note", "failed"]
+    detail: str
+    remedy: str = ""
+
+
+async def examine(profile_name: str | None) -> AsyncIterator[Check]:
+    """The checks in order; a failure that the later ones need ends them."""
+    try:
+        settings = Settings.from_environment()
+        profile = load_profile(profile_name, settings)
+    except KimiError as error:
+        yield _failed("configuration", error)
+        return
+    yield Check(
+        "configuration", "ok", f"profile {profile.name} in {config_path(settings.config_dir)}"
+    )
+    yield _check_keyring()
+    try:
+        key = find_key(profile, settings)
+    except KimiError as error:
+        yield _failed("key", error)
+        return
+    yield _check_key(key)
+    async with KimiClient(profile, settings, retries=1) as client:
+        async for check in _ask_service(client, profile):
+            yield check
+
+
+def _check_keyring() -> Check:
+    state = keyring_state()
+    if state.usable:
+        return Check("keyring", "ok", state.description)
+    remedy = "Keys can also come from AMX_LLM_API_KEY, or by api_key_ref in kimi.yml."
+    return Check("keyring", "note", state.description, remedy)
+
+
+def _check_key(key: FoundKey) -> Check:
+    if key.secret is None:
+        return Check("key", "ok", key.where)
+    shown = f"{key.secret} from {key.where}"
+    if not key.secret.reveal().startswith("sk-"):
+        return Check("key", "note", shown, "Kimi's keys start with sk-; is this the right one?")
+    if "in clear" in key.where:
+        remedy = "Leave api_key blank there and use api_key_ref in kimi.yml, or the keyring."
+        return Check("key", "note", shown, remedy)
+    return Check("key", "ok", shown)
+
+
+async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Check]:
+    try:
+        served = [str(row.get("id")) for row in await client.models()]
+    except ServiceError as error:
+        if error.status == 401:
+            yield _failed("endpoint", error)
+            return
+        yield Check("endpoint", "note", f"{profile.base_url} lists no models ({error.status})")
+        served = []
+    except KimiError as error:
+        yield _failed("endpoint", error)
+        return
+    else:
+        yield Check("endpoint", "ok", f"{profile.base_url} lists {len(served)} models")
+    yield _check_model(client, served)
+    yield await _real_request(client)
+
+
+def _check_model(client: KimiClient, served: list[str]) -> Check:
+    row = client.facts.model
+    listed = model_key(row.id) in {model_key(model) for model in served}
+    if row.retired_on and client.facts.endpoint.own:
+        detail = f"{row.id} was retired on {row.retired_on}"
+        return Check("model", "note", detail, f"Its successor is {row.successor}.")
+    if served and not listed:
+        return Check(
+            "model",
+            "note",
+            f"{row.id} is not in the endpoint's list",
+            "`amx-kimi models` says which there are; the request below decides.",
+        )
+    known = "" if client.facts.known else "; no facts of its own, treated like its family"
+    return Check("model", "ok", f"{row.id}, context {row.context:,}{known}")
+
+
+async def _real_request(client: KimiClient) -> Check:
+    question: list[Message] = [{"role": "user", "content": "Reply with OK."}]
+    ask = Ask(question, count_messages(question), label="doctor")
+    try:
+        reply = await client.chat(ask)
+    except KimiError as error:
+        return _failed("request", error)
+    if not reply.content.strip():
+        return Check(
+            "request",
+            "failed",
+            "the answer has zero visible characters",
+            "Raise AMX_LLM_MIN_MAX_TOKENS, or lower AMX_REASONING_EFFORT.",
+        )
+    cost = f", {reply.cost:.6f} {client.facts.currency}" if reply.cost is not None else ""
+    seconds = sum(attempt.seconds for attempt in reply.attempts)
+    return Check(
+        "request",
+        "ok",
+        f"{reply.usage.prompt} + {reply.usage.completion} tokens in {seconds:.1f} s{cost}",
+    )
+
+
+def _failed(name: str, error: KimiError) -> Check:
+    return Check(name, "failed", error.message, error.remedy)

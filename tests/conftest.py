@@ -1,0 +1,53 @@
+"""What several test folders share: a clean home, a sandbox over real sockets, a real PostgreSQL."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from amx_kimi.sandbox import Options, Sandbox
+
+KEY = "sk-test-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh HOME and AMX_CONFIG_DIR, and none of the caller's own settings or keyring."""
+    for name in ("AMX_LLM_API_KEY", "AMX_LLM_MIN_MAX_TOKENS", "AMX_REASONING_EFFORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AMX_LLM_TIMEOUT_SEC", "AMX_KIMI_TOTAL_TIMEOUT_SEC", "AMX_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("AMX_CONFIG_DIR", str(folder / ".amx"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return folder / ".amx"
+
+
+@pytest.fixture
+def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
+    """Start a sandbox with options; it ends with the test."""
+    started: list[Sandbox] = []
+
+    def start(**options: object) -> Sandbox:
+        sandbox = Sandbox(Options(**options))  # type: ignore[arg-type]
+        started.append(sandbox.__enter__())
+        return sandbox
+
+    yield start
+    for sandbox in started:
+        sandbox.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of this test session's own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pgserver
+
+        server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri()
+    server.cleanup()
