@@ -63,7 +63,7 @@ class RequestPlan:
 def plan(
     profile: Profile, facts: Facts, settings: Settings, ask: Ask, *, budget: int | None = None
 ) -> RequestPlan:
-    """Decide a request. `budget` (the retry's) replaces the output budget that policy would choose."""
+    """Decide a request. `budget` (the retry's) replaces the one that policy would choose."""
     effort = _effort(profile, settings)
     thinking, why = _thinking(profile, facts, effort)
     mode: Literal["thinking", "chat"] = "thinking" if thinking else "chat"
@@ -118,7 +118,7 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
         return False, f"effort {effort.value} ({effort.reason})"
     if profile.overlay.thinking is not None:
         return profile.overlay.thinking, f"kimi.yml: thinking {profile.overlay.thinking}".lower()
-    if profile.overlay.effort:
+    if profile.overlay.effort not in (None, "none", "minimal"):
         return True, f"kimi.yml: effort {profile.overlay.effort}"
     return False, "off for annotation, where it is optional"
 
@@ -185,7 +185,12 @@ def _wanted_budget(profile: Profile, settings: Settings, ask: Ask, thinking: boo
 def _most(facts: Facts, ask: Ask) -> tuple[int, str]:
     """The largest budget that fits, and what limits it. Our token count may be 10% short."""
     room = facts.model.context - ask.prompt_tokens - ask.prompt_tokens // 10 - 64
-    limits = [(max(room, _LEAST_ROOM), f"the context of {facts.model.context} leaves no more")]
+    limits = [
+        (
+            max(room, min(_LEAST_ROOM, facts.model.context)),
+            f"the context of {facts.model.context} leaves no more",
+        )
+    ]
     if facts.model.max_output:
         limits.append((facts.model.max_output, "the model's maximum"))
     if (quirk := facts.quirks.get("max_output")) and isinstance(quirk.value, int):

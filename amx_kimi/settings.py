@@ -58,14 +58,13 @@ class Settings:
             SettingError: names the variable, its value, and what is allowed.
         """
         key = read_variable("AMX_LLM_API_KEY")
-        folder = read_variable("AMX_CONFIG_DIR")
         return cls(
             api_key=Secret(key) if key else None,
             min_max_tokens=_read("AMX_LLM_MIN_MAX_TOKENS", _tokens),
             effort=_read("AMX_REASONING_EFFORT", _effort),
             silence_seconds=_read("AMX_LLM_TIMEOUT_SEC", _seconds) or cls.silence_seconds,
             total_seconds=_read("AMX_KIMI_TOTAL_TIMEOUT_SEC", _seconds) or cls.total_seconds,
-            config_dir=Path(folder).expanduser() if folder else Path.home() / ".amx",
+            config_dir=_read("AMX_CONFIG_DIR", _path) or Path.home() / ".amx",
             ca_bundle=_read("AMX_CA_BUNDLE", _file),
         )
 
@@ -106,7 +105,14 @@ def _seconds(raw: str) -> float:
 
 
 def _file(raw: str) -> Path:
-    path = Path(raw).expanduser()
+    path = _path(raw)
     if not path.is_file():
         raise ValueError("the path of a readable PEM file")
     return path
+
+
+def _path(raw: str) -> Path:
+    try:
+        return Path(raw).expanduser()
+    except RuntimeError:
+        raise ValueError("a path; there is no such user's home") from None

@@ -1,6 +1,6 @@
 """A batch: the columns of one request, by table, under the ids that the answer will use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from amx_kimi.annotate.redact import ColumnFacts
@@ -57,6 +57,11 @@ class Batch:
         names = list(dict.fromkeys(piece.table.name for piece in self.pieces))
         more = f" and {len(names) - 1} more tables" if len(names) > 1 else ""
         return f"{self.size} items of {names[0]}{more}"
+
+    def facts_shown(self) -> dict[int, Mapping[str, object]]:
+        """What the model sees of each column, masked, by the item's id in the journal."""
+        columns = (pair for piece in self.pieces for pair in piece.columns)
+        return {stored.id: facts.as_json() for stored, facts in columns}
 
     def only(self, ids: Sequence[int], *, tries: int) -> "Batch":
         """A batch of these items alone (ids in the journal), with their tables as context."""

@@ -6,7 +6,7 @@ from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.pack import Packer
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.redact import ColumnFacts, redact
+from amx_kimi.annotate.redact import redact
 from amx_kimi.annotate.sources import RawFacts, TableGoneError
 from amx_kimi.journal import Journal, Stored, items
 from amx_kimi.types import Item
@@ -65,19 +65,8 @@ async def _piece(
         redact(stored.item.column, raw.get(stored.item.column, RawFacts()), values=job.samples)
         for stored in columns
     ]
-    await _keep(journal, columns, facts)
     neighbours = journal.read(items.column_names, run, schema, name, _MOST_NEIGHBOURS)
     return Piece(table, ask, tuple(zip(columns, facts, strict=True)), tuple(neighbours))
-
-
-async def _keep(journal: Journal, columns: Sequence[Stored], facts: Sequence[ColumnFacts]) -> None:
-    shown = {
-        stored.id: fact.as_json()
-        for stored, fact in zip(columns, facts, strict=True)
-        if fact.as_json()
-    }
-    if shown:
-        await journal.write(items.save_facts, shown)
 
 
 def _place(item: Item) -> tuple[str, str]:

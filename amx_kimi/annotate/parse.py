@@ -97,7 +97,7 @@ def _span(content: str, start: int, wording: str) -> tuple[int, int]:
 
 def _clean(text: str) -> str:
     """One line without control characters, bounded."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    plain = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return " ".join(plain.split())[:_LONGEST_WORDING].rstrip()
 
 

@@ -7,6 +7,7 @@ When in doubt, the shape.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from amx_kimi.annotate.sources.base import RawFacts
 
@@ -77,14 +78,14 @@ def redact(column: str, raw: RawFacts, *, values: bool = True) -> ColumnFacts:
 
 def mask(column: str, value: str, occurrences: int) -> Masked:
     """The value itself if it may leave, else its shape."""
-    frequent = occurrences >= _LEAST_OCCURRENCES
-    harmless = (
-        len(value) <= _LONGEST_VALUE
+    may_leave = (
+        occurrences >= _LEAST_OCCURRENCES
+        and len(value) <= _LONGEST_VALUE
         and value.isprintable()
+        and not _sounds_personal(column)
         and not _SUSPECT.search(value)
-        and not _PERSONAL_NAME.search(column)
     )
-    return Masked(value if frequent and harmless else shape(value))
+    return Masked(value if may_leave else shape(value))
 
 
 def shape(value: str) -> Masked:
@@ -94,6 +95,11 @@ def shape(value: str) -> Masked:
         kind = "digits" if digits > len(value) * 0.8 else "free text"
         return Masked(f"{kind}, ~{_rounded(len(value))} characters")
     return Masked("".join(map(_class_of, value)))
+
+
+@lru_cache(maxsize=1_000)
+def _sounds_personal(column: str) -> bool:
+    return _PERSONAL_NAME.search(column) is not None
 
 
 def _class_of(character: str) -> str:

@@ -117,7 +117,9 @@ class _Asking:
             (batch.refs[ref], suggestion(entry, score, self.job.profile))
             for (ref, entry), score in zip(found.items(), scores, strict=True)
         ]
-        await self.journal.write(items.save_suggestions, self.job.profile.model, rows)
+        await self.journal.write(
+            items.save_suggestions, self.job.profile.model, rows, batch.facts_shown()
+        )
         self._advance(done=sum(1 for stored, _ in rows if stored.item.column))
         missing = [stored.id for ref, stored in batch.refs.items() if ref not in found]
         if not missing:

@@ -1,4 +1,4 @@
-"""Money has an owner: a reservation before every attempt, a settlement after it, retries included."""
+"""Money has an owner: a reservation before every attempt and a settlement after it."""
 
 import asyncio
 from decimal import Decimal
@@ -35,7 +35,8 @@ class Budget:
         if worst is None:
             raise BudgetError(
                 "A cost cap is set, but the price of this model at this endpoint is unknown",
-                remedy="Give the profile custom_input_cost_per_mtok and custom_output_cost_per_mtok.",
+                remedy="Give the profile custom_input_cost_per_mtok and "
+                "custom_output_cost_per_mtok.",
             )
         async with self._changed:
             while self.spent + self.reserved + worst > self.cap:

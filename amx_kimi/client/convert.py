@@ -26,15 +26,13 @@ from amx_kimi.errors import (
     ServiceError,
 )
 from amx_kimi.facts import Facts, load_catalog
+from amx_kimi.types import mask_key
 
 __all__ = ["convert_error", "redact_text", "wait_seconds"]
 
 _LONGEST_TEXT = 400
-_SECRETS = (
-    (re.compile(r"\bsk-[\w-]*?([\w-]{4})\b(?![\w-])"), r"sk-…\1"),
-    (re.compile(r"\borg-[\w-]+"), "org-…"),
-    (re.compile(r"\bak-[\w-]+"), "ak-…"),
-)
+_KEY = re.compile(r"(?<![^\W_])sk-[\w-]+")
+_ACCOUNT = re.compile(r"(?<![^\W_])(org|ak)-[\w-]+")
 _UNITS = {
     "ms": 0.001,
     "millisecond": 0.001,
@@ -56,13 +54,20 @@ class _Rule(NamedTuple):
     remedy: str
 
 
-_RATE = "Lower column_batch_size, or set the account's limits (tier, concurrency, rpm, tpm) in kimi.yml."
+_RATE = "Lower column_batch_size, or set the account's limits (tier, rpm, tpm …) in kimi.yml."
+_LATE = {  # in a stream, where the status was 200 before the error was known
+    "content_filter": 400,
+    "invalid_request_error": 400,
+    "exceeded_current_quota_error": 429,
+    "rate_limit_reached_error": 429,
+    "engine_overloaded_error": 429,
+}
 _RULES = (  # most specific first
     _Rule(ContentFilterError, (400,), r"content_filter", "The service refuses this content."),
     _Rule(
         ContextError,
         (400,),
-        r"context[ _]length|maximum context|max(imum)?[ _]context|exceed\w* .{0,40}(context|token limit)",
+        r"context[ _]length|max(imum)?[ _]context|exceed\w* .{0,40}(context|token limit)",
         "Ask for fewer columns at once (--batch-size).",
     ),
     _Rule(BadRequestError, (400, 413, 422), "", "`amx-kimi explain` shows what is sent, and why."),
@@ -96,6 +101,12 @@ _RULES = (  # most specific first
         "The account's tokens of today are used up: resume the run tomorrow.",
     ),
     _Rule(RateLimitError, (429,), "", _RATE),
+    _Rule(
+        ServiceError,
+        (301, 302, 303, 307, 308, 405),
+        "",
+        "Something else answers at {url}, and redirects are not followed: correct api_base.",
+    ),
     _Rule(ServerError, (), "", "The service has trouble; try again later."),
 )
 
@@ -109,7 +120,7 @@ def convert_error(
     """
     kind, text = _kind_and_text(body)
     probe = f"{kind}: {text}"
-    status = 429 if status == 200 and "rate_limit" in kind else status
+    status = _LATE.get(kind, status) if status == 200 else status
     rule = next(r for r in _RULES if _fits(r, status, probe))
     shown = redact_text(text) or f"HTTP {status}"
     return rule.error(
@@ -118,14 +129,15 @@ def convert_error(
         kind=kind,
         retry_after=wait_seconds(headers, text),
         call=call,
-        remedy=rule.remedy.format(region=_region_hint(facts), model=_model_hint(facts)),
+        remedy=rule.remedy.format(
+            region=_region_hint(facts), model=_model_hint(facts), url=facts.endpoint.url
+        ),
     )
 
 
 def redact_text(text: str) -> str:
     """A service's text for people: one line, bounded, without keys, account ids or escapes."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
+    text = _ACCOUNT.sub(r"\1-…", _KEY.sub(lambda key: mask_key(key[0]), text))
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 

@@ -15,6 +15,7 @@ MOST_CORRECTIONS = 4
 _NEVER = frozenset({"model", "messages", "stream", "tools"})
 _ONLY = re.compile(r"only (\d+(?:\.\d+)?)")
 _NUMBER = re.compile(r"\b(\d{4,8})\b")
+_LIMIT = re.compile(r"(?:limit|length|context|window)\D{1,20}(\d{4,8})\b")
 _CEILING = re.compile(
     r"(?:at most|less than or equal to|<=|maximum(?: value)?(?: is| of)?)\s*(\d{3,8})"
 )
@@ -23,20 +24,26 @@ _CEILING = re.compile(
 def correction(error: BadRequestError, body: Mapping[str, Any], context: int) -> Quirk | None:
     """The change to `body` that the 400's text asks for, or None when it names nothing we sent.
 
-    `context` is the model's context as we know it, in tokens; a smaller one in the text replaces it.
+    `context` is the model's in tokens, as we know it; a smaller one in the text replaces it.
     """
     text = error.message
     if isinstance(error, ContentFilterError):
         return None
     if isinstance(error, ContextError):
-        smaller = [int(n) for n in _NUMBER.findall(text) if int(n) < context]
-        return Quirk("context", "set", max(smaller)) if smaller else None
+        return _smaller_context(text, context)
     named = _first_named(text, body)
     if named is None:
         return _demanded_temperature(text, body)
     if named in ("max_tokens", "max_completion_tokens") and (ceiling := _CEILING.search(text)):
         return Quirk("max_output", "set", int(ceiling[1]))
     return Quirk(named, "drop")
+
+
+def _smaller_context(text: str, context: int) -> Quirk | None:
+    # The text counts prompt and request too, so the number that is called a limit goes first.
+    numbers = [int(n) for n in _LIMIT.findall(text)[:1] or _NUMBER.findall(text)]
+    smaller = [number for number in numbers if number < context]
+    return Quirk("context", "set", max(smaller)) if smaller else None
 
 
 def _first_named(text: str, body: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ import anyio
 import certifi
 import httpx
 import truststore
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from amx_kimi.client.budget import Budget
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
@@ -58,6 +59,7 @@ class _Journey:
     attempts: list[Attempt] = field(default_factory=list)
     corrected: list[Quirk] = field(default_factory=list)
     reason: str = "first"
+    longer: bool = False
     failures: int = 0
 
 
@@ -143,7 +145,7 @@ class KimiClient:
         if not _needs_room(wire, ask):
             return self._reply(journey, wire)
         if sent.retry_budget is not None:
-            journey.reason = "length"
+            journey.reason, journey.longer = "length", True
             larger = plan(self.profile, self.facts, self.settings, ask, budget=sent.retry_budget)
             wire, sent = await self._send(journey, larger)
             if not _needs_room(wire, ask):
@@ -171,8 +173,7 @@ class KimiClient:
                 if quirk is None or not self._may_correct(journey, quirk):
                     raise
                 facts = facts.with_quirk(quirk)
-                budget = current.budget if journey.reason == "length" else None
-                current = plan(self.profile, facts, self.settings, journey.ask, budget=budget)
+                current = self._replanned(journey, facts)
                 journey.corrected.append(quirk)
                 journey.reason = f"without {quirk.parameter}"
             except KimiError as error:
@@ -181,6 +182,12 @@ class KimiClient:
                 if journey.corrected:
                     self._remember(journey)
                 return wire, current
+
+    def _replanned(self, journey: _Journey, facts: Facts) -> RequestPlan:
+        base = plan(self.profile, facts, self.settings, journey.ask)
+        if not journey.longer or base.retry_budget is None:
+            return base
+        return plan(self.profile, facts, self.settings, journey.ask, budget=base.retry_budget)
 
     async def _attempt(self, journey: _Journey, current: RequestPlan) -> WireReply:
         """One HTTP request with everything around it: turn, money, record, log."""
@@ -192,13 +199,15 @@ class KimiClient:
             await self._limiter.acquire(current.reserved)
             try:
                 if self._recorder:
-                    request = await self._recorder.begin(
-                        journey.ask,
-                        model=self.facts.wire_model,
-                        budget=current.budget,
-                        reason=journey.reason,
-                        worst=worst,
-                    )
+                    with anyio.CancelScope(shield=True):  # no row is left behind unsettled
+                        request = await self._recorder.begin(
+                            journey.ask,
+                            model=self.facts.wire_model,
+                            budget=current.budget,
+                            reason=journey.reason,
+                            worst=worst,
+                        )
+                    await checkpoint_if_cancelled()
                 self.requests += 1
                 started = time.monotonic()
                 wire = await self._exchange(journey, current)
@@ -311,8 +320,8 @@ class KimiClient:
         costs = [attempt.cost for attempt in journey.attempts]
         known = [amount for amount in costs if amount is not None]
         return Reply(
-            content="".join(wire.content),
-            reasoning="".join(wire.reasoning),
+            content=_text(wire.content),
+            reasoning=_text(wire.reasoning),
             finish_reason=wire.finish_reason,
             usage=sum((attempt.usage for attempt in journey.attempts), Usage()),
             cost=sum(known, Decimal(0)) if len(known) == len(costs) else None,
@@ -379,6 +388,11 @@ def backoff_seconds(failures: int, first: float) -> float:
     """The pause after the n-th failure: doubling, between half and all of it, at most 30 s."""
     whole = min(first * 2.0 ** (failures - 1), _LONGEST_BACKOFF)
     return whole * (0.5 + random.random() / 2)
+
+
+def _text(pieces: list[str]) -> str:
+    """The pieces as one text that can be encoded: a model may be cut in the middle of an emoji."""
+    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _needs_room(wire: WireReply, ask: Ask) -> bool:

@@ -6,11 +6,13 @@ with `[DONE]`; usage is read in each of its four shapes.
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import httpx
-from httpx_sse import EventSource, SSEError
+from httpx_sse import EventSource, ServerSentEvent, SSEError
 
 from amx_kimi.client.convert import convert_error
 from amx_kimi.errors import BrokenStreamError, ReplyError, SilenceError, UnreachableError
@@ -21,6 +23,8 @@ __all__ = ["Callbacks", "WireReply", "bounded", "exchange", "get_json", "read_us
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_ERROR_BYTES = 64 * 1024
+_AFTER_DONE_SECONDS = 0.5
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,10 @@ async def exchange(
         ReplyError: what arrived is not a chat completion.
     """
     try:
-        async with http.stream("POST", "chat/completions", json=body) as response:
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        async with http.stream(
+            "POST", "chat/completions", content=content, headers=_JSON
+        ) as response:
             if response.status_code != 200:
                 text = await _read_bounded(response)
                 raise convert_error(
@@ -95,7 +102,7 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
         response = await http.get(path)
     except httpx.TimeoutException:
         raise SilenceError(f"{facts.endpoint.name} did not answer", call=call) from None
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.DecodingError) as error:
         raise _unreachable(error, facts, call) from None
     if response.status_code != 200:
         raise convert_error(
@@ -103,7 +110,7 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
         )
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ReplyError(f"{facts.endpoint.name} sent no JSON", call=call) from None
 
 
@@ -142,8 +149,10 @@ async def _read_stream(
 ) -> WireReply:
     reply = WireReply()
     try:
-        async for event in EventSource(response).aiter_sse():
+        events = EventSource(response).aiter_sse()
+        async for event in events:
             if event.data == "[DONE]":
+                await _read_out(events)
                 return reply
             if event.data:
                 _absorb(reply, event.data, facts, call, callbacks)
@@ -154,6 +163,13 @@ async def _read_stream(
         call=call,
         remedy="An answer without it may be cut, so it is not used.",
     )
+
+
+async def _read_out(events: AsyncIterator[ServerSentEvent]) -> None:
+    """A connection is used again only when its answer was read to the very end."""
+    with anyio.move_on_after(_AFTER_DONE_SECONDS), suppress(httpx.TransportError, SSEError):
+        async for _ in events:
+            pass
 
 
 def _read_whole(

@@ -1,6 +1,7 @@
 """As whom we ask: profiles, keys, state files. Nothing here talks to the network.
 
-- `profiles`: AMX's `config.yml`, read as AMX reads it; `load_profile`, `use_profile`, `save_profile`
+- `profiles`: AMX's `config.yml`, read as AMX reads it: `load_profile`, `use_profile` and
+  `save_profile`
 - `overlay`: our `kimi.yml`
 - `secrets`: where a key lives, in one documented order
 - `learned`: what endpoints taught us

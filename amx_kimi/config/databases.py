@@ -1,4 +1,4 @@
-"""AMX's `db_profiles`: the databases that AMX already knows, with their passwords in the keyring."""
+"""AMX's `db_profiles`: the databases that AMX already knows, their passwords in the keyring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def _port(value: Any, where: str) -> int | None:
         return None
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigFileError(f"{where}: port is {value!r:.40}, expected a number") from None
 
 

@@ -60,7 +60,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path}{line}: not valid YAML: {error.problem or error.context}",
             remedy="Correct that line; nothing was changed.",
         ) from None
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+    ) as error:  # ValueError: an impossible date, such as month 13
         raise ConfigFileError(f"{path}: not valid YAML: {error}") from None
     if document is None:
         return {}
@@ -69,11 +72,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def rewrite(path: Path, change: Callable[[str], str]) -> None:
+def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "strict") -> None:
     """Replace the text of `path` by `change(text)` ("" when absent), atomically and under a lock.
 
     The file and its folder are readable by their owner only. Either the old or the new text
-    stands there, whatever happens.
+    stands there, whatever happens. `undecodable` says what becomes of bytes that are not UTF-8,
+    in `str.decode`'s words.
 
     Raises:
         ConfigFileError: the folder or file cannot be written, or another writer holds the lock.
@@ -81,14 +85,14 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(path.with_name(path.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):
-            text = path.read_text("utf-8") if path.exists() else ""
+            text = path.read_text("utf-8", undecodable) if path.exists() else ""
             _replace(path, change(text))
     except Timeout:
         raise ConfigFileError(
             f"{path} is locked by another process since {_LOCK_SECONDS:.0f} seconds",
             remedy="Try again when it has finished.",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigFileError(f"{path} cannot be written: {error}; it is unchanged") from None
 
 

@@ -51,7 +51,7 @@ class LearnedStore:
                 }
             return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
-        rewrite(self._path, change)
+        rewrite(self._path, change, undecodable="replace")
 
     def _fresh(self, quirk: Quirk) -> bool:
         today = self._today or date.today()
@@ -62,7 +62,7 @@ def _parse(text: str) -> dict[str, Any]:
     """The document, emptied of whatever does not have its shape: endpoint -> model -> parameter."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(document, dict):
         return {}
@@ -77,7 +77,13 @@ def _quirk(parameter: str, row: Any) -> Quirk | None:
     try:
         if row["action"] not in ("drop", "set"):
             return None
+        if parameter in ("context", "max_output") and not _is_count(row.get("value")):
+            return None
         learned_on = date.fromisoformat(row["learned_on"])
         return Quirk(parameter, row["action"], row.get("value"), learned_on)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value > 0

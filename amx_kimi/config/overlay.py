@@ -1,4 +1,4 @@
-"""`kimi.yml`: what AMX does not know of a profile, aliases of models, endpoints of the user's own."""
+"""`kimi.yml`: what AMX does not know of a profile, model aliases, the user's own endpoints."""
 
 import difflib
 from collections.abc import Mapping
@@ -33,9 +33,10 @@ class OverlayFile:
         """
         row = self._named(name) if name else self._at(api_base)
         if row.protocol != "openai":
+            other = f"the endpoint {row.openai_sibling!r}" if row.openai_sibling else "another one"
             raise ConfigError(
-                f"The endpoint {row.url} speaks the {row.protocol} protocol, which amx-kimi doesn't",
-                remedy=f"Use the endpoint {row.openai_sibling!r} instead; it serves the same models.",
+                f"The endpoint {row.url} speaks the {row.protocol} protocol; amx-kimi does not",
+                remedy=f"Use {other} instead, which speaks OpenAI's.",
             )
         return replace(row, url=check_url(row.url))
 
@@ -55,7 +56,7 @@ class OverlayFile:
         for row in self.endpoints.values():
             if row.url == url:
                 return row
-        return match_endpoint(load_catalog(), url)
+        return match_endpoint(load_catalog(), check_url(url))
 
 
 def load_overlay(folder: Path) -> OverlayFile:
@@ -103,7 +104,8 @@ def check_url(url: str) -> str:
     except ValueError as error:
         raise ConfigError(f"The API base {url!r} is not a URL: {error}") from None
     example = "It looks like https://api.moonshot.ai/v1."
-    if parts.scheme not in ("http", "https") or not host:
+    strange = any(letter.isspace() or not letter.isprintable() for letter in url.strip())
+    if parts.scheme not in ("http", "https") or not host or strange:
         raise ConfigError(f"The API base {url!r} is not an http(s) URL with a host", remedy=example)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
@@ -119,7 +121,9 @@ def check_url(url: str) -> str:
 
 def _is_private(host: str) -> bool:
     if "." not in host.removesuffix(".localhost") and ":" not in host:
-        return True  # localhost, or a bare name of the local network, such as a container's
+        # localhost, or a bare name of the local network, such as a container's; a bare number is
+        # an address in disguise: 134744072 is 8.8.8.8
+        return not host[0].isdigit()
     try:
         address = ip_address(host)
     except ValueError:

@@ -129,22 +129,26 @@ def _coerce(key: str, value: Any, where: str) -> Any:
         return str(value).strip() or None if value is not None else None
     if isinstance(default, bool):
         return bool(value)
+    if key == "n_alternatives":
+        return max(1, min(5, _number(int, key, value, where, float("-inf"))))
     if isinstance(default, int):
-        number = _number(int, key, value, where, 1)
-        return min(5, number) if key == "n_alternatives" else number
+        return _number(int, key, value, where, 1)
     if isinstance(default, float):
         return _number(float, key, value, where, 0.0)
+    if key == "language":
+        return str(value or default).strip()
     return "" if value is None else str(value).strip()
 
 
 def _number(kind: Callable[[Any], Any], key: str, value: Any, where: str, least: float) -> Any:
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
+    expected = f" from {least:g}" if least >= 0 else ""
     if number is None or isinstance(value, bool) or not least <= number < float("inf"):
         raise ConfigFileError(
-            f"{where}: {key} is {value!r:.40}, expected a number from {least:g}",
+            f"{where}: {key} is {value!r:.40}, expected a number{expected}",
             remedy=f"AMX's default is {AMX_DEFAULTS[key]}.",
         )
     return number

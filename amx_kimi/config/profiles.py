@@ -2,7 +2,7 @@
 
 import difflib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,10 @@ def profile_names(settings: Settings) -> dict[str, str]:
 
 
 def active_profile(settings: Settings) -> str | None:
-    """The profile that AMX would use: `active_llm_profile`, else the first one; None without any."""
-    names = list(_entries(settings.config_dir))
+    """The profile that AMX would use: `active_llm_profile`, else the first; None without any."""
+    entries = _entries(settings.config_dir)
+    # AMX passes over what is no mapping; where nothing is one, loading says so.
+    names = [name for name, entry in entries.items() if isinstance(entry, Mapping)] or [*entries]
     active = str(_document(settings.config_dir).get("active_llm_profile") or "default")
     return active if active in names else next(iter(names), None)
 
@@ -92,7 +94,7 @@ def save_profile(
     endpoints: Mapping[str, Mapping[str, Any]] | None = None,
     activate: bool = False,
 ) -> None:
-    """Write one profile: AMX's `fields` to `config.yml`, our `overlay` and `endpoints` to `kimi.yml`.
+    """Write AMX's `fields` to `config.yml`, our `overlay` and `endpoints` to `kimi.yml`.
 
     Comments, order and every other key stay as they are.
 
@@ -102,20 +104,19 @@ def save_profile(
 
     def change(document: dict[str, Any]) -> None:
         document.setdefault("schema_version", _NEWEST_SCHEMA)
-        section = document.get("llm_profiles")
-        if not isinstance(section, dict):
-            section = document["llm_profiles"] = {}
-        section[name] = {**(section.get(name) or {}), **fields}
+        _update(document, "llm_profiles", name, fields)
         if activate or not document.get("active_llm_profile"):
-            document["active_llm_profile"] = name
+            document["active_llm_profile"] = _quoted(name)
 
     def change_overlay(document: dict[str, Any]) -> None:
         if overlay:
-            document.setdefault("profiles", {})[name] = dict(overlay)
+            _update(document, "profiles", name, overlay)
         for endpoint, row in (endpoints or {}).items():
-            document.setdefault("endpoints", {})[endpoint] = dict(row)
+            _update(document, "endpoints", endpoint, row)
 
+    _entries(folder)  # refuses what could not be read back
     if overlay or endpoints:
+        load_overlay(folder)
         _edit(overlay_path(folder), change_overlay)
     _edit(config_path(folder), change)
 
@@ -130,7 +131,7 @@ def use_profile(settings: Settings, name: str) -> None:
     path, entries = config_path(settings.config_dir), _entries(settings.config_dir)
     if name not in entries:
         raise UnknownProfileError(f"No LLM profile {name!r} in {path}. {nearest(name, entries)}")
-    _edit(path, lambda document: document.update(active_llm_profile=name))
+    _edit(path, lambda document: document.update(active_llm_profile=_quoted(name)))
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -167,15 +168,26 @@ def _entries(folder: Path) -> dict[str, Any]:
     return {str(name): entry for name, entry in section.items()}
 
 
-def _edit(path: Path, change: Any) -> None:
+def _update(document: dict[str, Any], section: str, name: str, fields: Mapping[str, Any]) -> None:
+    """Set fields of one entry of a section in place: a new mapping would lose its comments."""
+    if not document.get(section):
+        document[section] = {}
+    entries = document[section]
+    key = next((key for key in entries if str(key) == name), _quoted(name))
+    if not isinstance(entries.get(key), dict):
+        entries[key] = {}
+    entries[key].update(_quoted(fields))
+
+
+def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change a YAML document in place, keeping a person's comments and order."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import YAMLError
 
     round_trip = YAML()
     round_trip.preserve_quotes = True
     round_trip.width = 4096
-    round_trip.allow_duplicate_keys = True
 
     def rewritten(text: str) -> str:
         try:
@@ -183,35 +195,39 @@ def _edit(path: Path, change: Any) -> None:
         except YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
-            raise ConfigFileError(f"{path}{line}: not valid YAML; it is unchanged") from None
+            # AMX reads the last of two; a writer would have to choose one.
+            double = isinstance(error, DuplicateKeyError)
+            what = "this key stands there twice" if double else "not valid YAML"
+            raise ConfigFileError(f"{path}{line}: {what}; it is unchanged") from None
         document = {} if document is None else document
         if not isinstance(document, dict):
             raise ConfigFileError(f"{path}: expected a mapping at the top; it is unchanged")
         change(document)
         stream = io.StringIO()
-        round_trip.dump(_quoted(document), stream)
+        round_trip.dump(document, stream)
         return stream.getvalue()
 
     rewrite(path, rewritten)
 
 
-def _quoted(node: Any) -> Any:
-    """Quote what AMX's YAML 1.1 would read as something else than text: `off`, `1e3`, `null` …"""
-    from ruamel.yaml.scalarstring import ScalarString, SingleQuotedScalarString
+def _quoted(value: Any) -> Any:
+    """`value` to write: quoted where AMX's YAML 1.1 would not read text: `off`, `1e3`, `null` …
 
-    if isinstance(node, dict):
-        for key in list(node):
-            node[key] = _quoted(node[key])
-    elif isinstance(node, list):
-        for index, entry in enumerate(node):
-            node[index] = _quoted(entry)
-    elif isinstance(node, str) and not isinstance(node, ScalarString) and not _reads_same(node):
-        return SingleQuotedScalarString(node)
-    return node
+    Only for what we add: what stands there is already as AMX reads it.
+    """
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    if isinstance(value, Mapping):
+        return {_quoted(key): _quoted(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_quoted(entry) for entry in value]
+    if isinstance(value, str) and not _reads_same(value):
+        return DoubleQuotedScalarString(value)
+    return value
 
 
 def _reads_same(text: str) -> bool:
     try:
         return bool(yaml.safe_load(text) == text)
-    except yaml.YAMLError:
-        return True  # the writer has to quote it in either version
+    except (yaml.YAMLError, ValueError):
+        return False

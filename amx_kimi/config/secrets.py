@@ -1,4 +1,4 @@
-"""Where a profile's API key lives, looked up in one documented order; keys are stored in the keyring.
+"""Where a profile's API key lives, in one documented order; new keys go to the OS keyring.
 
 Order: `api_key_ref` in kimi.yml (`env:NAME`, `file:/path`), then `api_key` in config.yml
 (`keyring:…` or the key itself), then `AMX_LLM_API_KEY`. Never another provider's variable.
@@ -100,9 +100,10 @@ class KeyringState:
 
 def keyring_state() -> KeyringState:
     """The OS keyring that would be used."""
-    import keyring
-
-    backend = keyring.get_keyring()
+    try:
+        backend = _guarded(lambda keyring: keyring.get_keyring())
+    except KeyringError as error:
+        return KeyringState(False, error.message)
     if backend.priority <= 0:  # keyring's fail and null backends
         return KeyringState(False, "there is no usable keyring on this system")
     return KeyringState(True, f"the keyring {backend.name}")
@@ -110,14 +111,13 @@ def keyring_state() -> KeyringState:
 
 def _guarded(call: Callable[[Any], Any]) -> Any:
     import keyring
-    from keyring.errors import KeyringError as BackendError
     from keyring.errors import NoKeyringError
 
     try:
         return call(keyring)
     except NoKeyringError:
         return None
-    except BackendError as error:
+    except Exception as error:  # backends are plugins: no module, no D-Bus, a locked collection …
         raise KeyringError(
             f"The OS keyring refused: {type(error).__name__}: {error}",
             remedy="Unlock it, or export AMX_LLM_API_KEY for this session.",

@@ -137,7 +137,7 @@ def _check_models(rows: tuple[ModelRow, ...]) -> None:
 
 def _pattern(value: object, family: str) -> re.Pattern[str]:
     try:
-        return re.compile(str(value), re.IGNORECASE)
+        return re.compile(str(value), re.IGNORECASE | re.DOTALL)
     except re.error as error:
         raise FactsError(f"models.yml, family {family!r}: bad pattern: {error}") from None
 
@@ -145,7 +145,7 @@ def _pattern(value: object, family: str) -> re.Pattern[str]:
 def _mapping(text: str, file: str) -> Mapping[str, Any]:
     try:
         return _row(yaml.safe_load(text), file)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
         raise FactsError(f"{file}: not YAML: {error}") from None
 
 

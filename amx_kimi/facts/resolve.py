@@ -47,12 +47,13 @@ class Facts:
         return self.endpoint.currency if self.prices else None
 
     def with_quirk(self, quirk: Quirk) -> "Facts":
-        """A copy that knows one more quirk; a context or a thinking switch changes the model row."""
+        """A copy that knows one more quirk; a context or thinking switch changes the model row."""
         model = self.model
         if quirk.parameter == "context" and isinstance(quirk.value, int):
             model = replace(model, context=quirk.value)
-        if quirk.parameter == "thinking" and quirk.action == "drop":
-            model = replace(model, thinking="always" if model.thinking != "never" else "never")
+        switch = quirk.parameter in ("thinking", "reasoning") and quirk.action == "drop"
+        if switch and model.thinking == "optional":  # it can't be switched off here
+            model = replace(model, thinking="always")
         return replace(self, model=model, quirks={**self.quirks, quirk.parameter: quirk})
 
 
@@ -73,6 +74,8 @@ def resolve(
     row = catalog.model(model)
     if not endpoint.own and not endpoint.model_prefix:
         row = replace(row, id=model.strip().removeprefix("kimi/"))
+    elif not endpoint.own:
+        row = replace(row, id=row.id + _variant(model))
     if endpoint.effort:
         values = row.effort.values or ("low", "medium", "high")
         row = replace(row, effort=replace(row.effort, dialect=endpoint.effort, values=values))
@@ -87,6 +90,11 @@ def resolve(
     for quirk in learned:
         facts = facts.with_quirk(quirk)
     return facts
+
+
+def _variant(model: str) -> str:
+    """A gateway's `:free` or `:nitro`: another price and other machines behind the same model."""
+    return "".join(model.strip().lower().rpartition("/")[2].partition(":")[1:])
 
 
 def cost(usage: Usage, prices: Prices | None) -> Decimal | None:

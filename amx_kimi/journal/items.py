@@ -5,7 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, suggestions
@@ -23,10 +34,16 @@ __all__ = [
     "pending",
     "reopen_failed",
     "reuse",
-    "save_facts",
     "save_suggestions",
     "table_item",
 ]
+
+
+_DESCRIBED = (
+    update(columns)
+    .where(columns.c.id == bindparam("item"))
+    .values(status="described", error=None, facts=bindparam("shown"))
+)
 
 
 @dataclass(frozen=True)
@@ -182,40 +199,42 @@ def table_item(connection: Connection, run: str, schema: str, table: str) -> Ite
     return _item(row) if row else None
 
 
-def save_facts(connection: Connection, facts: Mapping[int, Mapping[str, Any]]) -> None:
-    """What the model is shown of each column, masked."""
-    for item, shown in facts.items():
-        connection.execute(
-            update(columns)
-            .where(columns.c.id == item)
-            .values(facts=json.dumps(shown, ensure_ascii=False))
-        )
-
-
 def save_suggestions(
-    connection: Connection, model: str, found: Sequence[tuple[Stored, Suggestion]]
+    connection: Connection,
+    model: str,
+    found: Sequence[tuple[Stored, Suggestion]],
+    facts: Mapping[int, Mapping[str, Any]],
 ) -> None:
-    """The answers of one reply; an item that has one already keeps it."""
-    for stored, suggestion in found:
-        changed = connection.execute(
-            update(columns)
-            .where(columns.c.id == stored.id, columns.c.status.in_(("pending", "failed")))
-            .values(status="described", error=None)
-        )
-        if not changed.rowcount:
-            continue
-        connection.execute(
-            insert(suggestions).values(
-                column_id=stored.id,
-                reuse_key=stored.reuse_key,
-                alternatives=json.dumps(suggestion.alternatives, ensure_ascii=False),
-                confidence=suggestion.confidence,
-                signal=suggestion.signal,
-                score=suggestion.score,
-                model=model,
-                created_at=now(),
-            )
-        )
+    """The answers of one reply, and by item id the masked facts that the model saw; an item that
+    has an answer already keeps it."""
+    ids = [stored.id for stored, _ in found]
+    is_open = and_(columns.c.id.in_(ids), columns.c.status.in_(("pending", "failed")))
+    still_open = set(connection.execute(select(columns.c.id).where(is_open)).scalars())
+    taken = [(stored, suggestion) for stored, suggestion in found if stored.id in still_open]
+    if not taken:
+        return
+    connection.execute(insert(suggestions), [_row(model, *pair) for pair in taken])
+    shown = ((stored.id, facts.get(stored.id)) for stored, _ in taken)
+    connection.execute(
+        _DESCRIBED,
+        [
+            {"item": item, "shown": json.dumps(seen, ensure_ascii=False) if seen else None}
+            for item, seen in shown
+        ],
+    )
+
+
+def _row(model: str, stored: Stored, suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "column_id": stored.id,
+        "reuse_key": stored.reuse_key,
+        "alternatives": json.dumps(suggestion.alternatives, ensure_ascii=False),
+        "confidence": suggestion.confidence,
+        "signal": suggestion.signal,
+        "score": suggestion.score,
+        "model": model,
+        "created_at": now(),
+    }
 
 
 def fail_items(connection: Connection, ids: Sequence[int], error: str) -> None:

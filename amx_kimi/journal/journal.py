@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,14 +44,14 @@ class Journal:
         self.name = str(store) if isinstance(store, Path) else _shown(store)
         try:
             self._engine = _open(store)
-            with self._engine.begin() as connection:
-                migrate(connection)
-        except (SQLAlchemyError, OSError) as error:
+            _prepare(self._engine)
+        except (SQLAlchemyError, OSError, ImportError) as error:
             reason = getattr(error, "orig", None) or error
             raise JournalError(
                 f"The journal {self.name} cannot be opened: {reason}",
                 remedy="--store names another one; AMX_CONFIG_DIR moves its folder.",
             ) from None
+        self._reader = self._engine.execution_options(reading=True)
         self._writer = Writer(self._engine)
 
     def __enter__(self) -> Self:
@@ -107,7 +107,7 @@ class Journal:
         Raises:
             JournalError: the journal could not be read.
         """
-        with self._explained(), self._engine.connect() as connection:
+        with self._explained(), self._reader.connect() as connection:
             return function(connection, *args, **kw)
 
     def stream(
@@ -117,7 +117,7 @@ class Journal:
         **kw: _P.kwargs,
     ) -> Iterator[_T]:
         """Yield from a reading function without holding its rows in memory."""
-        with self._explained(), self._engine.connect() as connection:
+        with self._explained(), self._reader.connect() as connection:
             options = connection.execution_options(stream_results=True, max_row_buffer=500)
             yield from function(options, *args, **kw)
 
@@ -125,7 +125,7 @@ class Journal:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, UnicodeError) as error:
             reason = getattr(error, "orig", None) or error
             raise JournalError(
                 f"The journal {self.name} failed: {reason}",
@@ -153,25 +153,43 @@ def _open(store: str | Path) -> Engine:
     if isinstance(store, Path):
         store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        engine = create_engine(f"sqlite:///{store}", connect_args={"timeout": _BUSY_SECONDS})
+        url = URL.create("sqlite", database=str(store))
     else:
         url = with_driver(make_url(store), JournalError)
         if url.get_backend_name() not in ("sqlite", "postgresql"):
             raise JournalError(
                 f"A journal is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}"
             )
-        engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _prepare(engine: Engine) -> None:
+    try:
+        with engine.begin() as connection:
+            migrate(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
 def _set_up_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say: see _begin_sqlite
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a paid answer survives a power cut
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # The driver itself would leave CREATE TABLE and reads before a write outside the transaction.
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _shown(store: str) -> str:

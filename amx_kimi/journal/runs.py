@@ -78,7 +78,7 @@ class Totals:
 
 def now() -> str:
     """The present time as the journal keeps it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def begin_run(connection: Connection, **fields: Any) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     inspect,
+    text,
 )
 
 from amx_kimi.errors import JournalError
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+_LOCK = 1_263_095_117  # a number of our own among PostgreSQL's advisory locks
 
 _metadata = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -155,6 +157,8 @@ def migrate(connection: Connection) -> None:
     Raises:
         JournalError: a newer amx-kimi wrote this journal.
     """
+    if connection.dialect.name == "postgresql":  # two processes may open a new journal at once
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     if not inspect(connection).has_table(meta.name):
         _metadata.create_all(connection)
         connection.execute(meta.insert().values(schema_version=SCHEMA_VERSION))

@@ -1,12 +1,15 @@
-"""One thread that writes: jobs from a bounded queue, committed together where they wait together."""
+"""One thread that writes: jobs from a bounded queue; those that wait together commit together."""
 
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+
+from amx_kimi.errors import JournalError
 
 __all__ = ["Writer"]
 
@@ -22,6 +25,7 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._closed = False
         self._jobs: queue.Queue[Job | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="kimi-journal", daemon=True)
         self._thread.start()
@@ -32,14 +36,21 @@ class Writer:
         return self._jobs.full()
 
     def submit(self, function: Callable[[Connection], Any]) -> "Future[Any]":
-        """Queue `function`; blocks while the queue is full."""
+        """Queue `function`; blocks while the queue is full.
+
+        Raises:
+            JournalError: the journal is closed.
+        """
+        if self._closed:
+            raise JournalError("The journal is closed already")
         future: Future[Any] = Future()
         self._jobs.put((function, future))
         return future
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
-        if self._thread.is_alive():
+        if not self._closed:
+            self._closed = True
             self._jobs.put(None)
             self._thread.join()
 
@@ -71,12 +82,12 @@ class Writer:
             with self._engine.begin() as connection:
                 result = function(connection)
         except Exception as error:
-            if not future.cancelled():
+            with suppress(InvalidStateError):
                 future.set_exception(error)
         else:
             _resolve(future, result)
 
 
 def _resolve(future: "Future[Any]", result: Any) -> None:
-    if not future.cancelled():  # its asker is gone; the row is kept all the same
+    with suppress(InvalidStateError):  # its asker is gone; the row is kept all the same
         future.set_result(result)
