@@ -1,10 +1,12 @@
 """What several test folders share: a clean home, a sandbox over real sockets, a real PostgreSQL."""
 
+import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from amx_kimi.sandbox import Options, Sandbox
 
@@ -51,3 +53,18 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
     yield server.get_uri()
     server.cleanup()
+
+
+@pytest.fixture
+def fresh_postgres(postgres_url: str) -> Iterator[str]:
+    """The URL of a new, empty database on that server."""
+    name = f"test_{secrets.token_hex(6)}"
+    plain = sqlalchemy.engine.make_url(postgres_url).set(drivername="postgresql+psycopg")
+    engine = sqlalchemy.create_engine(plain, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    url = plain.set(drivername="postgresql", database=name)
+    yield url.render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()

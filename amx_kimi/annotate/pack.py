@@ -118,7 +118,7 @@ class Packer:
         """As much of a piece as has room; at least one item, so that it always goes on."""
         self._tokens += _count(table_entry(piece, 1))
         taken = 0
-        most = max(1, room - (piece.ask is not None))
+        most = room - 1 if piece.ask else max(1, room)
         for stored, facts in piece.columns[:most]:
             if taken and self._tokens >= _MOST_PROMPT:
                 break

@@ -4,6 +4,7 @@ The click group is the registry of commands. `run` and `demo` do work; `results`
 `profiles` reads the configuration; `check` tries it out; `sandbox` stands in for the service.
 """
 
+import signal
 import sys
 
 import click
@@ -52,5 +53,6 @@ for _command in (
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. SIGTERM ends a run as Ctrl-C does: kept, and resumable."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(run_main(cli))

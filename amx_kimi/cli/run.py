@@ -95,10 +95,10 @@ def _resume(
     from amx_kimi.annotate.execute import job_of
     from amx_kimi.journal import runs
 
-    found = journal.read(runs.find_run, name)
     fixed = ("schemas", "tables", "all_columns", "limit", "language", "dry_run", "no_samples")
     if any(options[key] for key in fixed) or options["batch_size"]:
         raise click.UsageError("--resume goes on with the run's own choices; leave the others out.")
+    found = journal.read(runs.find_run, name)
     profile = _load_profile(options["profile"] or found.profile, settings)
     if profile.model != found.model:
         warn(f"This run was begun with {found.model}; it goes on with {profile.model}.")

@@ -241,14 +241,18 @@ def totals(connection: Connection, run: str) -> Totals:
 
 def _counts(connection: Connection, run: str) -> dict[str, int]:
     query = (
-        select(columns.c.kind == "column", columns.c.status, func.count())
+        select(columns.c.kind, columns.c.status, func.count())
         .where(columns.c.run_id == run, columns.c.status.in_(_ASKED))
-        .group_by(columns.c.kind == "column", columns.c.status)
+        .group_by(columns.c.kind, columns.c.status)
     )
-    found = {(bool(k), status): count for k, status, count in connection.execute(query)}
+    found = connection.execute(query).all()
 
     def of(is_column: bool, *states: str) -> int:
-        return sum(found.get((is_column, state), 0) for state in states)
+        return sum(
+            count
+            for kind, status, count in found
+            if (kind == "column") == is_column and status in states
+        )
 
     return {
         "columns": of(True, *_ASKED),
