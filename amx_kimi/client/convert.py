@@ -179,11 +179,13 @@ def _kind_and_text(body: str) -> tuple[str, str]:
 
 def _region_hint(facts: Facts) -> str:
     endpoint = facts.endpoint
-    hint = f"Keys for {endpoint.name} start with sk- and come from {endpoint.keys_from}."
     other = load_catalog().endpoint(endpoint.other_region)
-    if other is not None:
-        hint += f" A key from {other.keys_from} works at {other.url} only: set api_base to that."
-    return hint
+    if other is None:
+        return f"Check that the key (sk-…) belongs to the api_base {endpoint.url}."
+    return (
+        f"Keys for {endpoint.name} start with sk- and come from {endpoint.keys_from}. "
+        f"One from {other.keys_from} works only with api_base {other.url}."
+    )
 
 
 def _model_hint(facts: Facts) -> str:

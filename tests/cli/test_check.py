@@ -1,0 +1,212 @@
+"""`doctor`, `explain`, `models`, `llm-profiles`, `use-llm`, `--help`, and the real terminal."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+import yaml
+
+from tests.cli.conftest import Program, command
+from tests.conftest import KEY
+
+
+def test_help_imports_nothing_heavy() -> None:
+    probe = (
+        "import sys\nsys.argv = ['amx-kimi', '--help']\n"
+        "from amx_kimi.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print([m for m in ('litellm', 'httpx', 'sqlalchemy', 'prompt_toolkit', 'aiohttp',"
+        " 'tiktoken', 'rich', 'keyring') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_has_help(program: Program) -> None:
+    listed = program("--help").out.split("Commands:")[1]
+    names = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    assert {"run", "demo", "runs", "show", "export", "models", "doctor", "sandbox"} <= set(names)
+    for name in names:
+        ended = program(name, "--help")
+        assert ended.code == 0
+        assert "--debug" in ended.out
+        assert "--log-file" in ended.out
+
+
+def test_version(program: Program) -> None:
+    assert program("--version").out.startswith("amx-kimi, version 0.")
+
+
+def test_doctor_passes(program: Program, documented, start_sandbox) -> None:
+    documented(start_sandbox().url)
+    ended = program("doctor", "--json")
+    assert ended.code == 0
+    states = {check["name"]: check["state"] for check in ended.json}
+    assert states["configuration"] == states["endpoint"] == states["request"] == "ok"
+    assert states["model"] == "ok"
+    assert KEY not in ended.out
+    assert KEY[-4:] in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "words"),
+    [
+        ({"keys": ("sk-other-00000000000",)}, {}, ["401", "sk-", "api_base"]),
+        ({"faults": "rate@1-"}, {}, ["429", "column_batch_size", "tier"]),
+        ({"thinking_base": 200_000}, {}, ["AMX_LLM_MIN_MAX_TOKENS", "32,768", "131,072"]),
+        ({"faults": "stall@1-"}, {"AMX_LLM_TIMEOUT_SEC": "0.3"}, ["AMX_LLM_TIMEOUT_SEC"]),
+        ({"faults": "quota@1-"}, {}, ["Recharge"]),
+        ({"faults": "empty@1-"}, {}, ["zero visible characters", "AMX_LLM_MIN_MAX_TOKENS"]),
+        ({"refuse_retired": True}, {}, ["404", "kimi-k3"]),
+    ],
+)
+def test_doctor_names_the_remedy(
+    program: Program, documented, start_sandbox, options, environment, words
+) -> None:
+    documented(start_sandbox(**options).url)
+    ended = program("doctor", env=environment)
+    assert ended.code == 1
+    assert "FAILED" in ended.out
+    for word in words:
+        assert word in ended.out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, ["no LLM profile", "README"]),
+        ("llm_profiles: [", ["line 1"]),
+        ("a: 1\n  b: 2\n", ["config.yml, line 2"]),
+        ("llm_profiles: {x: {provider: openai, model: gpt}}", ["openai", "provider: kimi"]),
+        ("llm_profiles: {x: {provider: kimi, model: ''}}", ["model is blank"]),
+        ("llm_profiles: {x: {provider: kimi, model: k, max_tokens: auto}}", ["max_tokens"]),
+        ("schema_version: 4", ["schema_version 4"]),
+        ("llm_profiles: {x: {provider: kimi, model: kimi-k3}}", ["AMX_LLM_API_KEY", "kimi.yml"]),
+        (
+            "llm_profiles: {x: {provider: kimi, model: k, api_base: 'http://api.moonshot.ai/v1'}}",
+            ["unencrypted"],
+        ),
+    ],
+)
+def test_doctor_on_a_bad_configuration(
+    program: Program, home: Path, text: str | None, words: list[str]
+) -> None:
+    home.mkdir()
+    if text is not None:
+        (home / "config.yml").write_text(text)
+    ended = program("doctor")
+    assert ended.code == 1
+    for word in words:
+        assert word in ended.out
+
+
+def test_bad_setting_names_variable_value_and_choices(program: Program, documented) -> None:
+    documented("http://127.0.0.1:1/v1")
+    ended = program("explain", env={"AMX_REASONING_EFFORT": "huge"})
+    assert ended.code == 2
+    assert "AMX_REASONING_EFFORT is 'huge'" in ended.err
+    assert "none, minimal, low, medium, high, max" in ended.err
+
+
+def test_explain_gives_each_value_its_reason(program: Program, documented) -> None:
+    documented("https://api.moonshot.cn/v1")
+    ended = program("explain", "--json", env={"AMX_REASONING_EFFORT": "max"})
+    values = ended.json["values"]
+    assert values["reasoning"]["value"] == {"effort": "high"}
+    assert "AMX_REASONING_EFFORT" in values["reasoning"]["reason"]
+    assert values["temperature"]["sent"] is False
+    assert "fixed at 1.0" in values["temperature"]["reason"]
+    assert ended.json["retry_budget"] == 131_072
+    assert "not sent: fixed" in program("explain").out
+
+
+def test_explain_shows_what_was_learnt(program: Program, documented, start_sandbox) -> None:
+    sandbox = start_sandbox(refuse=("reasoning",))
+    documented(sandbox.url)
+    assert program("doctor").code == 0
+    assert [seen.status for seen in sandbox.chats] == [400, 200]
+    assert "refused, learnt" in program("explain").out
+    assert program("doctor").code == 0
+    assert [seen.status for seen in sandbox.chats] == [400, 200, 200]
+
+
+def test_models(program: Program) -> None:
+    out = program("models", env={"COLUMNS": "120"}).out
+    assert "kimi-k2.6" in out
+    assert "kimi-k2-thinking" not in out
+    rows = program("models", "--retired", "--json").json
+    (row,) = [row for row in rows if row["id"] == "kimi-k2-thinking"]
+    assert (row["retired_on"], row["successor"]) == ("2026-05-25", "kimi-k3")
+
+
+def test_profiles_are_listed_and_switched(program: Program, documented, home: Path) -> None:
+    documented("http://127.0.0.1:1/v1")
+    config = home / "config.yml"
+    document = yaml.safe_load(config.read_text())
+    document["llm_profiles"]["second"] = {"provider": "kimi", "model": "kimi-k2.6"}
+    config.write_text("# mine\n" + yaml.safe_dump(document))
+    before = {row["name"]: row["active"] for row in program("llm-profiles", "--json").json}
+    assert before == {"kimi-thinking": True, "second": False}
+    assert program("use-llm", "second").code == 0
+    after = program("llm-profiles", "--json").json
+    assert [row["active"] for row in after] == [False, True]
+    assert config.read_text().startswith("# mine\n")
+    assert "in clear" in program("llm-profiles", env={"COLUMNS": "200"}).out
+    assert KEY not in program("llm-profiles", "--json").out
+
+
+def test_export_formats(program: Program, documented, start_sandbox, erp, tmp_path) -> None:
+    documented(start_sandbox().url)
+    program("run", str(erp), "--table", "kstst")
+    document = json.loads(program("export", "last", "--format", "json").out)
+    assert [item["column"] for item in document["items"]][:2] == ["", "kst"]
+    assert all(item["description"] for item in document["items"])
+    assert program("export", "last", "--format", "csv").out.startswith("schema,table,column")
+    written = program("export", "last", "--format", "markdown", "--out", "d.md")
+    assert written.code == 0
+    assert "## kstst" in (tmp_path / "d.md").read_text()
+    refused = program("export", "last", "--format", "csv", "--out", "no/such/folder.csv")
+    assert refused.code == 2
+    assert "cannot be written" in refused.err
+    assert "kst" in program("show", "last").out
+
+
+def test_sandbox_command_serves_and_counts(start_sandbox) -> None:
+    child = pexpect.spawn(
+        command("sandbox", "--minute", "3s", "--key", KEY)[0],
+        command("sandbox", "--minute", "3s", "--key", KEY)[1:],
+        encoding="utf-8",
+        timeout=20,
+    )
+    child.expect(r"http://127\.0\.0\.1:\d+/v1")
+    child.expect("not Kimi")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus in (0, 130)
+
+
+def test_progress_bar_on_a_terminal(documented, start_sandbox, erp, tmp_path) -> None:
+    documented(start_sandbox(latency=0.2).url)
+    arguments = command("run", str(erp), "--batch-size", "10")
+    child = pexpect.spawn(
+        arguments[0],
+        arguments[1:],
+        cwd=str(tmp_path),
+        encoding="utf-8",
+        dimensions=(24, 80),
+        env={**os.environ, "TERM": "xterm"},
+        timeout=40,
+    )
+    child.expect(r"\d+/284")
+    child.expect("requests, 0.")
+    child.expect("284 of 284 columns described")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
