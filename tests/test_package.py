@@ -1,0 +1,47 @@
+"""What a user installs: the wheel's content, and the public names."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder)]
+    subprocess.run([*command, str(ROOT)], check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def test_the_wheel_holds_what_the_package_needs(wheel: list[str]) -> None:
+    presets = {f"amx_kimi/profiles/{path.name}" for path in (ROOT / "profiles").glob("*.yml")}
+    assert len(presets) == 7
+    data = {"amx_kimi/facts/models.yml", "amx_kimi/demo/erp.sql", "amx_kimi/sandbox/words.yml"}
+    assert presets | data | {"amx_kimi/py.typed"} <= set(wheel)
+
+
+def test_the_wheel_holds_nothing_else(wheel: list[str]) -> None:
+    tops = {name.split("/")[0] for name in wheel}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"amx_kimi"}
+
+
+def test_public_names_load_on_first_use() -> None:
+    probe = (
+        "import sys, amx_kimi\n"
+        "assert not {'httpx', 'sqlalchemy', 'yaml'} & set(sys.modules)\n"
+        "for name in amx_kimi.__all__: assert getattr(amx_kimi, name).__name__ == name\n"
+        "assert amx_kimi.__version__\n"
+        "try: amx_kimi.nothing\n"
+        "except AttributeError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], check=True, capture_output=True, text=True
+    )
+    assert "no attribute 'nothing'" in done.stdout
