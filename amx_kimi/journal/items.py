@@ -210,11 +210,14 @@ def save_suggestions(
     ids = [stored.id for stored, _ in found]
     is_open = and_(columns.c.id.in_(ids), columns.c.status.in_(("pending", "failed")))
     still_open = set(connection.execute(select(columns.c.id).where(is_open)).scalars())
-    taken = [(stored, suggestion) for stored, suggestion in found if stored.id in still_open]
+    taken: dict[int, tuple[Stored, Suggestion]] = {}
+    for stored, suggestion in found:
+        if stored.id in still_open:
+            taken.setdefault(stored.id, (stored, suggestion))
     if not taken:
         return
-    connection.execute(insert(suggestions), [_row(model, *pair) for pair in taken])
-    shown = ((stored.id, facts.get(stored.id)) for stored, _ in taken)
+    connection.execute(insert(suggestions), [_row(model, *pair) for pair in taken.values()])
+    shown = ((item, facts.get(item)) for item in taken)
     connection.execute(
         _DESCRIBED,
         [
@@ -254,15 +257,16 @@ def described(connection: Connection, run: str) -> Iterator[Described]:
         .where(columns.c.run_id == run)
         .order_by(columns.c.id)
     )
-    for row in connection.execute(query):
-        yield Described(
-            item=_item(row),
-            status=row.status,
-            error=row.error,
-            facts=json.loads(row.facts) if row.facts else {},
-            suggestion=_suggestion(row) if row.alternatives else None,
-            model=row.model,
-        )
+    with connection.execute(query) as rows:
+        for row in rows:
+            yield Described(
+                item=_item(row),
+                status=row.status,
+                error=row.error,
+                facts=json.loads(row.facts) if row.facts else {},
+                suggestion=_suggestion(row) if row.alternatives else None,
+                model=row.model,
+            )
 
 
 def _suggestion(row: Row[Any]) -> Suggestion:

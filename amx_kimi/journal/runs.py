@@ -158,8 +158,9 @@ def find_run(connection: Connection, name: str) -> Run:
 def list_runs(connection: Connection) -> Iterator[Run]:
     """Every run, newest first."""
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id)
-    for row in connection.execute(query).mappings():
-        yield Run(**row)
+    with connection.execute(query) as rows:
+        for row in rows.mappings():
+            yield Run(**row)
 
 
 def begin_request(

@@ -160,7 +160,7 @@ def migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":  # two processes may open a new journal at once
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     if not inspect(connection).has_table(meta.name):
-        _metadata.create_all(connection)
+        _metadata.create_all(connection, checkfirst=False)  # never among somebody else's tables
         connection.execute(meta.insert().values(schema_version=SCHEMA_VERSION))
         return
     version = connection.execute(meta.select()).scalar_one()

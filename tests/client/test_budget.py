@@ -1,0 +1,155 @@
+"""The cost cap: reserved before, settled after, never passed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amx_kimi.client import Budget
+from amx_kimi.errors import BudgetError
+from amx_kimi.sandbox import Sandbox
+
+from .helpers import Memory, ask, chat, profile, until_async, with_client
+
+D = Decimal
+
+
+def test_without_a_cap_everything_is_booked() -> None:
+    async def main() -> None:
+        budget = Budget(spent=D(1))
+        assert await budget.reserve(None) == 0
+        amount = await budget.reserve(D("0.5"))
+        assert (budget.reserved, amount) == (D("0.5"), D("0.5"))
+        await budget.settle(amount, None)
+        await budget.settle(D(0), D("0.25"))
+        assert (budget.spent, budget.reserved) == (D("1.75"), D(0))
+
+    asyncio.run(main())
+
+
+def test_a_cap_without_a_price_is_refused() -> None:
+    with pytest.raises(BudgetError, match="price") as caught:
+        asyncio.run(Budget(D(1)).reserve(None))
+    assert "custom_input_cost_per_mtok" in caught.value.remedy
+
+
+def test_what_does_not_fit_is_refused_in_figures() -> None:
+    async def main() -> None:
+        budget = Budget(D(1), spent=D("0.9"))
+        await budget.settle(await budget.reserve(D("0.1")), D("0.1"))
+        await budget.reserve(D("0.01"))
+
+    with pytest.raises(BudgetError, match=r"up to 0\.0100; 1\.0000 of the cap of 1 are spent"):
+        asyncio.run(main())
+
+
+def test_it_waits_while_a_reservation_may_come_back() -> None:
+    async def main() -> None:
+        budget = Budget(D(1))
+        first = await budget.reserve(D("0.8"))
+        second = asyncio.create_task(budget.reserve(D("0.8")))
+        third = asyncio.create_task(budget.reserve(D("0.8")))
+        await until_async(lambda: len(budget._changed._waiters) == 2)
+        await budget.settle(first, D("0.1"))
+        await until_async(second.done)
+        assert not third.done()
+        await budget.settle(await second, None)
+        with pytest.raises(BudgetError):
+            await third
+        assert (budget.spent, budget.reserved) == (D("0.9"), D(0))
+
+    asyncio.run(main())
+
+
+def test_a_waiter_that_is_cancelled_reserves_nothing() -> None:
+    async def main() -> None:
+        budget = Budget(D(1))
+        first = await budget.reserve(D(1))
+        waiting = asyncio.create_task(budget.reserve(D(1)))
+        await until_async(lambda: budget._changed._waiters)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await budget.settle(first, D(0))
+        assert await budget.reserve(D(1)) == 1
+
+    asyncio.run(main())
+
+
+CENTS = st.integers(0, 100).map(lambda n: D(n) / 100)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cap=CENTS,
+    jobs=st.lists(st.tuples(CENTS, CENTS | st.none(), st.integers(0, 3)), max_size=20),
+)
+def test_many_at_once_never_pass_the_cap(
+    cap: Decimal, jobs: list[tuple[Decimal, Decimal | None, int]]
+) -> None:
+    async def main() -> None:
+        budget = Budget(cap)
+        booked = D(0)
+
+        async def job(worst: Decimal, actual: Decimal | None, turns: int) -> None:
+            nonlocal booked
+            try:
+                reservation = await budget.reserve(worst)
+            except BudgetError:
+                return
+            for _ in range(turns):
+                assert budget.spent + budget.reserved <= cap
+                await asyncio.sleep(0)
+            cost = None if actual is None else min(actual, worst)
+            booked += worst if cost is None else cost
+            await budget.settle(reservation, cost)
+
+        await asyncio.wait_for(asyncio.gather(*(job(*one) for one in jobs)), 10)
+        assert (budget.spent, budget.reserved) == (booked, D(0))
+        assert budget.spent <= cap
+
+    asyncio.run(main())
+
+
+def test_a_client_stops_at_its_cap(start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox()
+    budget = Budget(D("0.09"))  # a 32,768 budget may cost 0.082
+
+    async def until_spent(client: Any) -> int:
+        for answered in range(1000):
+            try:
+                await client.chat(ask())
+            except BudgetError:
+                return answered
+        return -1
+
+    answered = with_client(profile(sandbox.url), until_spent, budget=budget)
+    assert answered > 5
+    assert budget.spent == sandbox.totals.cost <= D("0.09")
+    assert sandbox.totals.requests == answered
+
+
+def test_retries_draw_on_the_cap_too(start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox(faults="reset-between@1-")
+    memory = Memory()
+
+    async def use(client: Any) -> None:
+        client.record_with(memory, "r1")
+        await client.chat(ask())
+
+    with pytest.raises(BudgetError):
+        with_client(profile(sandbox.url), use, budget=Budget(D("0.2")))
+    assert len(memory.settled) == len(sandbox.chats) == 2
+
+
+def test_a_price_is_needed_for_a_cap(start_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = start_sandbox(extra_models=("mine",))
+    with pytest.raises(BudgetError, match="unknown"):
+        chat(profile(sandbox.url, "mine"), budget=Budget(D(1)))
+    assert sandbox.chats == []

@@ -1,0 +1,328 @@
+"""The account's limits: the pure core on a simulated clock, the queue with real tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import threading
+import time
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from amx_kimi.client import limiter as module
+from amx_kimi.client.limiter import (
+    MARGIN,
+    Grant,
+    Limiter,
+    Limits,
+    State,
+    WaitUntil,
+    cool,
+    decide,
+    release,
+    shared,
+)
+
+from .helpers import until, until_async
+
+TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Request:
+    gap: float  # seconds after the request before it
+    tokens: int
+    seconds: float
+    cools: float = 0.0  # its answer holds everybody for so long
+
+
+REQUESTS = st.lists(
+    st.builds(
+        Request,
+        gap=st.floats(0, 20) | st.just(0.0),
+        tokens=st.integers(0, 1500),
+        seconds=st.floats(0.01, 90),
+        cools=st.just(0.0) | st.floats(0, 30),
+    ),
+    min_size=1,
+    max_size=30,
+)
+LIMITS = st.builds(
+    Limits,
+    concurrency=st.none() | st.integers(1, 5),
+    rpm=st.none() | st.integers(1, 10),
+    tpm=st.none() | st.integers(100, 5000),
+    window=st.sampled_from([60.0, 3.0, 0.1]),
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    at: float
+    tokens: int
+    under_way: int
+    cooling_until: float
+
+
+def simulate(limits: Limits, requests: list[Request]) -> list[Start]:
+    """First come, first served, on a clock that jumps to the next thing that happens."""
+    state, now, starts = State(limits), 1000.0, []
+    ends: list[tuple[float, float]] = []
+    arrival = now
+    for request in requests:
+        arrival += request.gap
+        now = max(now, arrival)
+        for _ in range(10_000):
+            while ends and ends[0][0] <= now:
+                at, seconds = heapq.heappop(ends)
+                state = release(state)
+                if seconds:
+                    state = cool(state, at + seconds)
+            verdict = decide(state, now, request.tokens)
+            if isinstance(verdict, Grant):
+                break
+            later = [verdict.time, *(end for end, _ in ends[:1])]
+            assert min(later) < math.inf, "nothing would ever happen again"
+            assert min(later) > now
+            now = min(later)
+        else:
+            pytest.fail("no progress")
+        starts.append(Start(now, request.tokens, verdict.state.in_flight, state.cooling_until))
+        state = verdict.state
+        heapq.heappush(ends, (now + request.seconds, request.cools))
+    return starts
+
+
+@settings(max_examples=300, deadline=None)
+@given(LIMITS, REQUESTS)
+def test_no_limit_is_ever_passed_and_everybody_has_a_turn(
+    limits: Limits, requests: list[Request]
+) -> None:
+    starts = simulate(limits, requests)
+    assert len(starts) == len(requests)
+    assert [s.at for s in starts] == sorted(s.at for s in starts)
+    for number, first in enumerate(starts):
+        end = first.at + limits.window - TINY
+        window = [s for s in starts[number:] if s.at < end]
+        if limits.rpm is not None:
+            assert len(window) <= max(1, limits.rpm * (1 - MARGIN))
+        if limits.tpm is not None:
+            total = sum(s.tokens for s in window)
+            some = [s for s in window if s.tokens]
+            assert total <= limits.tpm * (1 - MARGIN) or len(some) == 1
+        if limits.concurrency is not None:
+            assert first.under_way <= limits.concurrency
+        assert first.at >= first.cooling_until
+
+
+def test_a_request_above_the_whole_limit_goes_alone() -> None:
+    limits = Limits(tpm=1000)
+    first = decide(State(limits), 0.0, 5000)
+    assert isinstance(first, Grant)
+    assert decide(first.state, 30.0, 1) == WaitUntil(60.0)
+    small = decide(State(limits), 0.0, 1)
+    assert isinstance(small, Grant)
+    assert decide(small.state, 30.0, 5000) == WaitUntil(60.0)
+    assert isinstance(decide(small.state, 60.0, 5000), Grant)
+
+
+def test_tokens_are_free_again_as_soon_as_enough_left_the_window() -> None:
+    state = State(Limits(tpm=1000))
+    for now, tokens in ((0.0, 300), (10.0, 300), (20.0, 300)):
+        verdict = decide(state, now, tokens)
+        assert isinstance(verdict, Grant)
+        state = verdict.state
+    assert decide(state, 30.0, 380) == WaitUntil(60.0)
+    assert decide(state, 30.0, 381) == WaitUntil(70.0)
+    assert isinstance(decide(state, 30.0, 80), Grant)
+
+
+def test_without_limits_nothing_is_remembered() -> None:
+    state = State(Limits())
+    for now in range(100):
+        verdict = decide(state, float(now), 10**9)
+        assert isinstance(verdict, Grant)
+        state = verdict.state
+    assert state.started == ()
+    assert state.in_flight == 100
+
+
+def test_release_and_cool_never_go_back() -> None:
+    state = State(Limits())
+    assert release(state).in_flight == 0
+    assert cool(cool(state, 9.0), 3.0).cooling_until == 9.0
+    assert decide(cool(state, 9.0), 8.9, 1) == WaitUntil(9.0)
+    assert isinstance(decide(cool(state, 9.0), 9.0, 1), Grant)
+
+
+def run(coroutine: object) -> None:
+    asyncio.run(asyncio.wait_for(coroutine, 20))  # type: ignore[arg-type]
+
+
+def test_first_come_first_served() -> None:
+    order: list[int] = []
+
+    async def main() -> None:
+        limiter = Limiter(Limits(concurrency=1))
+
+        async def use(number: int) -> None:
+            await limiter.acquire(1)
+            order.append(number)
+            await asyncio.sleep(0)
+            limiter.release()
+
+        await asyncio.gather(*(use(number) for number in range(50)))
+        assert limiter.state.in_flight == 0
+
+    run(main())
+    assert order == list(range(50))
+
+
+def test_a_large_request_at_the_head_is_not_overtaken() -> None:
+    order: list[str] = []
+
+    async def main() -> None:
+        limiter = Limiter(Limits(tpm=1000, window=0.1))
+
+        async def use(name: str, tokens: int) -> None:
+            await limiter.acquire(tokens)
+            order.append(name)
+
+        await asyncio.gather(use("a", 900), use("large", 900), use("small", 1))
+
+    run(main())
+    assert order == ["a", "large", "small"]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_waiter_that_is_cancelled_frees_the_queue(which: int) -> None:
+    async def main() -> None:
+        limiter = Limiter(Limits(concurrency=1))
+        await limiter.acquire(1)
+        waiting = [asyncio.create_task(limiter.acquire(1)) for _ in range(3)]
+        await until_async(lambda: len(limiter._queue) == 3)
+        waiting.pop(which).cancel()
+        await until_async(lambda: len(limiter._queue) == 2)
+        for task in waiting:
+            assert not task.done()
+            limiter.release()
+            await task
+        assert limiter.state.in_flight == 1
+
+    run(main())
+
+
+def test_a_cooldown_holds_those_who_wait_and_those_who_come() -> None:
+    async def main() -> None:
+        limiter = Limiter(Limits(concurrency=1))
+        await limiter.acquire(1)
+        waiting = asyncio.create_task(limiter.acquire(1))
+        await until_async(lambda: limiter._queue)
+        begun = time.monotonic()
+        limiter.cool(0.1)
+        limiter.release()
+        await waiting
+        assert time.monotonic() - begun >= 0.1
+        limiter.release()
+        limiter.cool(0.1)
+        await limiter.acquire(1)
+        assert time.monotonic() - begun >= 0.2
+
+    run(main())
+
+
+def test_a_window_passes_by_itself() -> None:
+    async def main() -> None:
+        limiter = Limiter(Limits(rpm=3, window=0.05))
+        begun = time.monotonic()
+        for _ in range(6):
+            await limiter.acquire(1)
+        assert time.monotonic() - begun >= 0.1 - TINY
+
+    run(main())
+
+
+def test_one_limiter_serves_two_event_loops() -> None:
+    limiter = Limiter(Limits(concurrency=2))
+    lock = threading.Lock()
+    under_way, most, done = 0, 0, 0
+
+    async def use() -> None:
+        nonlocal under_way, most, done
+        await limiter.acquire(1)
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        await asyncio.sleep(0)
+        with lock:
+            under_way -= 1
+            done += 1
+        limiter.release()
+
+    async def many() -> None:
+        await asyncio.gather(*(use() for _ in range(100)))
+
+    threads = [threading.Thread(target=run, args=(many(),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (done, limiter.state.in_flight, len(limiter._queue)) == (200, 0, 0)
+    assert most == 2
+
+
+def test_a_waiter_of_a_closed_loop_does_not_stop_the_others() -> None:
+    limiter = Limiter(Limits(concurrency=1))
+    loop = asyncio.new_event_loop()
+    coroutine = limiter.acquire(1)
+
+    async def take() -> None:
+        await limiter.acquire(1)
+
+    loop.run_until_complete(take())
+    task = loop.create_task(coroutine)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    limiter.release()
+    coroutine.close()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    run(take())
+    assert limiter.state.in_flight == 1
+
+
+def test_a_loop_that_closes_while_it_is_woken_does_not_hurt_who_wakes() -> None:
+    limiter = Limiter(Limits(concurrency=1))
+    stop = threading.Event()
+
+    async def wait_and_leave() -> None:
+        await limiter.acquire(1)
+        waiting = asyncio.create_task(limiter.acquire(1))
+        await until_async(lambda: limiter._queue)
+        waiting.cancel()
+        limiter.release()
+
+    def churn() -> None:
+        while not stop.is_set():
+            limiter.cool(0)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    for _ in range(30):
+        run(wait_and_leave())
+    stop.set()
+    thread.join(10)
+    until(lambda: not limiter._queue)
+    assert limiter.state.in_flight == 0
+
+
+def test_one_limiter_for_an_endpoint_and_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SHARED", {})
+    first = shared("https://a", "key", Limits(rpm=3))
+    assert shared("https://a", "key", Limits(rpm=9)) is first
+    assert first.state.limits.rpm == 3
+    assert shared("https://a", "other", Limits()) is not first
+    assert shared("https://b", "key", Limits()) is not first
