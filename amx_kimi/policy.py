@@ -114,6 +114,8 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
         return False, "this model does not think"
     if facts.model.thinking == "always":
         return True, "this model always thinks"
+    if facts.model.effort.dialect not in ("thinking", "reasoning"):
+        return True, "it thinks unless told not to, and this endpoint has no word for that"
     if effort.value in ("none", "minimal"):
         return False, f"effort {effort.value} ({effort.reason})"
     if profile.overlay.thinking is not None:
@@ -130,9 +132,7 @@ def _effort_values(facts: Facts, thinking: bool, why: str, effort: Value) -> dic
     if dialect == "thinking":
         return {"thinking": Value({"type": "enabled" if thinking else "disabled"}, why)}
     if not thinking:
-        if dialect == "reasoning":
-            return {"reasoning": Value({"enabled": False}, why)}
-        return {dialect: Value(None, f"not sent: {why}")}
+        return {"reasoning": Value({"enabled": False}, why)}
     nearest = _nearest(effort.value, allowed)
     asked = f"effort {effort.value} from {effort.reason}"
     reason = asked if nearest == effort.value else f"the nearest that the model has to {asked}"
@@ -185,12 +185,8 @@ def _wanted_budget(profile: Profile, settings: Settings, ask: Ask, thinking: boo
 def _most(facts: Facts, ask: Ask) -> tuple[int, str]:
     """The largest budget that fits, and what limits it. Our token count may be 10% short."""
     room = facts.model.context - ask.prompt_tokens - ask.prompt_tokens // 10 - 64
-    limits = [
-        (
-            max(room, min(_LEAST_ROOM, facts.model.context)),
-            f"the context of {facts.model.context} leaves no more",
-        )
-    ]
+    room = max(room, min(_LEAST_ROOM, facts.model.context))
+    limits = [(room, f"the context of {facts.model.context} leaves no more")]
     if facts.model.max_output:
         limits.append((facts.model.max_output, "the model's maximum"))
     if (quirk := facts.quirks.get("max_output")) and isinstance(quirk.value, int):

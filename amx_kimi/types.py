@@ -141,7 +141,8 @@ class Attempt:
 @dataclass(frozen=True)
 class Reply:
     """The answer to one `Ask`. `usage` and `cost` are of all attempts together; `cost` is None
-    when the price is unknown. `logprobs` covers `content` token by token, or is empty."""
+    when the price, or the usage of an attempt, is unknown. `logprobs` covers `content` token by
+    token, or is empty."""
 
     content: str
     reasoning: str

@@ -1,6 +1,8 @@
 """What several test folders share: a clean home, a sandbox over real sockets, a real PostgreSQL."""
 
 import secrets
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,15 +46,18 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server of this test session's own."""
+    # Not below pytest's folder: as root, another session would close that to the server's user.
+    folder = Path(tempfile.mkdtemp(prefix="amx-kimi-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pgserver
 
-        server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        server = pgserver.get_server(folder)
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

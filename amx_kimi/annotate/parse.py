@@ -3,14 +3,18 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from amx_kimi.annotate.batch import Batch
 from amx_kimi.types import Confidence
 
 __all__ = ["Entry", "parse"]
 
-_KEY = re.compile(r'"((?:[^"\\\n]|\\.){1,400})"\s*:\s*(?=[\["])')
+_TEXT = r'"(?:[^"\\]++|\\.)*+"'
+_JUNK = r"[\[{][^\[\]{}]*+[\]}]"  # an object or a list where only texts belong
+# Possessive, and a key never begins at an escaped quote: no answer takes more than linear time.
+_KEY = re.compile(r'(?<!\\)"((?:[^"\\\n]++|\\.)++)"\s*+:\s*+(?=[\["])')
+_VALUE = re.compile(rf'{_TEXT}|\[(?:{_TEXT}|{_JUNK}|[^":\[\]{{}}]++)*+\]', re.DOTALL)
+_PART = re.compile(rf"{_TEXT}|{_JUNK}", re.DOTALL)
 _REFERENCE = re.compile(r"\s*(T?\d{1,6})(?:[\s:.)-]+(.*))?$", re.DOTALL)
 _CONFIDENCE: dict[str, Confidence] = {
     "h": "high",
@@ -22,7 +26,6 @@ _CONFIDENCE: dict[str, Confidence] = {
     "low": "low",
 }
 _LONGEST_WORDING = 2_000
-_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
@@ -41,29 +44,34 @@ def parse(content: str, batch: Batch, alternatives: int) -> dict[str, Entry]:
     The id decides. A name that belongs to another item of the batch contradicts it, and an entry
     without an id counts by its name; what is left is missing. The first entry for an item stays.
     """
-    names = {_plain(name): ref for ref, name in _names(batch).items()}
+    names = _names(batch)
     found: dict[str, Entry] = {}
     position = 0
     while key := _KEY.search(content, position):
         position = key.end()
-        try:
-            value, end = _DECODER.raw_decode(content, position)
-        except (ValueError, RecursionError):
+        value = _VALUE.match(content, position)
+        if value is None:
             continue  # cut off, or a quote inside prose
-        ref = _reference(_unescaped(key[1]), batch, names)
-        entry = _entry(value, content, position, alternatives)
-        if entry is not None:
-            position = end
-        if entry is not None and ref is not None:
+        entry = _entry(content, *value.span(), alternatives)
+        if entry is None:
+            continue
+        position = value.end()
+        ref = _reference(_unescaped(key[1]) or key[1], batch, names)
+        if ref is not None:
             found.setdefault(ref, entry)
     return found
 
 
-def _names(batch: Batch) -> dict[str, str]:
-    return {ref: stored.item.column or stored.item.name for ref, stored in batch.refs.items()}
+def _names(batch: Batch) -> dict[str, str | None]:
+    """The item of each name; None where several items of the batch share it."""
+    names: dict[str, str | None] = {}
+    for ref, stored in batch.refs.items():
+        name = _plain(stored.item.column or stored.item.name)
+        names[name] = None if name in names else ref
+    return names
 
 
-def _reference(key: str, batch: Batch, names: dict[str, str]) -> str | None:
+def _reference(key: str, batch: Batch, names: dict[str, str | None]) -> str | None:
     matched = _REFERENCE.match(key)
     if matched is None or matched[1] not in batch.refs:
         return names.get(_plain(key))
@@ -74,25 +82,21 @@ def _reference(key: str, batch: Batch, names: dict[str, str]) -> str | None:
     return None if name in names else ref
 
 
-def _entry(value: Any, content: str, start: int, alternatives: int) -> Entry | None:
-    parts = [value] if isinstance(value, str) else value
-    texts = [part for part in parts if isinstance(part, str)]
+def _entry(content: str, start: int, end: int, alternatives: int) -> Entry | None:
+    """The entry whose value (a list of texts, or one text) stands between `start` and `end`."""
+    inside = start + (content[start] == "[")
+    parts = [part for part in _PART.finditer(content, inside, end) if part[0].startswith('"')]
+    texts = [_unescaped(part[0][1:-1]) for part in parts]
     confidence: Confidence = "low"
-    if texts and (said := _CONFIDENCE.get(texts[0].strip().lower())):
-        confidence, texts = said, texts[1:]
-    wordings = tuple(dict.fromkeys(filter(None, map(_clean, texts))))[:alternatives]
-    if not wordings:
+    if texts and (said := _CONFIDENCE.get((texts[0] or "").strip().lower())):
+        confidence, texts, parts = said, texts[1:], parts[1:]
+    written = [(_clean(text), part) for text, part in zip(texts, parts, strict=True) if text]
+    written = [(wording, part) for wording, part in written if wording]
+    if not written:
         return None
-    return Entry(wordings, confidence, _span(content, start, texts[0]))
-
-
-def _span(content: str, start: int, wording: str) -> tuple[int, int]:
-    """Where the first wording stands, as the model escaped it."""
-    for written in (json.dumps(wording, ensure_ascii=False), json.dumps(wording)):
-        at = content.find(written, start)
-        if at >= 0:
-            return at + 1, at + len(written) - 1
-    return start, start
+    wordings = tuple(dict.fromkeys(wording for wording, _ in written))[:alternatives]
+    first = written[0][1]
+    return Entry(wordings, confidence, (first.start() + 1, first.end() - 1))
 
 
 def _clean(text: str) -> str:
@@ -101,11 +105,12 @@ def _clean(text: str) -> str:
     return " ".join(plain.split())[:_LONGEST_WORDING].rstrip()
 
 
-def _unescaped(key: str) -> str:
+def _unescaped(written: str) -> str | None:
+    """The text between the quotes of a JSON string; None where its escapes are broken."""
     try:
-        return str(json.loads(f'"{key}"'))
+        return str(json.loads(f'"{written}"', strict=False))
     except ValueError:
-        return key
+        return None
 
 
 def _plain(name: str) -> str:

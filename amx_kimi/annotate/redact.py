@@ -18,13 +18,15 @@ _LONGEST_VALUE = 32
 _LONGEST_SHAPE = 24
 
 _PERSONAL_NAME = re.compile(  # in a column's name: people, places, ways to reach them, secrets
-    r"name|mail|phone|tel(?!l)|fax|mobil|addr|street|stra?sse|^str$|city|^ort|plz|zip|postal|"
-    r"birth|geb|iban|konto|acc(oun)?t_?n|ssn|passw|secret|token|card|vorn|nachn|person|kontakt|"
-    r"contact|user|login|bemerk|comment|note|text|txt",
+    r"name|mail|phone|tel(?!l)|fax|mobil|handy|add?r|street|stra?(ss|ß)e|^str$|city|"
+    r"(^|_|wohn)ort|plz|zip|postal|birth|geb|iban|konto|kto|acc(oun)?t_?n|ssn|passw|pwd|kennw|"
+    r"secret|token|card|vorn|nachn|person|kontakt|contact|user|login|bemerk|comment|note|text|txt",
     re.IGNORECASE,
 )
 _SUSPECT = re.compile(  # in a value: an address of any kind, long digits, a key
-    r"@|://|\d{7,}|(?:\d[ -]?){9,}|\b(?:\d{1,3}\.){3}\d{1,3}\b|[A-Za-z0-9_-]{20,}|"
+    r"@|://|\d{7,}|(?:\d[ (),./-]*){9,}|^\+[\d ()./-]{6,}$|^\(?0\d{1,5}\)?[ ./-]+\d{3,}|"
+    r"^\d{3}[ .-]\d{4}$|\b(?:\d{1,3}\.){3}\d{1,3}\b|::|(?:[0-9A-Fa-f]{1,4}:){3}|"
+    r"(?:[0-9A-Fa-f]{2}-){5}|[A-Za-z0-9_+/=-]{20,}|^(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]|"
     r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$"
 )
 

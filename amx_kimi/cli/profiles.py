@@ -108,9 +108,7 @@ def models(retired: bool, as_json: bool) -> None:
             pick += f" (retired on {row.retired_on}; successor {row.successor})"
         table.add_row(row.id, f"{row.context:,}", row.thinking, price, pick)
     console().print(table)
-    click.echo(
-        "Prices are per 1M tokens, of the dates that `--json` shows; `amx-kimi explain` shows a request."
-    )
+    click.echo("Prices are per 1M tokens, of the dates that `--json` shows.")
 
 
 def _model_json(row: Any) -> dict[str, Any]:

@@ -188,7 +188,6 @@ def _execute(
 
 def report(result: "Result", profile: "Profile", *, as_json: bool) -> int:
     """Print how a run ended, and how to go on; returns the exit code."""
-    totals = result.totals
     if as_json:
         echo_json(summary(result))
     else:
@@ -278,8 +277,8 @@ def _dry_run(
     click.echo(
         f"Nothing was sent. This run would ask about {found.columns - found.reused:,} columns"
         f" ({found.reused:,} more are known from earlier runs) in about {found.requests:,} "
-        f"requests\nTokens (an estimate): {found.prompt_tokens:,} prompt, {found.completion_tokens:,} "
-        f"completion\nCost (an estimate): {cost}"
+        f"requests\nTokens (an estimate): {found.prompt_tokens:,} prompt, "
+        f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
     )
     return 0
 

@@ -75,7 +75,7 @@ _RULES = (  # most specific first
     _Rule(
         AccessError,
         (402, 403),
-        r"access_terminated|client|user.agent",
+        r"access_terminated|unlisted client|client is not|user.agent",
         "The service refuses this client; subscriptions are for the makers' own list of programs.",
     ),
     _Rule(
@@ -124,7 +124,7 @@ def convert_error(
     rule = next(r for r in _RULES if _fits(r, status, probe))
     shown = redact_text(text) or f"HTTP {status}"
     return rule.error(
-        f"{facts.endpoint.name} answered {status}: {shown}",
+        f"{facts.endpoint.label} answered {status}: {shown}",
         status=status,
         kind=kind,
         retry_after=wait_seconds(headers, text),
@@ -183,7 +183,7 @@ def _region_hint(facts: Facts) -> str:
     if other is None:
         return f"Check that the key (sk-…) belongs to the api_base {endpoint.url}."
     return (
-        f"Keys for {endpoint.name} start with sk- and come from {endpoint.keys_from}. "
+        f"Keys for {endpoint.label} start with sk- and come from {endpoint.keys_from}. "
         f"One from {other.keys_from} works only with api_base {other.url}."
     )
 

@@ -262,12 +262,20 @@ class KimiClient:
                     call=call,
                     callbacks=journey.callbacks,
                 )
+        except KimiError as error:
+            raise self._without_key(error) from None
         except TimeoutError:
             raise SilenceError(
                 f"The answer took longer than {self.settings.total_seconds:g} seconds in all",
                 call=call,
                 remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this bound, in seconds.",
             ) from None
+
+    def _without_key(self, error: KimiError) -> KimiError:
+        """A service may repeat our key, in whatever shape, in its message."""
+        if self.key.secret:
+            error.message = error.message.replace(self.key.secret.reveal(), str(self.key.secret))
+        return error
 
     async def _pause(self, journey: _Journey, error: KimiError) -> None:
         """Wait before the next try, or raise `error` when there is none."""

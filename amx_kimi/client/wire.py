@@ -81,13 +81,13 @@ async def exchange(
         raise _unreachable(error, facts, call) from None
     except httpx.TimeoutException:
         raise SilenceError(
-            f"{facts.endpoint.name} was silent for longer than is allowed",
+            f"{facts.endpoint.label} was silent for longer than is allowed",
             call=call,
             remedy="AMX_LLM_TIMEOUT_SEC sets the longest silence, in seconds.",
         ) from None
     except (httpx.TransportError, httpx.DecodingError) as error:
         raise BrokenStreamError(
-            f"The connection to {facts.endpoint.name} broke: {type(error).__name__}", call=call
+            f"The connection to {facts.endpoint.label} broke: {type(error).__name__}", call=call
         ) from None
 
 
@@ -101,7 +101,7 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
     try:
         response = await http.get(path)
     except httpx.TimeoutException:
-        raise SilenceError(f"{facts.endpoint.name} did not answer", call=call) from None
+        raise SilenceError(f"{facts.endpoint.label} did not answer", call=call) from None
     except (httpx.TransportError, httpx.DecodingError) as error:
         raise _unreachable(error, facts, call) from None
     if response.status_code != 200:
@@ -111,7 +111,7 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):
-        raise ReplyError(f"{facts.endpoint.name} sent no JSON", call=call) from None
+        raise ReplyError(f"{facts.endpoint.label} sent no JSON", call=call) from None
 
 
 async def bounded(response: httpx.Response) -> None:
@@ -159,7 +159,7 @@ async def _read_stream(
     except (SSEError, UnicodeDecodeError):
         pass
     raise BrokenStreamError(
-        f"The stream from {facts.endpoint.name} ended before [DONE]",
+        f"The stream from {facts.endpoint.label} ended before [DONE]",
         call=call,
         remedy="An answer without it may be cut, so it is not used.",
     )
@@ -179,7 +179,7 @@ def _read_whole(
     reply = WireReply()
     _absorb(reply, response.text, facts, call, callbacks)
     if not reply.finish_reason:
-        raise BrokenStreamError(f"{facts.endpoint.name} sent no chat completion", call=call)
+        raise BrokenStreamError(f"{facts.endpoint.label} sent no chat completion", call=call)
     return reply
 
 
@@ -191,7 +191,7 @@ def _absorb(reply: WireReply, text: str, facts: Facts, call: str, callbacks: Cal
         content, reasoning = _absorb_chunk(reply, document)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise BrokenStreamError(
-            f"{facts.endpoint.name} sent something that is no part of a chat completion", call=call
+            f"{facts.endpoint.label} sent something that is no part of a chat completion", call=call
         ) from None
     if reasoning and callbacks.on_thinking:
         callbacks.on_thinking(reasoning)
@@ -214,10 +214,18 @@ def _absorb_chunk(reply: WireReply, document: dict[str, Any]) -> tuple[str, str]
     reply.content.append(content)
     if delta.get("tool_calls"):
         _absorb_tool_calls(reply.tool_calls, delta["tool_calls"])
-    if logprobs := (choice.get("logprobs") or {}).get("content"):
-        reply.logprobs += [TokenLogprob(t["token"], float(t["logprob"])) for t in logprobs]
+    reply.logprobs += _logprobs((choice.get("logprobs") or {}).get("content") or [])
     reply.finish_reason = choice.get("finish_reason") or reply.finish_reason
     return content, reasoning
+
+
+def _logprobs(tokens: list[dict[str, Any]]) -> list[TokenLogprob]:
+    """Malformed ones are left out: they then do not cover the answer, and are not used."""
+    return [
+        TokenLogprob(token["token"], float(token["logprob"]))
+        for token in tokens
+        if isinstance(token.get("token"), str) and isinstance(token.get("logprob"), int | float)
+    ]
 
 
 def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, Any]]) -> None:

@@ -60,10 +60,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path}{line}: not valid YAML: {error.problem or error.context}",
             remedy="Correct that line; nothing was changed.",
         ) from None
-    except (
-        yaml.YAMLError,
-        ValueError,
-    ) as error:  # ValueError: an impossible date, such as month 13
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
         raise ConfigFileError(f"{path}: not valid YAML: {error}") from None
     if document is None:
         return {}

@@ -145,7 +145,7 @@ def _by_reference(profile: Profile, looked: list[str]) -> FoundKey | None:
 def _read_key_file(place: str, looked: list[str]) -> str | None:
     try:
         return Path(place).expanduser().read_text("utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~nobody
         looked.append(f"kimi.yml: api_key_ref file:{place}: {type(error).__name__}")
         return None
 

@@ -88,6 +88,11 @@ class EndpointRow:
     source: str = ""
     date: datetime.date | None = None
 
+    @property
+    def label(self) -> str:
+        """What an error calls it: its name, or its URL where it has none of its own."""
+        return self.url if self.name == "any" else self.name
+
 
 @dataclass(frozen=True)
 class TierRow:

@@ -152,10 +152,11 @@ class RunRecorder:
 def _open(store: str | Path) -> Engine:
     if isinstance(store, Path):
         store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        url = URL.create("sqlite", database=str(store))
+    if (file := _sqlite_file(store)) is not None:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        url = URL.create("sqlite", database=str(file))
     else:
-        url = with_driver(make_url(store), JournalError)
+        url = with_driver(make_url(str(store)), JournalError)
         if url.get_backend_name() not in ("sqlite", "postgresql"):
             raise JournalError(
                 f"A journal is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}"
@@ -166,6 +167,15 @@ def _open(store: str | Path) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _sqlite_file(store: str | Path) -> Path | None:
+    """The file that a path or a plain SQLite URL means: made readable by its owner only."""
+    if isinstance(store, Path):
+        return store
+    url = make_url(store)
+    plain = url.drivername == "sqlite" and not url.query
+    return Path(url.database) if plain and url.database not in (None, "", ":memory:") else None
 
 
 def _prepare(engine: Engine) -> None:

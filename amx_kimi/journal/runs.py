@@ -105,9 +105,18 @@ def claim_run(connection: Connection, run: str) -> None:
             f"The run {row.id} is still going, in process {pid}",
             remedy="Wait for it, or stop it first.",
         )
-    connection.execute(
-        update(runs).where(runs.c.id == run).values(owner=_me(), error=None, finished_at=None)
+    taken = connection.execute(
+        update(runs)
+        .where(runs.c.id == run, runs.c.owner == row.owner, runs.c.status == row.status)
+        .values(
+            owner=_me(),
+            status="running" if row.inventoried else "inventory",
+            error=None,
+            finished_at=None,
+        )
     )
+    if not taken.rowcount:
+        raise JournalError(f"Another process has just taken the run {row.id} over")
 
 
 def set_status(connection: Connection, run: str, status: str, error: str | None = None) -> None:

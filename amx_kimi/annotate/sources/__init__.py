@@ -1,6 +1,7 @@
 """Databases that can be described, and how one is opened from a URL, a path or AMX's profile."""
 
 import difflib
+import re
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -30,12 +31,12 @@ def open_source(target: str | URL) -> Source:
         SourceError: not a URL, not supported, no driver, or it cannot be opened; says which.
     """
     if isinstance(target, str) and "://" not in target and Path(target).is_file():
-        target = f"sqlite:///{target}"
+        target = URL.create("sqlite", database=target)
     try:
         url = make_url(target)
     except (SQLAlchemyError, ValueError):
         raise SourceError(
-            f"{str(target)!r:.60} is neither a database URL nor a file",
+            f"{_without_password(str(target))!r:.60} is neither a database URL nor a file",
             remedy=f"It looks like {_SUPPORTED}.",
         ) from None
     backend = url.get_backend_name()
@@ -88,3 +89,7 @@ def check_selection(source: Source, selection: Selection) -> None:
             near = difflib.get_close_matches(schema, known, 3, 0.5) or known[:20]
             there = ", ".join(name for name in near if name) or "none: this database has no schemas"
             raise SourceError(f"There is no schema {schema!r}", remedy=f"There is: {there}.")
+
+
+def _without_password(text: str) -> str:
+    return re.sub("//.*@", "//…@", text, flags=re.DOTALL)

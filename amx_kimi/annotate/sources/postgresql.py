@@ -3,11 +3,12 @@
 No table is scanned: rows from `reltuples`, the rest from `pg_stats`, as ANALYZE left them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from amx_kimi.annotate.sources.base import MOST_VALUES, RawFacts, Selection, TableGoneError
 from amx_kimi.drivers import with_driver
@@ -48,7 +49,7 @@ _INVENTORY = f"""
 WITH keys AS MATERIALIZED ({_KEYS})
 SELECT n.nspname, c.relname, c.relkind, c.reltuples::bigint,
        coalesce(obj_description(c.oid, 'pg_class'), ''),
-       CASE WHEN c.relkind IN ('v', 'm') AND coalesce(a.attnum, 1) = 1
+       CASE WHEN :definitions AND c.relkind IN ('v', 'm') AND coalesce(a.attnum, 1) = 1
             THEN left(pg_get_viewdef(c.oid), {_DEFINITION_LENGTH}) END,
        a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
        coalesce(col_description(c.oid, a.attnum), ''),
@@ -87,8 +88,7 @@ class PostgresqlSource:
 
     def __init__(self, url: URL) -> None:
         full = with_driver(url, SourceError)
-        shown = full.set(drivername="postgresql", password=None)
-        self.reopen = shown.render_as_string()
+        self.reopen = _without_secrets(full).render_as_string()
         self.identity = (
             f"postgresql://{full.host or full.query.get('host', 'localhost')}:{full.port or 5432}"
             f"/{full.database or full.username}"
@@ -98,24 +98,25 @@ class PostgresqlSource:
 
     def schemas(self) -> list[str]:
         """Every schema but the system's."""
-        with self._connection.begin():
-            return list(self._connection.execute(text(_SCHEMAS)).scalars())
+        try:
+            with self._connection.begin():
+                return list(self._connection.execute(text(_SCHEMAS)).scalars())
+        except SQLAlchemyError as error:
+            raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
 
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`; partitions are left to their parent."""
-        options = self._connection.execution_options(yield_per=_FETCH)
         wanted = {"all_schemas": not selection.schemas, "schemas": list(selection.schemas)}
-        current = None
         try:
-            with self._connection.begin():
-                for row in options.execute(text(_INVENTORY), wanted):
-                    if not selection.takes(row[0], row[1]):
-                        continue
-                    if row[:2] != current:
-                        current = row[:2]
-                        yield _table(*row[:6])
-                    if row[6] is not None:
-                        yield _column(row[0], row[1], *row[6:])
+            try:
+                rows = self._stream({**wanted, "definitions": True})
+                first = next(rows, None)
+            except OperationalError as error:
+                # A view's definition waits for locks on its tables: then it goes without.
+                lost = error.connection_invalidated
+                rows = self._stream({**wanted, "definitions": lost})
+                first = next(rows, None)
+            yield from _items(chain([first] if first else [], rows), selection)
         except SQLAlchemyError as error:
             raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
 
@@ -141,6 +142,15 @@ class PostgresqlSource:
         self._connection.close()
         self._engine.dispose()
 
+    def _stream(self, wanted: Mapping[str, Any]) -> Iterator[Any]:
+        options = {"yield_per": _FETCH}
+        query = text(_INVENTORY)
+        with (
+            self._connection.begin(),
+            self._connection.execute(query, wanted, execution_options=options) as rows,
+        ):
+            yield from rows
+
     def _after_failure(self, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
         """A timeout or a missing right costs these statistics; a lost connection is made anew."""
         if getattr(error, "connection_invalidated", False):
@@ -158,6 +168,11 @@ class PostgresqlSource:
             ) from None
 
 
+def _without_secrets(url: URL) -> URL:
+    query = url.difference_update_query(("password", "sslpassword")).query
+    return URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
+
+
 def _connect_args(url: URL) -> dict[str, Any]:
     if url.drivername.endswith("pg8000"):
         return {"timeout": _CONNECT_SECONDS, "application_name": "amx-kimi"}
@@ -166,6 +181,18 @@ def _connect_args(url: URL) -> dict[str, Any]:
         "application_name": "amx-kimi",
         "connect_timeout": _CONNECT_SECONDS,
     }
+
+
+def _items(rows: Iterable[Any], selection: Selection) -> Iterator[Item]:
+    current = None
+    for row in rows:
+        if not selection.takes(row[0], row[1]):
+            continue
+        if row[:2] != current:
+            current = row[:2]
+            yield _table(*row[:6])
+        if row[6] is not None:
+            yield _column(row[0], row[1], *row[6:])
 
 
 def _table(

@@ -1,10 +1,12 @@
-"""SQLite: opened read-only, its catalog read in one query, statistics from a bounded sample."""
+"""SQLite: opened read-only, its catalog streamed, statistics from a bounded sample."""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import URL
 
 from amx_kimi.annotate.sources.base import MOST_VALUES, RawFacts, Selection, TableGoneError
 from amx_kimi.errors import SourceError
@@ -17,15 +19,18 @@ _VALUE_LENGTH = 300
 _COLUMNS_AT_ONCE = 100
 _DEFINITION_LENGTH = 4_000
 
-_INVENTORY = """
-SELECT m.name, m.type, m.sql, p.cid, p.name, p.type, p."notnull", p.pk,
-       (SELECT f."table" || '.' || coalesce(f."to", '') FROM pragma_foreign_key_list(m.name) f
+_TABLES = """
+SELECT name, type, sql FROM sqlite_schema
+WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name
+"""
+
+_COLUMNS = """
+SELECT p.cid, p.name, p.type, p."notnull", p.pk,
+       (SELECT f."table" || '.' || coalesce(f."to", '') FROM pragma_foreign_key_list(:table) f
         WHERE f."from" = p.name LIMIT 1),
-       EXISTS (SELECT 1 FROM pragma_index_list(m.name) i WHERE i."unique" AND i.origin = 'u'
+       EXISTS (SELECT 1 FROM pragma_index_list(:table) i WHERE i."unique" AND i.origin = 'u'
                AND (SELECT group_concat(x.name, char(0)) FROM pragma_index_info(i.name) x) = p.name)
-FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(m.name) p ON p.hidden <> 1
-WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-ORDER BY m.name, p.cid
+FROM pragma_table_xinfo(:table) p WHERE p.hidden <> 1 ORDER BY p.cid
 """
 
 
@@ -41,7 +46,7 @@ class SqliteSource:
             raise SourceError(f"There is no SQLite file {path}")
         self._path = path.resolve()
         self.identity = f"sqlite:{self._path}"
-        self.reopen = f"sqlite:///{self._path}"
+        self.reopen = URL.create("sqlite", database=str(self._path)).render_as_string()
         try:
             self._connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode=ro", uri=True, check_same_thread=False
@@ -58,17 +63,13 @@ class SqliteSource:
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`."""
         estimates = self._estimates()
-        current = None
-        for name, kind, sql, position, *column in self._rows(_INVENTORY):
-            if not selection.takes("", name):
-                continue
-            if name != current:
-                current = name
+        for name, kind, sql in self._rows(_TABLES):
+            if selection.takes("", name):
                 definition = (sql or "")[:_DEFINITION_LENGTH] if kind == "view" else ""
                 rows = estimates.get(name) if kind == "table" else None
                 yield Item("", name, "", kind, 0, rows=rows, definition=definition)
-            if position is not None:
-                yield _column(name, position, *column)
+                for column in self._columns(name):
+                    yield _column(name, *column)
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
         """As `Source.profile`: frequencies are those of the first rows, in storage order."""
@@ -86,8 +87,10 @@ class SqliteSource:
 
     def _sample(self, table: str, columns: Sequence[str]) -> list[RawFacts]:
         picked = ", ".join(
-            f"CASE typeof({c}) WHEN 'blob' THEN 'binary' ELSE substr({c}, 1, {_VALUE_LENGTH}) END"
-            for c in map(_quoted, columns)
+            f"CASE typeof({c}) WHEN 'blob' THEN 'binary' "
+            f"WHEN 'text' THEN substr({c}, 1, {_VALUE_LENGTH}) ELSE {c} END"
+            # Qualified: SQLite reads the bare name of a column that is gone as a text.
+            for c in (f"{_quoted(table)}.{_quoted(column)}" for column in columns)
         )
         counters: list[Counter[Any]] = [Counter() for _ in columns]
         try:
@@ -97,7 +100,7 @@ class SqliteSource:
                 seen += 1
                 for counter, value in zip(counters, row, strict=True):
                     counter[value] += 1
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             if "no such table" in str(error):
                 raise TableGoneError(f"The table {table} was dropped during the run") from None
             return [RawFacts() for _ in columns]  # a column altered meanwhile, a damaged page
@@ -111,11 +114,22 @@ class SqliteSource:
         except (sqlite3.Error, ValueError):
             return {}
 
+    def _columns(self, table: str) -> list[Any]:
+        try:
+            return self._connection.execute(_COLUMNS, {"table": table}).fetchall()
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                return []  # a view over what is gone, a virtual table of an unknown module
+            raise self._unreadable(error) from None
+
     def _rows(self, query: str) -> Iterator[Any]:
         try:
             yield from self._connection.execute(query)
         except sqlite3.Error as error:
-            raise SourceError(f"{self._path}: its catalog cannot be read: {error}") from None
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: sqlite3.Error) -> SourceError:
+        return SourceError(f"{self._path}: its catalog cannot be read: {error}")
 
 
 def _column(
