@@ -75,16 +75,14 @@ class Secret:
 class Ask:
     """One question to a model, before policy decides how it is sent.
 
-    `prompt_tokens` is the caller's count of `messages`, `expected_output` the tokens that the
-    visible answer will need, `max_tokens` the caller's own wish (None: policy decides). `whole`
-    means that a cut answer is useless to the caller, so that it too is asked again with the larger
-    budget. `json_mode` asks for a JSON object where the model supports it. `cache_key` groups
-    requests with a common prefix.
+    `prompt_tokens` is the caller's count of `messages`, `max_tokens` the caller's own wish (None:
+    policy decides). `whole` means that a cut answer is useless to the caller, so that it too is
+    asked again with the larger budget. `json_mode` asks for a JSON object where the model supports
+    it. `cache_key` groups requests with a common prefix.
     """
 
     messages: Sequence[Message]
     prompt_tokens: int
-    expected_output: int = 0
     max_tokens: int | None = None
     tools: Sequence[Mapping[str, Any]] = ()
     tool_choice: Any = None

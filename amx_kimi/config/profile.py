@@ -136,7 +136,7 @@ def _coerce(key: str, value: Any, where: str) -> Any:
     if isinstance(default, float):
         return _number(float, key, value, where, 0.0)
     if key == "language":
-        return str(value or default).strip()
+        return str(value or "").strip() or default
     return "" if value is None else str(value).strip()
 
 
