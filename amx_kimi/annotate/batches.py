@@ -1,6 +1,6 @@
 """From the journal's pending items to batches: statistics are read for the next tables only."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.job import Job
@@ -18,15 +18,22 @@ _MOST_NEIGHBOURS = 60
 
 
 async def batches(
-    reader: Reader, journal: Journal, run: str, job: Job, packer: Packer
+    reader: Reader,
+    journal: Journal,
+    run: str,
+    job: Job,
+    packer: Packer,
+    lost: Callable[[int], None],
 ) -> AsyncGenerator[Batch, None]:
     """Everything that the run still has to ask, batch by batch, in the order of the inventory.
 
-    Items of a table that was dropped meanwhile are noted as failed.
+    Items of a table that was dropped meanwhile are noted as failed; `lost` hears how many columns.
     """
     async for group in _by_table(journal, run):
         piece = await _piece(reader, journal, run, job, group)
-        if piece is not None:
+        if piece is None:
+            lost(sum(1 for stored in group if stored.item.column))
+        else:
             for batch in packer.add(piece):
                 yield batch
     for batch in packer.flush():

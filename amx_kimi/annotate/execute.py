@@ -67,7 +67,7 @@ def execute(
         KimiError: nothing was asked: the key, the database or the journal is unusable.
     """
     begun = time.monotonic()
-    state = _State(resume.id if resume else None)
+    state = _State()
     try:
         stopped = anyio.run(
             _execute, job, target, journal, settings, notify, state, started, resume
@@ -118,7 +118,7 @@ def job_of(run: Run, profile: Profile) -> Job:
 
 @dataclass
 class _State:
-    run: str | None
+    run: str | None = None
 
 
 async def _execute(
@@ -134,20 +134,20 @@ async def _execute(
     spent = Decimal(0)
     if resume:
         await journal.write(runs.claim_run, resume.id)
+        state.run = resume.id
         spent = journal.read(runs.totals, resume.id).cost or spent
     async with Reader(lambda: open_source(target.url)) as reader:
         client = KimiClient(job.profile, settings, budget=Budget(spent=spent))
         async with client:
-            if resume:
-                state.run = resume.id
-                await journal.write(items.reopen_failed, resume.id)
+            run = resume.id if resume else await journal.write(_begin, job, target, reader)
+            state.run = run
+            started(run)
+            client.record_with(RunRecorder(journal, run), run)
+            if resume is not None and resume.inventoried:
+                await journal.write(items.reopen_failed, run)
             else:
-                state.run = await journal.write(_begin, job, target, reader)
-            started(state.run)
-            client.record_with(RunRecorder(journal, state.run), state.run)
-            if resume is None or not resume.inventoried:
-                await take_inventory(reader, journal, state.run, job)
-            return await annotate(reader, journal, state.run, job, client, notify)
+                await take_inventory(reader, journal, run, job)
+            return await annotate(reader, journal, run, job, client, notify)
 
 
 def _begin(connection: Any, job: Job, target: Target, reader: Reader) -> str:

@@ -66,9 +66,7 @@ class Expectation:
         visible = usage.completion - usage.reasoning
         return replace(
             self,
-            prompt_ratio=_follow(
-                self.prompt_ratio, self.prompt_ratio * usage.prompt / max(1, counted_prompt)
-            ),
+            prompt_ratio=_follow(self.prompt_ratio, usage.prompt / max(1, counted_prompt)),
             answer_ratio=_follow(
                 self.answer_ratio, self.answer_ratio * visible / max(1, self.answer(items))
             ),

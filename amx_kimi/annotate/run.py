@@ -81,7 +81,7 @@ class _Asking:
 
     async def produce(self, reader: Reader, channel: MemoryObjectSendStream[Batch]) -> None:
         """Feed the workers, until all is asked or one of them says stop."""
-        source = batches(reader, self.journal, self.run, self.job, self.packer)
+        source = batches(reader, self.journal, self.run, self.job, self.packer, self._lost)
         async with channel, aclosing(source):
             try:
                 async for batch in source:
@@ -97,16 +97,21 @@ class _Asking:
             async for batch in channel:
                 todo = [batch]
                 while todo and not self.stop:
-                    todo += await self._ask(todo.pop())
+                    try:
+                        todo += await self._ask(todo.pop())
+                    except KimiError as error:  # the journal: nothing more can be kept
+                        self.stop = self.stop or error
 
     async def _ask(self, batch: Batch) -> list[Batch]:
-        ask = _question(batch, self.job, self.packer.expectation, self.run)
+        expected = self.packer.expectation
+        ask = _question(batch, self.job, expected, self.run)
         try:
             reply = await self.client.chat(ask)
         except KimiError as error:
             return await self._failed(batch, error)
         self._failures = 0
-        self.packer.observe(batch.size, ask.prompt_tokens, reply)
+        counted = round(ask.prompt_tokens / expected.prompt_ratio)
+        self.packer.observe(batch.size, counted, reply)
         return await self._answered(batch, reply)
 
     async def _answered(self, batch: Batch, reply: Reply) -> list[Batch]:
@@ -148,6 +153,9 @@ class _Asking:
         await self.journal.write(items.fail_items, ids, why)
         columns = {stored.id for stored in batch.refs.values() if stored.item.column}
         self._advance(failed=len(columns & set(ids)))
+
+    def _lost(self, columns: int) -> None:
+        self._advance(failed=columns)
 
     def _advance(self, done: int = 0, failed: int = 0) -> None:
         self.progress.done += done
@@ -192,7 +200,7 @@ async def estimate(
     packer = _packer(job, facts, settings)
     expected = packer.expectation
     requests = prompt = output = 0
-    async for batch in batches(reader, journal, run, job, packer):
+    async for batch in batches(reader, journal, run, job, packer, lambda _: None):
         requests += 1
         prompt += _question(batch, job, expected, run).prompt_tokens
         output += expected.output(batch.size)

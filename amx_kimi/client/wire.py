@@ -5,6 +5,7 @@ with `[DONE]`; usage is read in each of its four shapes.
 """
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -224,8 +225,12 @@ def _logprobs(tokens: list[dict[str, Any]]) -> list[TokenLogprob]:
     return [
         TokenLogprob(token["token"], float(token["logprob"]))
         for token in tokens
-        if isinstance(token.get("token"), str) and isinstance(token.get("logprob"), int | float)
+        if isinstance(token.get("token"), str) and _finite(token.get("logprob"))
     ]
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, Any]]) -> None:

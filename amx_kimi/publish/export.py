@@ -73,7 +73,8 @@ def write_json(file: IO[str], run: Run, rows: Iterable[Described]) -> None:
 def write_csv(file: IO[str], run: Run, rows: Iterable[Described]) -> None:
     """A row an item; further wordings are joined by ` | `. A text that a spreadsheet would take for
     a formula gets a leading apostrophe."""
-    writer = csv.DictWriter(file, _CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
+    # RFC 4180's line ends: after a bare \n, a carriage return in a name would stand unquoted.
+    writer = csv.DictWriter(file, _CSV_FIELDS, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     for row in rows:
         cells = as_row(row, run)

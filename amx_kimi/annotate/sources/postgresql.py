@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, create_engine, event, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from amx_kimi.annotate.sources.base import MOST_VALUES, RawFacts, Selection, TableGoneError
@@ -17,10 +17,13 @@ from amx_kimi.types import Item
 
 __all__ = ["PostgresqlSource"]
 
-_OPTIONS = (
-    "-c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000 "
-    "-c idle_in_transaction_session_timeout=60000"
-)
+_SESSION = {  # set by SQL: every driver and pooler takes that
+    "default_transaction_read_only": "on",
+    "statement_timeout": "5s",
+    "lock_timeout": "1s",
+    "idle_in_transaction_session_timeout": "60s",
+    "application_name": "amx-kimi",
+}
 _CONNECT_SECONDS = 10
 _DEFINITION_LENGTH = 4_000
 _FETCH = 1_000
@@ -93,7 +96,9 @@ class PostgresqlSource:
             f"postgresql://{full.host or full.query.get('host', 'localhost')}:{full.port or 5432}"
             f"/{full.database or full.username}"
         )
-        self._engine = create_engine(full, connect_args=_connect_args(full), pool_size=1)
+        timeout = "timeout" if full.drivername.endswith("pg8000") else "connect_timeout"
+        self._engine = create_engine(full, connect_args={timeout: _CONNECT_SECONDS}, pool_size=1)
+        event.listen(self._engine, "connect", _set_up)
         self._connection = self._connect()
 
     def schemas(self) -> list[str]:
@@ -173,14 +178,12 @@ def _without_secrets(url: URL) -> URL:
     return URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
 
 
-def _connect_args(url: URL) -> dict[str, Any]:
-    if url.drivername.endswith("pg8000"):
-        return {"timeout": _CONNECT_SECONDS, "application_name": "amx-kimi"}
-    return {
-        "options": _OPTIONS,
-        "application_name": "amx-kimi",
-        "connect_timeout": _CONNECT_SECONDS,
-    }
+def _set_up(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    for name, value in _SESSION.items():
+        cursor.execute(f"SET {name} = '{value}'")
+    cursor.close()
+    connection.commit()
 
 
 def _items(rows: Iterable[Any], selection: Selection) -> Iterator[Item]:

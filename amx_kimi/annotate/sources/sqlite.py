@@ -111,7 +111,7 @@ class SqliteSource:
         try:
             rows = self._connection.execute("SELECT tbl, stat FROM sqlite_stat1 WHERE stat <> ''")
             return {table: int(str(stat).split()[0]) for table, stat in rows}
-        except (sqlite3.Error, ValueError):
+        except (sqlite3.Error, ValueError, IndexError):
             return {}
 
     def _columns(self, table: str) -> list[Any]:

@@ -1,0 +1,238 @@
+"""What may leave of a value."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import amx_kimi
+from amx_kimi.annotate.batch import Batch, Piece
+from amx_kimi.annotate.prompt import Wanted, messages
+from amx_kimi.annotate.redact import ColumnFacts, Masked, mask, redact, shape
+from amx_kimi.annotate.sources import RawFacts
+from amx_kimi.journal import Stored
+
+from .helpers import column_item, table_item
+
+HARMLESS = [
+    *("A", "open", "CLOSED", "EUR", "kg", "yes", "in progress", "Müller & Co"),
+    *("17", "4.5", "-1", "X 12", "KD-4711"),
+    *("2024-01-15", "15.01.2024", "10:30:00", "2024-01-15T10:30:00", "10/2024"),
+]
+
+
+@pytest.mark.parametrize("value", HARMLESS)
+def test_frequent_and_harmless_values_leave(value: str) -> None:
+    assert mask("status", value, 5) == value
+    assert mask("status", value, 5_000) == value
+
+
+@pytest.mark.parametrize("value", ["open", "EUR", "KD-4711", "x1y"])
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_below_five_occurrences_only_the_shape_leaves(value: str, count: int) -> None:
+    assert mask("status", value, count) == shape(value) != value
+
+
+PERSONAL_VALUES = [
+    *("ada@example.org", "Ada <ada@x.co>", "mailto:a@b", "ö@ü.de"),
+    *("DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "gb29 nwbk 6016 1331 9268 19"),
+    *(
+        "+49 89 1234567",
+        "+49 (89) 123-456",
+        "089/12345",
+        "(030) 123456",
+        "030-12345",
+        "0151 23456789",
+    ),
+    *("555-1234", "555.123.4567", "(555) 123-4567", "+1 555 0100"),
+    *("4111 1111 1111 1111", "4111-1111-1111-1111", "4111.1111.1111.1111", "378282246310005"),
+    *("192.168.0.1", "10.0.0.255", "fe80::1", "2001:db8:0:0:8:800:200c:417a", "::1"),
+    *("00:1A:2B:3C:4D:5E", "00-1A-2B-3C-4D-5E"),
+    *("sk-live-4f9d", "ghp_16C7e42F292c69", "AKIAIOSFODNN7EXAMPLE", "xoxb-1234-abcd"),
+    *("9f86d081884c7d659a2feaa0", "dGhpcyBpcyBhIHNlY3JldCB0b2tlbg==", "123-45-6789", "7654321"),
+    *("https://example.org/u/7", "550e8400-e29b-41d4-a716-446655440000"),
+    *(
+        "48.137154, 11.576124",
+        "line one\nline two",
+        "bell\x07",
+        "a sentence that is longer than 32 letters",
+    ),
+]
+
+
+@pytest.mark.parametrize("value", PERSONAL_VALUES)
+def test_personal_values_never_leave(value: str) -> None:
+    masked = mask("code", value, 1_000_000)
+    assert masked == shape(value)
+    for run in re.findall(r"[^\W_]{3,}", value):
+        assert run not in masked
+
+
+PERSONAL_COLUMNS = [
+    *("name", "FIRST_NAME", "lastname", "Vorname", "nachn", "user_id", "login", "username"),
+    *("email", "e_mail", "mail_addr", "phone", "tel", "telefon", "fax_nr", "mobile", "handy"),
+    *("address", "adresse", "ADR_1", "street", "Strasse", "Straße", "str", "city", "ort"),
+    *("wohnort", "kd_ort", "plz", "zip", "postal_code", "birth_date", "geb_dat", "iban"),
+    *("konto", "KTO_NR", "account_no", "acct_nr", "ssn", "password", "pwd", "kennwort"),
+    *("api_secret", "token", "card_no", "kontakt", "contact_id", "ansprechperson"),
+    *("comment", "bemerkung", "notes", "free_text", "BEM_TXT"),
+]
+
+
+@pytest.mark.parametrize("column", PERSONAL_COLUMNS)
+def test_personal_columns_send_shapes_only(column: str) -> None:
+    assert mask(column, "Berlin", 10_000) == "Aaaaaa"
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["status", "currency", "land", "unit", "qty", "seller", "sort", "report_id", "amount", "type"],
+)
+def test_other_columns_send_frequent_values(column: str) -> None:
+    assert mask(column, "open", 5) == "open"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("KD-4711", "AA-9999"),
+        ("Ab1 _x", "Aa9 _a"),
+        ("", ""),
+        ("ÄößÇ", "AaaA"),
+        ("名前٣", "aa9"),
+        ("a\tb\nc", "a?a?a"),
+        ("½🚀", "??"),
+        ("x" * 24, "a" * 24),
+        ("x" * 25, "free text, ~25 characters"),
+        ("x" * 99, "free text, ~99 characters"),
+        ("x" * 237, "free text, ~240 characters"),
+        ("7" * 40, "digits, ~40 characters"),
+    ],
+)
+def test_shapes(value: str, expected: str) -> None:
+    assert shape(value) == expected
+    assert isinstance(shape(value), Masked)
+
+
+VALUES = st.one_of(
+    st.text(max_size=60),
+    st.from_regex(r"\A[A-Za-z0-9 @._+-]{1,40}\Z"),
+    st.emails(),
+    st.ip_addresses().map(str),
+    st.integers().map(str),
+)
+COLUMNS = st.sampled_from(["status", "code", "email", "x", "kd_name"])
+SHAPE_WORDS = {"free", "text", "digits", "characters"}
+
+
+def runs_of(text: str) -> set[str]:
+    """Every run of three letters or digits, but those that a shape is made of."""
+    threes = {text[n : n + 3] for n in range(len(text) - 2)}
+    return {three for three in threes if three.isalnum() and not set(three) <= {"A", "a", "9"}}
+
+
+@given(COLUMNS, VALUES, st.integers(0, 20))
+@example("status", "open@status", 20)
+@example("email", "hello", 20)
+@example("status", "hello", 4)
+def test_a_shape_shares_nothing_with_the_value(column: str, value: str, count: int) -> None:
+    masked = str(mask(column, value, count))
+    if masked != shape(value):
+        assert masked == value
+        assert count >= 5
+        assert column in ("status", "code", "x")
+        assert len(value) <= 32
+        assert "@" not in value
+        return
+    for word in SHAPE_WORDS:
+        masked = masked.replace(word, "")
+    masked = re.sub(r"~\d+", "", masked)
+    assert not runs_of(value) & runs_of(masked)
+
+
+RAW = st.builds(
+    RawFacts,
+    nulls=st.none() | st.integers(0, 100),
+    distinct=st.none() | st.integers(0, 100),
+    least=st.none() | VALUES,
+    greatest=st.none() | VALUES,
+    values=st.lists(st.tuples(VALUES, st.integers(0, 10)), max_size=8).map(tuple),
+)
+
+
+@given(COLUMNS, RAW)
+def test_every_value_of_the_facts_is_masked(column: str, raw: RawFacts) -> None:
+    facts = redact(column, raw)
+    shown = [*facts.samples, *(v for v in (facts.least, facts.greatest) if v is not None)]
+    assert all(isinstance(value, Masked) for value in shown)
+    allowed = {mask(column, value, count) for value, count in raw.values}
+    assert set(facts.samples) == allowed
+    assert len(facts.samples) == len(allowed)
+    assert (facts.nulls, facts.distinct) == (raw.nulls, raw.distinct)
+    for bound, value in ((facts.least, raw.least), (facts.greatest, raw.greatest)):
+        counts = [count for other, count in raw.values if other == value]
+        if value is None:
+            assert bound is None
+        elif not counts:
+            assert bound == shape(value)
+
+
+def test_a_bound_is_as_frequent_as_its_value() -> None:
+    raw = RawFacts(0, 3, "a", "z", (("a", 9), ("m", 9)))
+    assert redact("status", raw) == ColumnFacts(0, 3, "a", "a", ("a", "m"))  # z: shape "a"
+    assert redact("status", RawFacts(least="Q", greatest="Z")).as_json() == {"min": "A", "max": "A"}
+
+
+def test_no_samples_leaves_counts_only() -> None:
+    raw = RawFacts(1, 2, "a", "b", (("a", 9),))
+    assert redact("status", raw, values=False).as_json() == {"nulls": 1, "distinct": 2}
+
+
+def test_unknown_facts_are_left_out_and_zero_is_not() -> None:
+    assert ColumnFacts().as_json() == {}
+    assert ColumnFacts(0, 0).as_json() == {"nulls": 0, "distinct": 0}
+
+
+def calls_of(name: str) -> set[str]:
+    """The files of amx_kimi that call `name`."""
+    root = Path(amx_kimi.__file__).parent
+    found = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                function = node.func
+                called = getattr(function, "id", getattr(function, "attr", None))
+                if called == name:
+                    found.add(str(path.relative_to(root)))
+    return found
+
+
+def test_only_redact_makes_masked_values_and_facts() -> None:
+    assert calls_of("Masked") == {"annotate/redact.py"}
+    assert calls_of("ColumnFacts") == {"annotate/redact.py"}
+
+
+def strings_in(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return {text for inner in value.values() for text in strings_in(inner)}
+    if isinstance(value, list):
+        return {text for inner in value for text in strings_in(inner)}
+    return {value} if isinstance(value, str) else set()
+
+
+@given(COLUMNS, RAW)
+def test_the_prompt_has_no_other_values(column: str, raw: RawFacts) -> None:
+    table = table_item("t", "s")
+    facts = redact(column, raw)
+    pair = (Stored(2, column_item(table, column, type="text"), "k"), facts)
+    chat = messages(Batch((Piece(table, None, (pair,)),)), Wanted())
+    question = json.loads(chat[-1]["content"])
+    known = {"describe", "en", "T1", "s.t", column, "text"}
+    assert strings_in(question) - known <= strings_in(dict(facts.as_json()))
