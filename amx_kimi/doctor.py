@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from amx_kimi.client import KimiClient
-from amx_kimi.config import FoundKey, Profile, config_path, find_key, keyring_state, load_profile
-from amx_kimi.errors import KimiError, ServiceError
+from amx_kimi.config import (
+    FoundKey,
+    Profile,
+    config_path,
+    find_key,
+    keyring_state,
+    load_overlay,
+    load_profile,
+    profile_names,
+)
+from amx_kimi.errors import AuthenticationError, KimiError, ServiceError
 from amx_kimi.facts import model_key
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
@@ -36,6 +45,10 @@ async def examine(profile_name: str | None) -> AsyncIterator[Check]:
     yield Check(
         "configuration", "ok", f"profile {profile.name} in {config_path(settings.config_dir)}"
     )
+    strays = set(load_overlay(settings.config_dir).profiles) - set(profile_names(settings))
+    if strays:
+        detail = f"profiles that config.yml does not have: {', '.join(sorted(strays))}"
+        yield Check("kimi.yml", "note", detail, "Their settings apply to nothing: a typo?")
     yield _check_keyring()
     try:
         key = find_key(profile, settings)
@@ -43,7 +56,12 @@ async def examine(profile_name: str | None) -> AsyncIterator[Check]:
         yield _failed("key", error)
         return
     yield _check_key(key)
-    async with KimiClient(profile, settings, retries=1) as client:
+    try:
+        opened = KimiClient(profile, settings, retries=1, patience=2.0)
+    except KimiError as error:
+        yield _failed("endpoint", error)
+        return
+    async with opened as client:
         async for check in _ask_service(client, profile):
             yield check
 
@@ -71,10 +89,10 @@ def _check_key(key: FoundKey) -> Check:
 async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Check]:
     try:
         served = [str(row.get("id")) for row in await client.models()]
+    except AuthenticationError as error:
+        yield _failed("endpoint", error)
+        return
     except ServiceError as error:
-        if error.status == 401:
-            yield _failed("endpoint", error)
-            return
         yield Check("endpoint", "note", f"{profile.base_url} lists no models ({error.status})")
         served = []
     except KimiError as error:

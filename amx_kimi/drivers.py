@@ -25,6 +25,11 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
                 return url.set(drivername=f"postgresql+{driver}")
         raise _missing("PostgreSQL", 'pip install "amx-kimi[postgres]"', error)
     backend, _, driver = url.drivername.partition("+")
+    if backend == "postgresql" and driver not in _POSTGRESQL:
+        raise error(
+            f"The driver {driver!r} is none that amx-kimi can use",
+            remedy=f"Leave it out, or take one of {', '.join(_POSTGRESQL)}.",
+        )
     if driver and backend == "postgresql" and not find_spec(driver):
         raise _missing(f"PostgreSQL named {driver!r}", f"pip install {driver}", error)
     return url

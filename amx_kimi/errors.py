@@ -240,13 +240,13 @@ class RateLimitError(ServiceError):
 
     retryable = True
     limit_hit = True
+    stops_run = True  # after all the waiting: what is pending can be resumed
 
 
 class DailyLimitError(RateLimitError):
     """429 rate_limit_reached_error on tokens per day: it will not pass today."""
 
     retryable = False
-    stops_run = True
 
 
 class QuotaError(ServiceError):

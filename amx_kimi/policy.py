@@ -122,7 +122,10 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
         return profile.overlay.thinking, f"kimi.yml: thinking {profile.overlay.thinking}".lower()
     if profile.overlay.effort not in (None, "none", "minimal"):
         return True, f"kimi.yml: effort {profile.overlay.effort}"
-    return False, "off for annotation, where it is optional"
+    return (
+        False,
+        "off for annotation, where it is optional (kimi.yml `thinking: true` switches it on)",
+    )
 
 
 def _effort_values(facts: Facts, thinking: bool, why: str, effort: Value) -> dict[str, Value]:

@@ -64,6 +64,17 @@ def test_a_named_driver_has_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
         with_driver(make_url("postgresql+psycopg2://h/db"), SourceError)
 
 
+@pytest.mark.parametrize("driver", ["asyncpg", "nosuch", "psycopg_async", "psycopg2cffi"])
+@pytest.mark.parametrize("error", [SourceError, ConfigError])
+def test_a_driver_that_we_cannot_use_is_refused_by_name(
+    driver: str, error: type[KimiError]
+) -> None:
+    with pytest.raises(error, match=f"{driver!r} is none that amx-kimi can use") as caught:
+        with_driver(make_url(f"postgresql+{driver}://u:secret@h/db"), error)
+    assert all(name in caught.value.remedy for name in DRIVERS)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["sqlite:///a.db", "sqlite+pysqlite:///a.db", "mysql://h/db"])
 def test_other_databases_are_left_alone(text: str) -> None:
     url = make_url(text)

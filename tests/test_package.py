@@ -41,7 +41,5 @@ def test_public_names_load_on_first_use() -> None:
         "try: amx_kimi.nothing\n"
         "except AttributeError as error: print(error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", probe], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True, text=True)
     assert "no attribute 'nothing'" in done.stdout

@@ -1,9 +1,9 @@
 """A batch: the columns of one request, by table, under the ids that the answer will use."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from amx_kimi.annotate.redact import ColumnFacts
+from amx_kimi.annotate.redact import ColumnFacts, Masked
 from amx_kimi.journal import Stored
 from amx_kimi.types import Item
 
@@ -15,13 +15,14 @@ class Piece:
     """Some columns of one table, with the table as context.
 
     `ask` is the table's own entry when a description of it is wanted; `neighbours` are the names of
-    its columns, for the context of those that are asked without them.
+    its columns, for the context of those that are asked without them; `definition` is a view's SQL.
     """
 
     table: Item
     ask: Stored | None
     columns: tuple[tuple[Stored, ColumnFacts], ...]
     neighbours: tuple[str, ...] = ()
+    definition: Masked | None = None
 
     @property
     def size(self) -> int:
@@ -67,11 +68,10 @@ class Batch:
         """A batch of these items alone (ids in the journal), with their tables as context."""
         wanted = set(ids)
         pieces = (
-            Piece(
-                piece.table,
-                piece.ask if piece.ask and piece.ask.id in wanted else None,
-                tuple(pair for pair in piece.columns if pair[0].id in wanted),
-                piece.neighbours,
+            replace(
+                piece,
+                ask=piece.ask if piece.ask and piece.ask.id in wanted else None,
+                columns=tuple(pair for pair in piece.columns if pair[0].id in wanted),
             )
             for piece in self.pieces
         )

@@ -6,7 +6,7 @@ from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.pack import Packer
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.redact import redact
+from amx_kimi.annotate.redact import redact, redact_definition
 from amx_kimi.annotate.sources import RawFacts, TableGoneError
 from amx_kimi.journal import Journal, Stored, items
 from amx_kimi.types import Item
@@ -73,7 +73,13 @@ async def _piece(
         for stored in columns
     ]
     neighbours = journal.read(items.column_names, run, schema, name, _MOST_NEIGHBOURS)
-    return Piece(table, ask, tuple(zip(columns, facts, strict=True)), tuple(neighbours))
+    return Piece(
+        table=table,
+        ask=ask,
+        columns=tuple(zip(columns, facts, strict=True)),
+        neighbours=tuple(neighbours),
+        definition=redact_definition(table.definition, values=job.samples),
+    )
 
 
 def _place(item: Item) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate
 from amx_kimi.annotate.sources import Selection, open_source
 from amx_kimi.client import Budget, KimiClient
 from amx_kimi.config import Profile
-from amx_kimi.errors import KimiError
+from amx_kimi.errors import KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
 from amx_kimi.log import get_logger
 from amx_kimi.settings import Settings
@@ -137,6 +137,10 @@ async def _execute(
         state.run = resume.id
         spent = journal.read(runs.totals, resume.id).cost or spent
     async with Reader(lambda: open_source(target.url)) as reader:
+        if resume and reader.source.identity != resume.database:
+            raise SourceError(
+                f"The run {resume.id} is of {resume.database}, not of {reader.source.identity}"
+            )
         client = KimiClient(job.profile, settings, budget=Budget(spent=spent))
         async with client:
             run = resume.id if resume else await journal.write(_begin, job, target, reader)
@@ -145,9 +149,22 @@ async def _execute(
             client.record_with(RunRecorder(journal, run), run)
             if resume is not None and resume.inventoried:
                 await journal.write(items.reopen_failed, run)
-            else:
+            elif resume is not None:
                 await take_inventory(reader, journal, run, job)
+            else:
+                await _first_inventory(reader, journal, run, job, state)
             return await annotate(reader, journal, run, job, client, notify)
+
+
+async def _first_inventory(
+    reader: Reader, journal: Journal, run: str, job: Job, state: _State
+) -> None:
+    try:
+        await take_inventory(reader, journal, run, job)
+    except SourceError:  # a typo, an empty database: no run that anybody would resume
+        await journal.write(runs.forget_run, run)
+        state.run = None
+        raise
 
 
 def _begin(connection: Any, job: Job, target: Target, reader: Reader) -> str:

@@ -37,8 +37,7 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await journal.write(items.add_items, run, rows)
         count += len(rows)
     _check_found(count, unseen, job.selection)
-    if job.reuse:
-        await journal.write(items.reuse, run)
+    await journal.write(items.reuse, run)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run, job.limit)
     await journal.write(runs.note_inventory, run)

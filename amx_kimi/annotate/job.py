@@ -14,8 +14,7 @@ class Job:
     """A run's task.
 
     `all_columns` takes those that have a comment too; `limit` is the most columns to ask about;
-    `batch_size` fixes the columns of a request; `samples` False sends no values at all; `reuse`
-    False asks again for what earlier runs already have.
+    `batch_size` fixes the columns of a request; `samples` False sends no values at all.
     """
 
     profile: Profile
@@ -25,7 +24,6 @@ class Job:
     limit: int | None = None
     batch_size: int | None = None
     samples: bool = True
-    reuse: bool = True
 
     @property
     def fixed_size(self) -> int | None:

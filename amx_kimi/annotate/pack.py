@@ -13,14 +13,17 @@ from amx_kimi.annotate.prompt import column_entry, table_entry
 from amx_kimi.tokens import count_tokens
 from amx_kimi.types import Reply
 
-__all__ = ["Expectation", "Packer"]
+__all__ = ["MOST_PROMPT", "Expectation", "Packer"]
+
+MOST_PROMPT = 16_000
+"""Most prompt tokens of a request, where the context has room for more."""
 
 _MOST_ITEMS = 60  # beyond this, models begin to forget columns
-_MOST_PROMPT = 16_000
 _SHARE_OF_BUDGET = 0.5  # the rest is slack for a model that thinks or writes more than expected
 _ANSWER_BASE = 16
 _ANSWER_PER_ITEM = 7  # 37 tokens a column with three wordings, measured over the contract's shape
 _ANSWER_PER_WORDING = 10
+_STYLE_FACTOR = {"detailed": 2, "comprehensive": 5, "exhaustive": 10}  # against brief, by AMX
 _THINKING_BASE = 1_500
 _THINKING_PER_ITEM = 60
 _MEMORY = 0.3  # how fast an expectation follows what replies report
@@ -32,13 +35,15 @@ class Expectation:
 
     alternatives: int
     thinks: bool
+    style: str = "brief"
     prompt_ratio: float = 1.0
     answer_ratio: float = 1.0
     thinking_ratio: float = 1.0
 
     def answer(self, items: int) -> int:
         """Tokens of the visible answer."""
-        per_item = _ANSWER_PER_ITEM + self.alternatives * _ANSWER_PER_WORDING
+        wordings = self.alternatives * _ANSWER_PER_WORDING * _STYLE_FACTOR.get(self.style, 1)
+        per_item = _ANSWER_PER_ITEM + wordings
         return round((_ANSWER_BASE + items * per_item) * self.answer_ratio)
 
     def thinking(self, items: int) -> int:
@@ -80,15 +85,25 @@ class Expectation:
 
 
 class Packer:
-    """Fills batches, table by table. `fixed` (columns a request) replaces the expectation."""
+    """Fills batches, table by table.
 
-    def __init__(self, expectation: Expectation, budget: int, fixed: int | None = None) -> None:
+    `budget` is the output budget of a request; `fixed` (columns a request; tables ride along)
+    replaces the expectation; `most_prompt` bounds the prompt, in tokens.
+    """
+
+    def __init__(
+        self,
+        expectation: Expectation,
+        budget: int,
+        fixed: int | None = None,
+        most_prompt: int = MOST_PROMPT,
+    ) -> None:
         self.expectation = expectation
         self._budget = budget
         self._fixed = fixed
+        self._most_prompt = most_prompt
         self._pieces: list[Piece] = []
-        self._items = 0
-        self._tokens = 0
+        self._weight = self._items = self._tokens = 0
 
     def add(self, piece: Piece) -> Iterator[Batch]:
         """Take in a table's piece; yields the batches that are full.
@@ -96,29 +111,38 @@ class Packer:
         A table that fits one request is not torn apart; a wide one is cut, its context repeated.
         """
         most = self._fixed or self.expectation.most_items(self._budget)
-        if self._items and self._items + piece.size > most:
+        if self._weight and self._weight + self._weigh(piece) > most >= self._weigh(piece):
             yield from self.flush()
         rest: Piece | None = piece
         while rest is not None:
-            taken, rest = self._cut(rest, most - self._items)
+            taken, rest = self._cut(rest, most - self._weight)
             self._pieces.append(taken)
+            self._weight += self._weigh(taken)
             self._items += taken.size
-            if rest is not None or self._items >= most or self._tokens >= _MOST_PROMPT:
+            if rest is not None or self._weight >= most or self._is_full():
                 yield from self.flush()
 
     def flush(self) -> Iterator[Batch]:
         """The batch that is begun, if any."""
         if self._pieces:
             yield Batch(tuple(self._pieces))
-        self._pieces, self._items, self._tokens = [], 0, 0
+        self._pieces, self._weight, self._items, self._tokens = [], 0, 0, 0
+
+    def _weigh(self, piece: Piece) -> int:
+        """What counts towards the size of a request: with a fixed size, columns alone."""
+        return len(piece.columns) if self._fixed else piece.size
+
+    def _is_full(self) -> bool:
+        return self._tokens >= self._most_prompt or self._items >= _MOST_ITEMS + (self._fixed or 0)
 
     def _cut(self, piece: Piece, room: int) -> tuple[Piece, Piece | None]:
         """As much of a piece as has room; at least one item, so that it always goes on."""
         self._tokens += _count(table_entry(piece, 1))
         taken = 0
-        most = room - 1 if piece.ask else max(1, room)
+        room -= self._weigh(piece) - len(piece.columns)  # the table's own entry
+        most = max(0 if piece.ask else 1, room)
         for stored, facts in piece.columns[:most]:
-            if taken and self._tokens >= _MOST_PROMPT:
+            if taken and self._tokens >= self._most_prompt:
                 break
             self._tokens += _count(column_entry(stored.item, facts, 100))
             taken += 1

@@ -25,7 +25,7 @@ _CONFIDENCE: dict[str, Confidence] = {
     "l": "low",
     "low": "low",
 }
-_LONGEST_WORDING = 2_000
+_LONGEST_WORDING = 4_000
 
 
 @dataclass(frozen=True)

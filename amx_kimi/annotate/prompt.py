@@ -34,8 +34,9 @@ Answer with one JSON object and nothing else, an entry a line:
 The key is the id, a space, the name. The list has your confidence first: "h" if name and facts
 leave no doubt, "m" if it is probable, "l" if you guess. Then as many wordings as "alternatives"
 says, the best first, each one sentence of at most 25 words in the language that "language" names;
-if "style" is "detailed", two to four sentences with purpose, typical values and relations. Answer
-every column, also those that you can only guess.
+if "style" is "detailed", two to four sentences with purpose, typical values and relations; if
+"comprehensive", one or two short paragraphs with usage and caveats; if "exhaustive", a reference
+entry of several paragraphs. Answer every column, also those that you can only guess.
 """
 
 _LONGEST_COMMENT = 600
@@ -75,7 +76,7 @@ def table_entry(piece: Piece, number: int) -> dict[str, Any]:
         "ask": piece.ask is not None,
         "rows": table.rows,
         "comment": table.comment[:_LONGEST_COMMENT] or None,
-        "view": table.definition or None,
+        "view": piece.definition or None,
     }
     asked = {stored.item.column for stored, _ in piece.columns}
     others = [name for name in piece.neighbours if name not in asked]

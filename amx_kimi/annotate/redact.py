@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from amx_kimi.annotate.sources.base import RawFacts
 
-__all__ = ["ColumnFacts", "Masked", "mask", "redact", "shape"]
+__all__ = ["ColumnFacts", "Masked", "mask", "redact", "redact_definition", "shape"]
 
 _LEAST_OCCURRENCES = 5
 _LONGEST_VALUE = 32
@@ -20,14 +20,23 @@ _LONGEST_SHAPE = 24
 _PERSONAL_NAME = re.compile(  # in a column's name: people, places, ways to reach them, secrets
     r"name|mail|phone|tel(?!l)|fax|mobil|handy|add?r|street|stra?(ss|ß)e|^str$|city|"
     r"(^|_|wohn)ort|plz|zip|postal|birth|geb|iban|konto|kto|acc(oun)?t_?n|ssn|passw|pwd|kennw|"
-    r"secret|token|card|vorn|nachn|person|kontakt|contact|user|login|bemerk|comment|note|text|txt",
+    r"secret|token|card|vorn|nachn|person|kontakt|contact|user|usr|login|bemerk|comm?ent|komment|"
+    r"note|notiz|text|txt|memo|(^|_)nm\d?$|mitarb|angest|ansprech|verk(ae|ä)ufer|sachb|bearb|erfass|"
+    r"erstell|author|autor|owner|actor|(^|_)by$|inhaber|kunde$|customer$|patient|diagn|dob$|"
+    r"(^|_)pin$|(^|_)key$|api_?key|steuer_?n|tax_?id|cc_|plate|vermerk",
     re.IGNORECASE,
 )
 _SUSPECT = re.compile(  # in a value: an address of any kind, long digits, a key
     r"@|://|\d{7,}|(?:\d[ (),./-]*){9,}|^\+[\d ()./-]{6,}$|^\(?0\d{1,5}\)?[ ./-]+\d{3,}|"
     r"^\d{3}[ .-]\d{4}$|\b(?:\d{1,3}\.){3}\d{1,3}\b|::|(?:[0-9A-Fa-f]{1,4}:){3}|"
     r"(?:[0-9A-Fa-f]{2}-){5}|[A-Za-z0-9_+/=-]{20,}|^(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]|"
-    r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$"
+    r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$|^[\[{]"
+)
+_NAME_PART = re.compile(r"[\w.'’-]+")
+_LITERAL = re.compile(  # or what may hold an apostrophe that begins none; the end may be cut off
+    r"""'(?P<text>(?:[^']++|'')*+)(?:'|\Z)|\$(?P<tag>\w*)\$(?P<dollar>.*?)(?:\$(?P=tag)\$|\Z)|"""
+    r"""(?P<name>"[^"]*+(?:"|\Z)|`[^`]*+(?:`|\Z))|--[^\n]*+|/\*.*?(?:\*/|\Z)""",
+    re.DOTALL,
 )
 
 
@@ -86,8 +95,25 @@ def mask(column: str, value: str, occurrences: int) -> Masked:
         and value.isprintable()
         and not _sounds_personal(column)
         and not _SUSPECT.search(value)
+        and not _is_full_name(value)
     )
     return Masked(value if may_leave else shape(value))
+
+
+def redact_definition(sql: str, *, values: bool = True) -> Masked:
+    """A view's SQL without comments, with each text literal as it may leave; without `values`, as
+    its shape."""
+
+    def literal(found: re.Match[str]) -> str:
+        if found["name"]:
+            return found["name"]
+        text = found["dollar"] if found["text"] is None else found["text"].replace("''", "'")
+        if text is None:
+            return " "
+        masked = mask("", text, _LEAST_OCCURRENCES if values else 0)
+        return "'" + masked.replace("'", "''") + "'"
+
+    return Masked(_LITERAL.sub(literal, sql))
 
 
 def shape(value: str) -> Masked:
@@ -102,6 +128,16 @@ def shape(value: str) -> Masked:
 @lru_cache(maxsize=1_000)
 def _sounds_personal(column: str) -> bool:
     return _PERSONAL_NAME.search(column) is not None
+
+
+def _is_full_name(value: str) -> bool:
+    """Anna Schmidt; Müller, Hans; José García-Lang: capitalised words, not capitals only."""
+    words = [word.removesuffix(",") for word in value.split()]
+    return (
+        len(words) > 1
+        and all(_NAME_PART.fullmatch(word) and word[0].isupper() for word in words)
+        and any(character.islower() for character in words[-1])
+    )
 
 
 def _class_of(character: str) -> str:

@@ -16,12 +16,12 @@ from amx_kimi.annotate.batches import batches
 from amx_kimi.annotate.confidence import score_spans, suggestion
 from amx_kimi.annotate.inventory import take_inventory
 from amx_kimi.annotate.job import Job
-from amx_kimi.annotate.pack import Expectation, Packer
+from amx_kimi.annotate.pack import MOST_PROMPT, Expectation, Packer
 from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.client import KimiClient, account_limits
-from amx_kimi.errors import KimiError
+from amx_kimi.errors import ContentFilterError, ContextError, KimiError, ReplyError
 from amx_kimi.facts import Facts, cost
 from amx_kimi.journal import Journal, items, runs
 from amx_kimi.log import get_logger
@@ -34,7 +34,11 @@ __all__ = ["Estimate", "Progress", "annotate", "estimate"]
 
 _WORKERS = 8  # where the account's concurrency is not known
 _MOST_TRIES = 3  # the first, and twice again for what was forgotten
-_FAILURES_IN_A_ROW = 5
+_FAILURES_IN_A_ROW = 8
+_NOTHING = ReplyError(
+    "The model's answers have no usable entry",
+    remedy="Try another model: `amx-kimi models` says when to pick which.",
+)
 
 
 @dataclass
@@ -109,7 +113,6 @@ class _Asking:
             reply = await self.client.chat(ask)
         except KimiError as error:
             return await self._failed(batch, error)
-        self._failures = 0
         counted = round(ask.prompt_tokens / expected.prompt_ratio)
         self.packer.observe(batch.size, counted, reply)
         return await self._answered(batch, reply)
@@ -117,6 +120,8 @@ class _Asking:
     async def _answered(self, batch: Batch, reply: Reply) -> list[Batch]:
         """Keep what the reply has; what it lacks is asked again by itself, twice at most."""
         found = parse(reply.content, batch, self.job.wanted.alternatives)
+        if self._is_hopeless(None if found else _NOTHING):
+            return []
         scores = score_spans(reply.content, reply.logprobs, [e.span for e in found.values()])
         rows = [
             (batch.refs[ref], suggestion(entry, score, self.job.profile))
@@ -140,14 +145,23 @@ class _Asking:
         return []
 
     async def _failed(self, batch: Batch, error: KimiError) -> list[Batch]:
+        if self._is_hopeless(error):
+            return []
         if error.splittable and batch.size > 1:
             return list(batch.halves())
-        self._failures += 1
-        if error.stops_run or self._failures >= _FAILURES_IN_A_ROW:
-            self.stop = self.stop or error
-            return []
         await self._give_up(batch, [stored.id for stored in batch.refs.values()], error.message)
         return []
+
+    def _is_hopeless(self, error: KimiError | None) -> bool:
+        """Count what went wrong since the last usable answer, and stop before it gets expensive. A
+        refusal of certain columns' content or length says nothing of the others."""
+        if error is None:
+            self._failures = 0
+        elif not isinstance(error, ContentFilterError | ContextError):
+            self._failures += 1
+        if error and (error.stops_run or self._failures >= _FAILURES_IN_A_ROW):
+            self.stop = self.stop or error
+        return self.stop is not None and error is not None
 
     async def _give_up(self, batch: Batch, ids: list[int], why: str) -> None:
         await self.journal.write(items.fail_items, ids, why)
@@ -217,9 +231,10 @@ async def estimate(
 
 def _packer(job: Job, facts: Facts, settings: Settings) -> Packer:
     """A packer for the budget that policy gives to a request of this profile."""
-    probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=0))
-    expectation = Expectation(job.wanted.alternatives, probe.thinking)
-    return Packer(expectation, probe.budget, job.fixed_size)
+    most_prompt = min(MOST_PROMPT, facts.model.context // 2)
+    probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
+    expectation = Expectation(job.wanted.alternatives, probe.thinking, job.wanted.style)
+    return Packer(expectation, probe.budget, job.fixed_size, most_prompt)
 
 
 def _question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:

@@ -52,7 +52,14 @@ for _command in (
     cli.add_command(_command)
 
 
+def _as_interrupt(*_: object) -> None:
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)
+    else:
+        raise KeyboardInterrupt  # a script's background job, where SIGINT is ignored
+
+
 def main() -> None:
     """The console script. SIGTERM ends a run as Ctrl-C does: kept, and resumable."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _as_interrupt)
     sys.exit(run_main(cli))

@@ -42,7 +42,10 @@ def explain(profile: str | None, as_json: bool) -> None:
     )
     for name, value in planned.values.items():
         shown = "–" if value.value is None else _short(value.value)
-        click.echo(f"  {name:<22} {shown:<26} {value.reason}")
+        click.echo(f"  {name:<22} {shown:<26}  {value.reason}")
+    for name, quirk in facts.quirks.items():
+        if name not in planned.values:
+            click.echo(f"  {name:<22} {quirk.value!s:<26}  learnt on {quirk.learned_on}")
     click.echo(f"  on length              {retry}")
     click.echo(f"Settings that change this: {', '.join(_variables())}")
 

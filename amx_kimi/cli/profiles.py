@@ -77,11 +77,14 @@ def _key_place(reference: str, auth: str) -> str:
 @click.argument("name")
 def use_llm(name: str) -> None:
     """Make NAME the active LLM profile, for AMX too."""
-    from amx_kimi.config import use_profile
+    from amx_kimi.config import profile_names, use_profile
     from amx_kimi.settings import Settings
 
-    use_profile(Settings.from_environment(), name)
+    settings = Settings.from_environment()
+    use_profile(settings, name)
     warn(f"Active LLM profile: {name}")
+    if (provider := profile_names(settings)[name]) != "kimi":
+        warn(f"Its provider is {provider!r}: amx-kimi's own commands want a kimi profile.")
 
 
 @click.command(cls=KimiCommand)

@@ -19,18 +19,15 @@ Notify = Callable[[Progress], None]
 def watch(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]:
     """Yields what hears of progress, and what hears the run's id."""
 
-    def started(run: str) -> None:
-        warn(f"Run {run}")
-
     if sys.stderr.isatty():
-        with _bar(currency) as notify:
-            yield notify, started
+        with _bar(currency) as pair:
+            yield pair
     else:
-        yield _plain(currency), started
+        yield _plain(currency), _say
 
 
 @contextmanager
-def _bar(currency: str | None) -> Iterator[Notify]:
+def _bar(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -62,7 +59,11 @@ def _bar(currency: str | None) -> Iterator[Notify]:
                 spent=_spent(progress, currency),
             )
 
-        yield notify
+        yield notify, lambda run: bar.console.print(f"Run {run}")
+
+
+def _say(run: str) -> None:
+    warn(f"Run {run}")
 
 
 def _plain(currency: str | None) -> Notify:

@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import nullcontext
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,19 @@ __all__ = ["export", "print_tables", "runs", "show"]
 _STYLES = {"high": "green", "medium": "yellow", "low": "red"}
 
 
+def default_journal() -> Path:
+    """The journal in AMX's folder."""
+    from amx_kimi.config import journal_path
+    from amx_kimi.settings import Settings
+
+    return journal_path(Settings.from_environment().config_dir)
+
+
 def _journal(store: str | None) -> "Journal":
     from amx_kimi.cli.run import open_journal
     from amx_kimi.settings import Settings
 
-    return open_journal(store, Settings.from_environment())
+    return open_journal(store, Settings.from_environment(), create=False)
 
 
 @click.command(cls=KimiCommand)
@@ -36,10 +44,11 @@ def runs(store: str | None, as_json: bool) -> None:
 
     from amx_kimi.journal import runs as stored
 
-    with _journal(store) as journal:
-        rows = [
-            (run, journal.read(stored.totals, run.id)) for run in journal.stream(stored.list_runs)
-        ]
+    rows = []
+    if store or default_journal().exists():
+        with _journal(store) as journal:
+            found = list(journal.stream(stored.list_runs))
+            rows = [(run, journal.read(stored.totals, run.id)) for run in found]
     if as_json:
         echo_json([{**_run_json(run), **_totals_json(totals)} for run, totals in rows])
         return
@@ -48,12 +57,14 @@ def runs(store: str | None, as_json: bool) -> None:
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("Run", "Started", "Status", "Columns", "Failed", "Cost", "Model"):
-        table.add_column(head, no_wrap=head == "Run")
+        table.add_column(head, overflow="fold", no_wrap=head in ("Run", "Status", "Columns"))
     for run, totals in rows:
-        cost = f"{totals.cost:.4f} {run.currency}" if totals.cost is not None else "unknown"
+        most = "up to " if totals.uncertain else ""
+        cost = f"{most}{totals.cost:.4f} {run.currency}" if totals.cost is not None else "unknown"
         described = f"{totals.described:,}/{totals.columns:,}"
         when = run.started_at[:16].replace("T", " ")
-        cells = (run.id, when, run.status, described, str(totals.failed), cost, run.model)
+        status = "killed" if run.killed else run.status
+        cells = (run.id, when, status, described, str(totals.failed), cost, run.model)
         table.add_row(*map(_text, cells))
     console().print(table)
 
@@ -68,22 +79,29 @@ def show(run: str, tables: tuple[str, ...], store: str | None, as_json: bool) ->
 
     With --json: one object a line, all wordings included.
     """
+    from amx_kimi.annotate.sources import Selection
+    from amx_kimi.errors import JournalError
     from amx_kimi.journal import items
     from amx_kimi.journal import runs as stored
     from amx_kimi.publish.export import as_row
 
     with _journal(store) as journal:
         found = journal.read(stored.find_run, run)
+        selection = Selection(tables=tables)
         rows = (
             row
             for row in journal.stream(items.described, found.id)
-            if not tables or row.item.table in tables
+            if selection.takes(row.item.schema, row.item.table)
         )
+        first = next(rows, None)
+        if first is None and tables:
+            raise JournalError(f"The run {found.id} has no table {' or '.join(tables)}")
+        all_rows = chain([first] if first else [], rows)
         if as_json:
-            for row in rows:
+            for row in all_rows:
                 echo_json(as_row(row, found))
             return
-        print_tables(rows)
+        print_tables(all_rows)
         if found.error:
             warn(f"The run stopped early: {found.error}")
 
@@ -160,6 +178,8 @@ def _add(table: "Table", row: "Described") -> None:
         texts = (Text(sure, _STYLES[sure]), _text(row.suggestion.alternatives[0]))
     elif row.status == "commented":
         texts = (Text("–"), _text(row.item.comment))
+    elif row.status == "deferred":
+        texts = (Text("–"), Text("not asked: beyond --limit", "dim"))
     else:
         texts = (Text(row.status), _text(row.error or ""))
     table.add_row(_text(row.item.column), _text(row.item.type), *texts)

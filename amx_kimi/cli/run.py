@@ -1,6 +1,8 @@
 """`amx-kimi run`: describe a database."""
 
 import sys
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +10,7 @@ import click
 from amx_kimi.cli.common import (
     INTERRUPTED,
     KimiCommand,
+    State,
     echo_json,
     json_option,
     profile_option,
@@ -60,6 +63,7 @@ def run(url: str | None, db_profile: str | None, resume: str | None, **options: 
 
     Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 130 interrupted.
     """
+    from amx_kimi.cli.target import with_password
     from amx_kimi.settings import Settings
 
     if url and db_profile:
@@ -71,17 +75,20 @@ def run(url: str | None, db_profile: str | None, resume: str | None, **options: 
         profile = _load_profile(options["profile"], settings)
         job = _job(profile, options)
         target = _target(url, db_profile, settings)
+        target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
         if options["dry_run"]:
             return _dry_run(job, target, journal, settings, as_json=options["as_json"])
         return _execute(job, target, journal, settings, options)
 
 
-def open_journal(store: str | None, settings: "Settings") -> "Journal":
-    """The journal named by `--store`, or the one in AMX's folder."""
+def open_journal(store: str | None, settings: "Settings", *, create: bool = True) -> "Journal":
+    """The journal named by `--store` (a URL or a path), or the one in AMX's folder."""
     from amx_kimi.config import journal_path
     from amx_kimi.journal import Journal
 
-    return Journal(store or journal_path(settings.config_dir))
+    if store and "://" not in store:
+        return Journal(Path(store), create=create)
+    return Journal(store or journal_path(settings.config_dir), create=create)
 
 
 def _resume(
@@ -93,6 +100,7 @@ def _resume(
     options: dict[str, Any],
 ) -> int:
     from amx_kimi.annotate.execute import job_of
+    from amx_kimi.cli.target import with_password
     from amx_kimi.journal import runs
 
     fixed = ("schemas", "tables", "all_columns", "limit", "language", "dry_run", "no_samples")
@@ -106,6 +114,7 @@ def _resume(
     if url is None and db_profile is None and kind == "db-profile":
         db_profile = place
     target = _target(url or (None if db_profile else found.source), db_profile, settings)
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
     return _execute(job_of(found, profile), target, journal, settings, options, found)
 
 
@@ -142,11 +151,14 @@ def _job(profile: "Profile", options: dict[str, Any]) -> "Job":
     )
 
 
+_LANGUAGES = {"english": "en", "german": "de", "deutsch": "de", "turkish": "tr", "chinese": "zh"}
+
+
 def _language(value: str) -> str:
-    """AMX writes `english` into every profile; the contract says `en`."""
+    """AMX writes `english` into every profile; the contract says `en`. One language, one word."""
     if not value.replace("-", "").replace(" ", "").isalpha() or len(value) > 40:
         raise click.BadParameter(f"{value!r} is no language", param_hint="--language")
-    return "en" if value.lower() == "english" else value
+    return _LANGUAGES.get(value.lower(), value.lower())
 
 
 def _target(url: str | None, db_profile: str | None, settings: "Settings") -> "Target":
@@ -178,9 +190,7 @@ def _execute(
 ) -> int:
     from amx_kimi.annotate.execute import execute
     from amx_kimi.cli.progress import watch
-    from amx_kimi.cli.target import with_password
 
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
     with watch(job.profile.facts().currency) as (notify, started):
         result = execute(job, target, journal, settings, notify, resume=resumed, started=started)
     return report(result, job.profile, as_json=options["as_json"])
@@ -188,6 +198,7 @@ def _execute(
 
 def report(result: "Result", profile: "Profile", *, as_json: bool) -> int:
     """Print how a run ended, and how to go on; returns the exit code."""
+    totals = result.totals
     if as_json:
         echo_json(summary(result))
     else:
@@ -197,7 +208,11 @@ def report(result: "Result", profile: "Profile", *, as_json: bool) -> int:
     if result.interrupted:
         warn(f"Interrupted. Go on with: amx-kimi run --resume {result.run}")
         return INTERRUPTED
+    if totals.tables_described < totals.tables:
+        warn(f"{totals.tables - totals.tables_described:,} tables have no description")
     if result.stopped:
+        if click.get_current_context().ensure_object(State).debug:
+            traceback.print_exception(result.stopped)
         warn(str(result.stopped), label="Stopped")
         warn(f"What was described is kept. Go on with: amx-kimi run --resume {result.run}")
         return result.stopped.exit_code
@@ -256,7 +271,7 @@ def _cost_in_words(result: "Result", profile: "Profile") -> str:
     if totals.cost is None:
         return "unknown: there is no price for this model at this endpoint"
     notes = []
-    if profile.endpoint.list_prices and profile.custom_input_cost_per_mtok is None:
+    if profile.endpoint.list_prices and profile.own_prices is None:
         notes.append("an estimate, at the maker's list prices")
     if totals.uncertain:
         notes.append(f"{totals.uncertain} requests without known usage count at their worst case")

@@ -86,5 +86,5 @@ sandbox = KimiCommand(
     params=[_option(field, _HINTS[field.name]) for field in fields(Options)],
     help="Serve a Kimi-compatible stand-in on loopback, for tests and trials. It is not Kimi.\n\n"
     "Prints its base URL. GET /_sandbox says what it saw; POST /_sandbox changes an option; "
-    "DELETE /_sandbox resets it.",
+    "DELETE /_sandbox forgets what it saw.",
 )

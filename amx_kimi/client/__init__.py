@@ -2,7 +2,8 @@
 
 - `kimi`: `KimiClient`, a question's way through policy, limiter, budget, wire and retries
 - `sync`: the same for callers without an event loop
-- `wire`: one HTTP exchange; `convert`: statuses into errors; `corrections`: what a 400 teaches
+- `http`: the connection; `wire`: one exchange; `convert`: statuses into errors
+- `corrections`: what a 400 teaches
 - `limiter`: the account's limits; `budget`: the money
 """
 

@@ -120,10 +120,11 @@ def convert_error(
     """
     kind, text = _kind_and_text(body)
     probe = f"{kind}: {text}"
-    status = _LATE.get(kind, status) if status == 200 else status
+    began = status == 200  # the error came inside a stream
+    status = _LATE.get(kind, status) if began else status
     rule = next(r for r in _RULES if _fits(r, status, probe))
     shown = redact_text(text) or f"HTTP {status}"
-    return rule.error(
+    error = rule.error(
         f"{facts.endpoint.label} answered {status}: {shown}",
         status=status,
         kind=kind,
@@ -133,6 +134,9 @@ def convert_error(
             region=_region_hint(facts), model=_model_hint(facts), url=facts.endpoint.url
         ),
     )
+    if status == 504 or (began and status != 429):
+        error.charged = None  # something may have been generated; a 429 is never charged
+    return error
 
 
 def redact_text(text: str) -> str:
@@ -179,6 +183,8 @@ def _kind_and_text(body: str) -> tuple[str, str]:
 
 def _region_hint(facts: Facts) -> str:
     endpoint = facts.endpoint
+    if endpoint.auth == "none":
+        return f"{endpoint.label} wants a key: leave out `auth: none` in kimi.yml."
     other = load_catalog().endpoint(endpoint.other_region)
     if other is None:
         return f"Check that the key (sk-…) belongs to the api_base {endpoint.url}."

@@ -15,7 +15,7 @@ MOST_CORRECTIONS = 4
 _NEVER = frozenset({"model", "messages", "stream", "tools"})
 _ONLY = re.compile(r"only (\d+(?:\.\d+)?)")
 _NUMBER = re.compile(r"\b(\d{4,8})\b")
-_LIMIT = re.compile(r"(?:limit|length|context|window)\D{1,20}(\d{4,8})\b")
+_LIMIT = re.compile(r"(?:limit|maximum|context length|window)\D{1,30}?(\d{4,8})\b")
 _CEILING = re.compile(
     r"(?:at most|less than or equal to|<=|maximum(?: value)?(?: is| of)?)\s*(\d{3,8})"
 )
@@ -40,10 +40,13 @@ def correction(error: BadRequestError, body: Mapping[str, Any], context: int) ->
 
 
 def _smaller_context(text: str, context: int) -> Quirk | None:
-    # The text counts prompt and request too, so the number that is called a limit goes first.
-    numbers = [int(n) for n in _LIMIT.findall(text)[:1] or _NUMBER.findall(text)]
-    smaller = [number for number in numbers if number < context]
-    return Quirk("context", "set", max(smaller)) if smaller else None
+    # The text counts prompt and request too, so the number that is called a limit goes first. A
+    # text with a number as large as our context says nothing new.
+    numbers = [int(n) for n in _NUMBER.findall(text)]
+    called = [int(n) for n in _LIMIT.findall(text)[:1]] or numbers
+    if context in numbers or not called or max(called) >= context:
+        return None
+    return Quirk("context", "set", max(called))
 
 
 def _first_named(text: str, body: Mapping[str, Any]) -> str | None:

@@ -5,32 +5,27 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 """
 
 import hashlib
-import random
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
-import certifi
-import httpx
-import truststore
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
+from amx_kimi.client.http import open_http
 from amx_kimi.client.limiter import Limiter, Limits, shared
-from amx_kimi.client.wire import Callbacks, WireReply, bounded, exchange, get_json
+from amx_kimi.client.wire import Callbacks, WireReply, exchange, get_json
 from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
 from amx_kimi.errors import (
     BadRequestError,
     ConfigError,
     KimiError,
-    ServiceError,
     SilenceError,
     TruncatedError,
     UnreachableError,
@@ -41,13 +36,11 @@ from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
 
-__all__ = ["KimiClient", "account_limits", "backoff_seconds"]
+__all__ = ["KimiClient", "account_limits"]
 
 _RETRIES = 6
 _UNREACHABLE_RETRIES = 2
-_LONGEST_BACKOFF = 30.0
-_LONGEST_WAIT = 300.0  # a service that asks for more is reported rather than waited for
-_CONNECT_SECONDS = 20.0
+_PATIENCE = 1_800.0
 
 
 @dataclass
@@ -61,6 +54,8 @@ class _Journey:
     reason: str = "first"
     longer: bool = False
     failures: int = 0
+    held: int = 0  # by a rate limit
+    waited: float = 0.0
 
 
 class KimiClient:
@@ -72,6 +67,7 @@ class KimiClient:
         budget: the cost cap that the attempts draw on.
         limits: of the account; from the profile when left out.
         retries: how often a retryable failure of one question is tried again.
+        patience: seconds that one question may wait for rate limits in all.
         backoff: seconds of the first pause between retries; it doubles.
 
     Raises:
@@ -86,6 +82,7 @@ class KimiClient:
         budget: Budget | None = None,
         limits: Limits | None = None,
         retries: int = _RETRIES,
+        patience: float = _PATIENCE,
         backoff: float = 0.5,
     ) -> None:
         self.profile = profile
@@ -98,8 +95,9 @@ class KimiClient:
         self._recorder: Recorder | None = None
         self._limiter = self._shared_limiter(limits or account_limits(profile))
         self._retries = retries
+        self._patience = patience
         self._backoff = backoff
-        self._http = self._open_http()
+        self._http = open_http(profile.base_url, self.key.secret, self.settings)
         self._log = get_logger()
 
     async def __aenter__(self) -> Self:
@@ -279,16 +277,14 @@ class KimiClient:
 
     async def _pause(self, journey: _Journey, error: KimiError) -> None:
         """Wait before the next try, or raise `error` when there is none."""
-        journey.failures += 1
-        allowed = self._retries
-        if isinstance(error, UnreachableError):
-            allowed = min(allowed, _UNREACHABLE_RETRIES)
-        wanted = error.retry_after if isinstance(error, ServiceError) else None
-        if not error.retryable or journey.failures > allowed or (wanted or 0) > _LONGEST_WAIT:
+        if error.limit_hit:
+            journey.held += 1
+        else:
+            journey.failures += 1
+        tries = journey.held if error.limit_hit else journey.failures
+        seconds = pause_seconds(error, tries, self._backoff)
+        if seconds is None or not self._has_try(journey, error, seconds):
             raise error
-        seconds = backoff_seconds(journey.failures, self._backoff)
-        if wanted is not None:
-            seconds = wanted + random.random() * self._backoff
         journey.reason = type(error).__name__
         self._log.warning(
             "request.retry",
@@ -301,6 +297,16 @@ class KimiClient:
             self._limiter.cool(seconds)
         else:
             await anyio.sleep(seconds)
+
+    def _has_try(self, journey: _Journey, error: KimiError, seconds: float) -> bool:
+        """Rate limits pass, however often they are hit: only the waiting for them is bounded."""
+        if error.limit_hit:
+            journey.waited += seconds
+            return journey.waited <= self._patience
+        allowed = self._retries
+        if isinstance(error, UnreachableError):
+            allowed = min(allowed, _UNREACHABLE_RETRIES)
+        return journey.failures <= allowed
 
     def _may_correct(self, journey: _Journey, quirk: Quirk) -> bool:
         seen = {known.parameter for known in journey.corrected}
@@ -359,27 +365,6 @@ class KimiClient:
         key = self.key.secret.reveal() if self.key.secret else ""
         return shared(self.profile.base_url, hashlib.sha256(key.encode()).hexdigest(), limits)
 
-    def _open_http(self) -> httpx.AsyncClient:
-        headers = {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
-        if self.key.secret:
-            headers["Authorization"] = f"Bearer {self.key.secret.reveal()}"
-        url = httpx.URL(self.profile.base_url + "/")
-        return httpx.AsyncClient(
-            base_url=url,
-            headers=headers,
-            timeout=httpx.Timeout(
-                self.settings.silence_seconds,
-                connect=min(_CONNECT_SECONDS, self.settings.silence_seconds),
-                pool=None,
-            ),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-            follow_redirects=False,
-            verify=_tls(self.settings),
-            # A proxy from the environment is no way to this very machine.
-            trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
-            event_hooks={"response": [bounded]},
-        )
-
 
 def account_limits(profile: Profile) -> Limits:
     """The account's limits as kimi.yml states them: a tier's preset, overridden one by one."""
@@ -392,12 +377,6 @@ def account_limits(profile: Profile) -> Limits:
     )
 
 
-def backoff_seconds(failures: int, first: float) -> float:
-    """The pause after the n-th failure: doubling, between half and all of it, at most 30 s."""
-    whole = min(first * 2.0 ** (failures - 1), _LONGEST_BACKOFF)
-    return whole * (0.5 + random.random() / 2)
-
-
 def _text(pieces: list[str]) -> str:
     """The pieces as one text that can be encoded: a model may be cut in the middle of an emoji."""
     return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -407,17 +386,3 @@ def _needs_room(wire: WireReply, ask: Ask) -> bool:
     """Whether finish_reason=length left nothing that the caller can use."""
     answered = "".join(wire.content).strip() or wire.tool_calls
     return wire.finish_reason == "length" and (ask.whole or not answered)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    """The system's certificate authorities (a corporate CA's place), certifi's, and the user's."""
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(certifi.where())
-    if settings.ca_bundle:
-        try:
-            context.load_verify_locations(settings.ca_bundle)
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigError(
-                f"AMX_CA_BUNDLE {settings.ca_bundle}: not a PEM file: {error}"
-            ) from None
-    return context

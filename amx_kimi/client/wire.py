@@ -5,7 +5,7 @@ with `[DONE]`; usage is read in each of its four shapes.
 """
 
 import json
-import math
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -207,7 +207,8 @@ def _absorb_chunk(reply: WireReply, document: dict[str, Any]) -> tuple[str, str]
     choice = choices[0] if isinstance(choices, list) and choices else {}
     for holder in (choice, document):
         if isinstance(usage := holder.get("usage"), dict):
-            reply.usage = read_usage(usage)
+            counted = read_usage(usage)
+            reply.usage = counted if counted.known else reply.usage
     delta = choice.get("delta") or choice.get("message") or {}
     reasoning = str(delta.get("reasoning_content") or delta.get("reasoning") or "")
     content = str(delta.get("content") or "")
@@ -230,7 +231,7 @@ def _logprobs(tokens: list[dict[str, Any]]) -> list[TokenLogprob]:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, Any]]) -> None:
@@ -262,6 +263,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
             _count(usage.get("cache_write_tokens")),
             _count(prompt_details.get("cache_write_tokens")),
         ),
+        known=isinstance(usage.get("prompt_tokens"), int),
     )
 
 

@@ -12,6 +12,7 @@
 from amx_kimi.config.databases import DatabaseProfile, load_database
 from amx_kimi.config.files import config_path, journal_path, learned_path, overlay_path
 from amx_kimi.config.learned import LearnedStore
+from amx_kimi.config.overlay import load_overlay
 from amx_kimi.config.presets import Preset, load_preset, load_presets
 from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
 from amx_kimi.config.profiles import (
@@ -39,6 +40,7 @@ __all__ = [
     "keyring_state",
     "learned_path",
     "load_database",
+    "load_overlay",
     "load_preset",
     "load_presets",
     "load_profile",

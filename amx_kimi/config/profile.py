@@ -45,13 +45,15 @@ default says nothing about what the user wants."""
 class Overlay:
     """What `kimi.yml` says of one profile.
 
-    `batch: fixed` makes AMX's `column_batch_size` bind; `thinking` decides where a model's
-    thinking is optional; `max_retry_tokens` raises the cap of the retry after `length`;
-    `concurrency`, `rpm` and `tpm` are the account's limits, or `tier` a preset of them.
+    `auth: none` is for an endpoint without a key. `batch: fixed` makes AMX's `column_batch_size`
+    bind; `thinking` decides where a model's thinking is optional; `max_retry_tokens` raises the
+    cap of the retry after `length`; `concurrency`, `rpm` and `tpm` are the account's limits, or
+    `tier` a preset of them.
     """
 
     endpoint: str = ""
     api_key_ref: str = ""
+    auth: Literal["", "key", "none"] = ""
     batch: Literal["auto", "fixed"] = "auto"
     thinking: bool | None = None
     effort: Effort | None = None
@@ -92,9 +94,11 @@ class Profile:
 
     def facts(self, learned: tuple[Quirk, ...] = ()) -> Facts:
         """The facts of this profile's model at its endpoint, at the profile's own prices if any."""
-        return resolve(self.model, self.endpoint, learned, prices=self._prices())
+        return resolve(self.model, self.endpoint, learned, prices=self.own_prices)
 
-    def _prices(self) -> Prices | None:
+    @property
+    def own_prices(self) -> Prices | None:
+        """The profile's own prices, when both are given."""
         # AMX takes the pair or nothing: half an override would bill the other half at zero.
         if self.custom_input_cost_per_mtok is None or self.custom_output_cost_per_mtok is None:
             return None

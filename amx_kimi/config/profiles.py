@@ -3,6 +3,7 @@
 import difflib
 import io
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def load_profile(name: str | None = None, settings: Settings | None = None) -> P
     if not model:
         raise ConfigFileError(f"{path}, profile {chosen!r}: model is blank")
     endpoint = overlays.endpoint(overlay.endpoint, values.get("api_base"))
+    if overlay.auth:
+        endpoint = replace(endpoint, auth=overlay.auth)
     return Profile(
         **{**values, "name": chosen, "endpoint": endpoint, "model": model}, overlay=overlay
     )

@@ -1,7 +1,7 @@
 """Where a profile's API key lives, in one documented order; new keys go to the OS keyring.
 
-Order: `api_key_ref` in kimi.yml (`env:NAME`, `file:/path`), then `api_key` in config.yml
-(`keyring:…` or the key itself), then `AMX_LLM_API_KEY`. Never another provider's variable.
+`api_key_ref` in kimi.yml (`env:NAME`, `file:/path`) is the only place if it is given; else
+`api_key` in config.yml (`keyring:…` or the key itself), then `AMX_LLM_API_KEY`. Never another one.
 """
 
 from collections.abc import Callable
@@ -36,20 +36,23 @@ def find_key(profile: Profile, settings: Settings) -> FoundKey:
         ConfigError: a reference stands where AMX would destroy it, or the key is malformed.
     """
     if profile.endpoint.auth == "none":
-        return FoundKey(None, f"none needed at {profile.endpoint.name}")
+        return FoundKey(None, f"none needed at {profile.endpoint.label}")
     looked: list[str] = []
-    found = (
-        _by_reference(profile, looked)
-        or _by_profile(profile, looked)
-        or _by_variable(settings, looked)
-    )
+    found = _by_reference(profile, looked)
+    if not profile.overlay.api_key_ref:  # a place that is named is the only one
+        found = _by_profile(profile, looked) or _by_variable(settings, looked)
     if found is not None and found.secret is not None:
         return FoundKey(_checked(found.secret, found.where), found.where)
     places = "\n".join(f"  - {place}" for place in looked)
+    how = (
+        "put it where api_key_ref says: no other place is looked at"
+        if profile.overlay.api_key_ref
+        else "export it as AMX_LLM_API_KEY or refer to it in kimi.yml: "
+        f"profiles: {{{profile.name}: {{api_key_ref: env:NAME}}}}"
+    )
     raise MissingKeyError(
         f"The profile {profile.name!r} has no API key. Looked at:\n{places}",
-        remedy=f"Get a key from {profile.endpoint.keys_from}, and export it as AMX_LLM_API_KEY or "
-        f"refer to it in kimi.yml: profiles: {{{profile.name}: {{api_key_ref: env:NAME}}}}",
+        remedy=f"Get a key from {profile.endpoint.keys_from}, and {how}",
     )
 
 
@@ -106,6 +109,8 @@ def keyring_state() -> KeyringState:
         return KeyringState(False, error.message)
     if backend.priority <= 0:  # keyring's fail and null backends
         return KeyringState(False, "there is no usable keyring on this system")
+    if "plaintext" in type(backend).__name__.lower():
+        return KeyringState(False, f"{backend.name} keeps secrets in clear")
     return KeyringState(True, f"the keyring {backend.name}")
 
 

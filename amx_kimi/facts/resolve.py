@@ -44,7 +44,7 @@ class Facts:
     @property
     def currency(self) -> str | None:
         """The currency of costs, or None when there is no price."""
-        return self.endpoint.currency if self.prices else None
+        return (self.endpoint.currency or "USD") if self.prices else None
 
     def with_quirk(self, quirk: Quirk) -> "Facts":
         """A copy that knows one more quirk; a context or thinking switch changes the model row."""

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.runs import begin_request, settle_request
-from amx_kimi.journal.schema import migrate
+from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
 from amx_kimi.types import Ask, Attempt
 
@@ -28,24 +28,26 @@ __all__ = ["Journal", "RunRecorder"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _BUSY_SECONDS = 30.0
+_FIRST = "The first `amx-kimi run` makes it."
 
 
 class Journal:
     """An open journal.
 
     Args:
-        store: a SQLAlchemy URL, or the path of a SQLite file (made when absent, 0600).
+        store: a SQLAlchemy URL, or the path of a SQLite file (made 0600).
+        create: False for those who only read: an absent journal is then an error.
 
     Raises:
         JournalError: it cannot be opened, or a newer amx-kimi wrote it.
     """
 
-    def __init__(self, store: str | Path) -> None:
+    def __init__(self, store: str | Path, *, create: bool = True) -> None:
         self.name = str(store) if isinstance(store, Path) else _shown(store)
         try:
-            self._engine = _open(store)
-            _prepare(self._engine)
-        except (SQLAlchemyError, OSError, ImportError) as error:
+            self._engine = _open(store, create)
+            _prepare(self._engine, create)
+        except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
             reason = getattr(error, "orig", None) or error
             raise JournalError(
                 f"The journal {self.name} cannot be opened: {reason}",
@@ -149,10 +151,12 @@ class RunRecorder:
         await self._journal.write(settle_request, request, attempt)
 
 
-def _open(store: str | Path) -> Engine:
-    if isinstance(store, Path):
+def _open(store: str | Path, create: bool) -> Engine:
+    if create and isinstance(store, Path):
         store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (file := _sqlite_file(store)) is not None:
+        if not create and not file.exists():
+            raise JournalError(f"There is no journal {file} yet", remedy=_FIRST)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         url = URL.create("sqlite", database=str(file))
     else:
@@ -165,6 +169,8 @@ def _open(store: str | Path) -> Engine:
         return create_engine(url)
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _set_up_sqlite)
+    if create:  # a reader changes nothing, not even the header of a file that is no journal
+        event.listen(engine, "connect", _write_ahead)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -178,9 +184,11 @@ def _sqlite_file(store: str | Path) -> Path | None:
     return Path(url.database) if plain and url.database not in (None, "", ":memory:") else None
 
 
-def _prepare(engine: Engine) -> None:
+def _prepare(engine: Engine, create: bool) -> None:
     try:
         with engine.begin() as connection:
+            if not create and not is_journal(connection):
+                raise JournalError("This database holds no journal", remedy=_FIRST)
             migrate(connection)
     except BaseException:
         engine.dispose()
@@ -190,10 +198,13 @@ def _prepare(engine: Engine) -> None:
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where we say: see _begin_sqlite
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a paid answer survives a power cut
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _write_ahead(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -205,5 +216,5 @@ def _begin_sqlite(connection: Connection) -> None:
 def _shown(store: str) -> str:
     try:
         return make_url(store).render_as_string(hide_password=True)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, ValueError):
         return "given with --store"

@@ -1,8 +1,6 @@
 """Runs and their requests, as functions over a connection."""
 
-import os
 import secrets
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from amx_kimi.errors import JournalError
+from amx_kimi.journal.owner import is_at_work, is_here, me
 from amx_kimi.journal.schema import columns, requests, runs, suggestions
 from amx_kimi.types import Attempt
 
@@ -32,6 +31,7 @@ __all__ = [
     "totals",
 ]
 
+_AT_WORK = ("inventory", "running")
 _NANO = Decimal(1_000_000_000)
 
 
@@ -53,6 +53,11 @@ class Run:
     error: str | None
     started_at: str
     finished_at: str | None
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was at work in a process of this machine that is gone."""
+        return self.status in _AT_WORK and is_here(self.owner) and not is_at_work(self.owner)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def begin_run(connection: Connection, **fields: Any) -> str:
     run = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"
     connection.execute(
         insert(runs).values(
-            id=run, status="inventory", inventoried=0, owner=_me(), started_at=now(), **fields
+            id=run, status="inventory", inventoried=0, owner=me(), started_at=now(), **fields
         )
     )
     return run
@@ -99,17 +104,16 @@ def claim_run(connection: Connection, run: str) -> None:
         JournalError: another process on this machine is still at work on it.
     """
     row = find_run(connection, run)
-    host, _, pid = row.owner.rpartition(":")
-    if row.status in ("inventory", "running") and host == socket.gethostname() and _alive(int(pid)):
+    if row.status in _AT_WORK and is_at_work(row.owner):
         raise JournalError(
-            f"The run {row.id} is still going, in process {pid}",
+            f"The run {row.id} is still going, in process {row.owner.split(':')[1]}",
             remedy="Wait for it, or stop it first.",
         )
     taken = connection.execute(
         update(runs)
         .where(runs.c.id == run, runs.c.owner == row.owner, runs.c.status == row.status)
         .values(
-            owner=_me(),
+            owner=me(),
             status="running" if row.inventoried else "inventory",
             error=None,
             finished_at=None,
@@ -121,7 +125,7 @@ def claim_run(connection: Connection, run: str) -> None:
 
 def set_status(connection: Connection, run: str, status: str, error: str | None = None) -> None:
     """Note where the run stands; any state but inventory and running is final."""
-    finished = None if status in ("inventory", "running") else now()
+    finished = None if status in _AT_WORK else now()
     connection.execute(
         update(runs)
         .where(runs.c.id == run)
@@ -279,19 +283,3 @@ _ASKED = ("pending", "described", "reused", "failed")
 
 def _nano(amount: Decimal | None) -> int | None:
     return None if amount is None else round(amount * _NANO)
-
-
-def _me() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return False  # our own earlier run in this process has ended
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

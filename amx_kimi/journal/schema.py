@@ -28,6 +28,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "columns",
     "decisions",
+    "is_journal",
     "migrate",
     "requests",
     "runs",
@@ -56,7 +57,7 @@ runs = Table(
     Column("options", Text, nullable=False),  # JSON: what `--resume` needs
     Column("status", Text, nullable=False),  # inventory, running, complete, stopped, interrupted
     Column("inventoried", Integer, nullable=False),  # 1: the inventory is whole
-    Column("owner", Text, nullable=False),  # host:pid of the process at work
+    Column("owner", Text, nullable=False),  # the process at work: see owner.py
     Column("error", Text),
     Column("started_at", Text, nullable=False),
     Column("finished_at", Text),
@@ -151,6 +152,11 @@ _MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
 """From a version to the next: `{1: to_version_2}`."""
 
 
+def is_journal(connection: Connection) -> bool:
+    """Whether this database has our tables."""
+    return inspect(connection).has_table(meta.name)
+
+
 def migrate(connection: Connection) -> None:
     """Create the tables, or bring older ones forward.
 
@@ -159,7 +165,7 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":  # two processes may open a new journal at once
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    if not inspect(connection).has_table(meta.name):
+    if not is_journal(connection):
         _metadata.create_all(connection, checkfirst=False)  # never among somebody else's tables
         connection.execute(meta.insert().values(schema_version=SCHEMA_VERSION))
         return

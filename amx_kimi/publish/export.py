@@ -14,7 +14,7 @@ from amx_kimi.journal import Described, Run
 
 __all__ = ["FORMATS", "as_row", "open_output"]
 
-Writer = Callable[[IO[str], Run, Iterable[Described]], None]
+Write = Callable[[IO[str], Run, Iterable[Described]], None]
 
 _CSV_FIELDS = (
     "schema",
@@ -56,7 +56,7 @@ def as_row(found: Described, run: Run) -> dict[str, Any]:
         "error": found.error,
         "model": found.model,
         "run": run.id,
-        "generated_by": "AI",
+        "generated_by": "AI" if suggestion else None,
     }
 
 
@@ -97,7 +97,7 @@ def write_markdown(file: IO[str], run: Run, rows: Iterable[Described]) -> None:
             file.write("| Column | Type | Description | Confidence |\n|---|---|---|---|\n")
 
 
-FORMATS: Mapping[str, Writer] = {
+FORMATS: Mapping[str, Write] = {
     "json": write_json,
     "csv": write_csv,
     "markdown": write_markdown,

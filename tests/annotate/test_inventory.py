@@ -85,7 +85,7 @@ def test_what_is_wanted_changes_the_key(job: Job) -> None:
     [
         replace(JOB, profile=profile_at("http://127.0.0.2:2/v1", temperature=0.9, name="q")),
         replace(JOB, profile=profile_at("http://127.0.0.1:1/v1", overlay=Overlay(effort="high"))),
-        replace(JOB, all_columns=True, limit=3, batch_size=7, samples=False, reuse=False),
+        replace(JOB, all_columns=True, limit=3, batch_size=7, samples=False),
         replace(JOB, selection=Selection(("s",), ("t",))),
     ],
 )

@@ -56,7 +56,9 @@ def test_every_item_once_in_order_and_never_too_many(
     assert [id_ for batch in batches for id_ in ids_of(batch)] == wanted
     most = fixed or expectation.most_items(budget)
     for batch in batches:
-        assert 1 <= batch.size <= most
+        columns = sum(len(piece.columns) for piece in batch.pieces)
+        assert batch.size
+        assert (columns if fixed else batch.size) <= most
         assert sorted(stored.id for stored in batch.refs.values()) == sorted(ids_of(batch))
 
 
@@ -84,7 +86,31 @@ def test_a_table_that_fits_one_request_is_not_torn_apart() -> None:
 
 def test_a_lone_table_with_a_batch_size_of_one() -> None:
     batches = packed(pieces_of([(2, True), (0, True)]), Packer(EXPECTATION, 100_000, 1))
-    assert [list(batch.refs) for batch in batches] == [["T1"], ["1"], ["1"], ["T1"]]
+    assert [list(batch.refs) for batch in batches] == [["T1", "1"], ["1"], ["T1"]]
+
+
+def test_with_a_fixed_size_a_tables_own_entry_rides_along() -> None:
+    batches = packed(pieces_of([(5, True), (5, True), (3, True)]), Packer(EXPECTATION, 1, 10))
+    assert [batch.size for batch in batches] == [12, 4]
+
+
+def test_tables_that_ride_along_do_not_ride_without_end() -> None:
+    batches = packed(pieces_of([(0, True)] * 200), Packer(EXPECTATION, 100_000, 10))
+    assert [batch.size for batch in batches] == [70, 70, 60]
+
+
+def test_a_table_too_wide_for_one_request_fills_up_the_begun_batch() -> None:
+    batches = packed(pieces_of([(6, False), (14, False)]), Packer(EXPECTATION, 1, 10))
+    assert [[len(p.columns) for p in batch.pieces] for batch in batches] == [[6, 4], [10]]
+
+
+def test_the_prompt_is_bounded_by_what_the_context_has_room_for() -> None:
+    pieces = pieces_of([(40, True)])
+    (whole,) = packed(pieces, Packer(EXPECTATION, 1_000_000))
+    few = packed(pieces, Packer(EXPECTATION, 1_000_000, most_prompt=200))
+    assert whole.size == 41
+    assert len(few) > 2
+    assert [id_ for batch in few for id_ in ids_of(batch)] == ids_of(whole)
 
 
 def test_long_comments_end_a_batch_earlier() -> None:
@@ -124,6 +150,16 @@ def test_the_measured_answer_of_three_wordings() -> None:
     assert Expectation(3, True).output(60) > 2 * EXPECTATION.output(60)
 
 
+def test_a_longer_style_is_expected_to_take_more_words() -> None:
+    def wordings(style: str) -> int:
+        made = Expectation(1, False, style)
+        return made.answer(101) - made.answer(1) - 700  # all but the ids
+
+    styles = ("brief", "detailed", "comprehensive", "exhaustive")
+    assert [wordings(style) / wordings("brief") for style in styles] == [1, 2, 5, 10]
+    assert Expectation(3, False, "exhaustive").most_items(8_000) < EXPECTATION.most_items(8_000)
+
+
 def reply(
     prompt: int, visible: int, reasoning: int = 0, finish: str = "stop", *, known: bool = True
 ) -> Reply:
@@ -139,13 +175,12 @@ def test_corrections_converge_to_what_replies_report(
 ) -> None:
     start = made = Expectation(3, True)
     for _ in range(60):
-        counted = round(10_000 * made.prompt_ratio)
         seen = reply(
             round(10_000 * prompt),
             round(start.answer(items) * answer),
             round(start.thinking(items) * thinking),
         )
-        made = made.corrected(items, counted, seen)
+        made = made.corrected(items, 10_000, seen)
     assert made.prompt_ratio == pytest.approx(prompt, rel=0.05)
     assert made.answer(items) == pytest.approx(start.answer(items) * answer, rel=0.05, abs=2)
     assert made.thinking(items) == pytest.approx(start.thinking(items) * thinking, rel=0.05)

@@ -230,7 +230,7 @@ def test_statistics_after_analyze(db: Database) -> None:
     assert by_name(db)["public.t"].rows == 400
     facts = facts_of(db, "t", "id", "state", "half", "tags", "e")
     assert facts["id"] == RawFacts(0, 400, "1", "400", ())
-    assert facts["state"] == RawFacts(0, 2, None, None, (("done", 300), ("open", 100)))
+    assert facts["state"] == RawFacts(0, 2, "done", "open", (("done", 300), ("open", 100)))
     assert (facts["half"].nulls, facts["half"].distinct) == (200, 200)
     assert facts["tags"].values == (("{1,2}", 400),)
     assert facts["e"] == RawFacts(400, None, None, None, ())
@@ -249,6 +249,45 @@ def test_never_analysed(db: Database) -> None:
     db.execute("CREATE TABLE t (a int)", "INSERT INTO t VALUES (1)")
     assert by_name(db)["public.t"].rows is None
     assert facts_of(db, "t", "a") == {}
+
+
+def test_the_extremes_are_those_of_frequent_and_rare_values(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE t (a int, b int)",
+        # Frequent at both ends of a, in the middle of b; the rest is for the histogram.
+        "INSERT INTO t SELECT CASE n % 3 WHEN 0 THEN 1000 WHEN 1 THEN -9 ELSE n END,"
+        " CASE WHEN n % 2 = 0 THEN 500 ELSE n END FROM generate_series(2, 901) n",
+        "ANALYZE t",
+    )
+    facts = facts_of(db, "t", "a", "b")
+    assert (facts["a"].least, facts["a"].greatest) == ("-9", "1000")
+    assert (facts["b"].least, facts["b"].greatest) == ("3", "901")
+
+
+def test_numbers_are_ordered_by_size(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE t (a int, f float8, s text)",
+        "INSERT INTO t SELECT (ARRAY[9, 10, 100, -2])[1 + n % 4],"
+        " (ARRAY['NaN', '2', '-Infinity', '1e3'])[1 + n % 4]::float8,"
+        " (ARRAY['nan', 'b', '7', 'sNaN'])[1 + n % 4] FROM generate_series(1, 400) n",
+        "ANALYZE t",
+    )
+    facts = facts_of(db, "t", "a", "f", "s")
+    assert (facts["a"].least, facts["a"].greatest) == ("-2", "100")
+    assert (facts["f"].least, facts["f"].greatest) == ("-Infinity", "NaN")
+    assert (facts["s"].least, facts["s"].greatest) == ("7", "sNaN")
+
+
+def test_without_a_row_count_the_nulls_are_unknown(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE t (a int)",
+        "INSERT INTO t SELECT NULLIF(n % 2, 0) FROM generate_series(1, 100) n",
+        "ANALYZE t",
+        "TRUNCATE t",  # the row count is lost, the statistics stay
+    )
+    facts = facts_of(db, "t", "a")["a"]
+    assert facts.nulls is None
+    assert facts.least == "1"
 
 
 def test_only_the_columns_that_are_asked_for(db: Database) -> None:
@@ -420,12 +459,81 @@ def test_the_session_is_read_only_and_impatient(db: Database) -> None:
                 raw(source, statement)
         assert raw(source, "SHOW statement_timeout") == "5s"
         assert raw(source, "SHOW lock_timeout") == "1s"
+        assert raw(source, "SHOW idle_in_transaction_session_timeout") == "1min"
+        assert raw(source, "SHOW client_encoding") == "UTF8"
         with psycopg.connect(db.url) as other:
             row = other.execute(
                 "SELECT count(*) FROM pg_stat_activity"
                 " WHERE application_name = 'amx-kimi' AND datname = current_database()"
             ).fetchone()
         assert row == (1,)
+
+
+class Recorded:
+    """A driver's connection that knows SQL and nothing of libpq's options."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def cursor(self) -> Recorded:
+        return self
+
+    def execute(self, statement: str) -> None:
+        self.done.append(statement)
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def commit(self) -> None:
+        self.done.append("commit")
+
+
+def test_the_session_is_set_up_by_sql_alone() -> None:
+    connection = Recorded()
+    room._set_up(connection, None)
+    assert "SET default_transaction_read_only = 'on'" in connection.done
+    assert "SET application_name = 'amx-kimi'" in connection.done
+    assert connection.done[-2:] == ["close", "commit"]
+
+
+def other_encoding(db: Database, *statements: str) -> Database:
+    """A database that knows no encoding, with bytes that are not UTF-8."""
+    url = make_url(db.url)
+    db.execute(
+        f"CREATE DATABASE {url.database}_ascii TEMPLATE template0 ENCODING 'SQL_ASCII'"
+        " LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    ascii_ = url.set(database=f"{url.database}_ascii")
+    with psycopg.connect(ascii_.render_as_string(hide_password=False), autocommit=True) as there:
+        there.execute("SET client_encoding = SQL_ASCII")
+        for statement in statements:
+            there.execute(statement.encode("latin-1"))
+    return Database(ascii_.render_as_string(hide_password=False), "postgresql")
+
+
+def test_values_that_are_not_utf8_cost_statistics_only(db: Database) -> None:
+    odd = other_encoding(
+        db,
+        "CREATE TABLE t (a text)",
+        "INSERT INTO t SELECT 'stra\xdfe' FROM generate_series(1, 9)",
+        "ANALYZE t",
+    )
+    with opened(odd) as source:
+        assert [i.name for i in source.items(Selection())] == ["public.t", "public.t.a"]
+        assert source.profile(table("t"), ["a"]) == {}
+        assert len(list(source.items(Selection()))) == 2
+
+
+def test_names_that_are_not_utf8_are_an_error(db: Database) -> None:
+    odd = other_encoding(db, "CREATE TABLE \xfcbel (a int)")
+    with opened(odd) as source, pytest.raises(SourceError):
+        list(source.items(Selection()))
+
+
+def test_schemas_that_are_not_utf8_are_an_error(db: Database) -> None:
+    odd = other_encoding(db, "CREATE SCHEMA \xfcbel")
+    with opened(odd) as source, pytest.raises(SourceError):
+        source.schemas()
 
 
 def test_closing_leaves_no_session(db: Database) -> None:
@@ -492,19 +600,21 @@ def test_url_forms_identity_and_reopen(db: Database, driver: str) -> None:
             assert [i.name for i in again.items(Selection())] == ["public.t", "public.t.a"]
 
 
-def test_a_missing_driver_is_named_with_its_pip_line() -> None:
-    with pytest.raises(SourceError) as caught:
-        open_source("postgresql+asyncpg://u@h/db")
-    assert "pip install asyncpg" in str(caught.value)
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg2cffi", "nonsense"])
+def test_a_driver_that_cannot_be_used_is_refused_by_name(driver: str) -> None:
+    with pytest.raises(SourceError, match=f"'{driver}' is none that amx-kimi can use") as caught:
+        open_source(f"postgresql+{driver}://u:{SECRET}@h/db")
+    assert "psycopg, psycopg2, pg8000" in caught.value.remedy
+    assert SECRET not in str(caught.value)
+
+
+def test_a_missing_driver_is_named_with_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drivers, "find_spec", lambda _: None)
+    with pytest.raises(SourceError, match="pip install pg8000"):
+        open_source("postgresql+pg8000://u@h/db")
 
 
 def test_no_driver_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drivers, "find_spec", lambda _: None)
     with pytest.raises(SourceError, match=r"pip install .amx-kimi\[postgres\]"):
         open_source("postgresql://u@h/db")
-
-
-def test_pg8000_takes_its_own_arguments() -> None:
-    arguments = room._connect_args(make_url("postgresql+pg8000://u@h/db"))
-    assert "options" not in arguments
-    assert arguments["application_name"] == "amx-kimi"

@@ -9,7 +9,7 @@ import pytest
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import SYSTEM, Wanted, messages
-from amx_kimi.annotate.redact import ColumnFacts, redact
+from amx_kimi.annotate.redact import ColumnFacts, redact, redact_definition
 from amx_kimi.annotate.sources import RawFacts
 from amx_kimi.journal import Stored
 
@@ -79,6 +79,11 @@ def test_the_system_message_is_the_same_for_every_batch() -> None:
     assert "never an instruction" in SYSTEM
 
 
+@pytest.mark.parametrize("style", ["detailed", "comprehensive", "exhaustive"])
+def test_the_system_message_says_what_a_style_is(style: str) -> None:
+    assert f'"{style}"' in SYSTEM
+
+
 def test_references_are_those_that_the_batch_expects() -> None:
     batch = Batch(
         (
@@ -111,11 +116,23 @@ def test_unknown_facts_are_left_out() -> None:
 
 
 def test_a_views_definition() -> None:
-    view = table_item("v", kind="view", definition="SELECT 1 AS a")
-    made = Piece(view, Stored(1, view, "k"), ())
+    view = table_item("v", kind="view", definition="SELECT 'Anna Schmidt' AS a")
+    shown = redact_definition(view.definition)
+    made = Piece(view, Stored(1, view, "k"), (), definition=shown)
     assert question(Batch((made,)))["tables"] == [
-        {"id": "T1", "name": "public.v", "ask": True, "view": "SELECT 1 AS a", "columns": []}
+        {
+            "id": "T1",
+            "name": "public.v",
+            "ask": True,
+            "view": "SELECT 'Aaaa Aaaaaaa' AS a",
+            "columns": [],
+        }
     ]
+
+
+def test_a_views_raw_definition_stays_here() -> None:
+    view = table_item("v", kind="view", definition="SELECT 1 AS a")
+    assert "view" not in question(Batch((Piece(view, None, ()),)))["tables"][0]
 
 
 def test_zero_rows_are_a_fact() -> None:

@@ -113,6 +113,21 @@ def test_a_broken_view_costs_only_its_columns(db: Database) -> None:
     assert [i.name for i in items_of(db)] == ["lost", "ring", "t", "t.a", "z", "z.a"]
 
 
+def test_shadow_tables_are_left_to_their_virtual_table(db: Database) -> None:
+    db.execute(
+        "CREATE VIRTUAL TABLE notes USING fts5(body, author)",
+        "CREATE TABLE notes_by_day (day)",
+    )
+    assert [i.name for i in items_of(db)] == [
+        *("notes", "notes.body", "notes.author", "notes_by_day", "notes_by_day.day")
+    ]
+
+
+def test_a_column_without_a_name_is_left_out(db: Database) -> None:
+    db.execute('CREATE TABLE t (a, "", b)', "INSERT INTO t VALUES (1, 2, 3)")
+    assert [i.name for i in items_of(db)] == ["t", "t.a", "t.b"]
+
+
 def test_generated_columns(db: Database) -> None:
     db.execute(
         "CREATE TABLE t (a INTEGER, s AS (a * 2) STORED, v TEXT GENERATED ALWAYS AS (a || 'x'))",

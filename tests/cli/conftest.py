@@ -37,7 +37,7 @@ def command(*arguments: str) -> list[str]:
 
 
 @pytest.fixture
-def program(tmp_path: Path, home: Path) -> Program:
+def program(tmp_path: Path) -> Program:
     """Run `amx-kimi ARGUMENTS` in `tmp_path` to its end."""
 
     def run(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> Ended:
@@ -91,9 +91,7 @@ def erp(tmp_path: Path) -> Path:
 
 def names_asked(sandbox: Sandbox) -> list[str]:
     """Every column name that the sandbox was asked about, in order."""
-    return [
-        column["name"] for table in tables_asked(sandbox) for column in table["columns"]
-    ]
+    return [column["name"] for table in tables_asked(sandbox) for column in table["columns"]]
 
 
 def tables_asked(sandbox: Sandbox) -> Sequence[dict[str, Any]]:

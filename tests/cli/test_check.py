@@ -22,9 +22,7 @@ def test_help_imports_nothing_heavy() -> None:
         "print([m for m in ('litellm', 'httpx', 'sqlalchemy', 'prompt_toolkit', 'aiohttp',"
         " 'tiktoken', 'rich', 'keyring') if m in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -177,7 +175,7 @@ def test_export_formats(program: Program, documented, start_sandbox, erp, tmp_pa
     assert "kst" in program("show", "last").out
 
 
-def test_sandbox_command_serves_and_counts(start_sandbox) -> None:
+def test_sandbox_command_serves() -> None:
     child = pexpect.spawn(
         command("sandbox", "--minute", "3s", "--key", KEY)[0],
         command("sandbox", "--minute", "3s", "--key", KEY)[1:],

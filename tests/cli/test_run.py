@@ -249,14 +249,14 @@ def test_amx_database_profile(program: Program, documented, start_sandbox, fresh
         (["run", "erp.db", "--store", "mysql://x/y"], ["SQLite or PostgreSQL"]),
         (["run", "empty.db"], ["has no tables"]),
         (["run", "text.db"], ["cannot be read as SQLite"]),
-        (["show", "last"], ["There is no run"]),
+        (["show", "last"], ["There is no journal", "run"]),
         (["use-llm", "other"], ["No LLM profile 'other'"]),
     ],
 )
+@pytest.mark.usefixtures("erp")
 def test_bad_input_is_a_clear_error(
     program: Program,
     documented,
-    erp,
     tmp_path: Path,
     arguments: list[str],
     words: list[str],
@@ -303,7 +303,7 @@ def test_log_file_holds_events(program: Program, documented, start_sandbox, erp,
 
 
 def test_retired_model_at_its_own_endpoint_is_warned_about(
-    program: Program, home: Path, documented, erp
+    program: Program, documented, erp
 ) -> None:
     documented("https://api.moonshot.cn/v1")
     ended = program("run", str(erp), "--dry-run")
@@ -342,7 +342,7 @@ def test_journal_in_postgresql(program: Program, documented, start_sandbox, erp,
     again = program("run", str(erp), "--json", *store)
     assert (again.code, again.json["requests"]) == (0, 0)
     assert len(program("runs", "--json", *store).json) == 2
-    assert os.path.exists(os.environ["AMX_CONFIG_DIR"] + "/kimi.db") is False
+    assert not Path(os.environ["AMX_CONFIG_DIR"], "kimi.db").exists()
 
 
 def test_run_without_a_terminal_prints_plain_lines(
@@ -352,3 +352,86 @@ def test_run_without_a_terminal_prints_plain_lines(
     ended = program("run", str(erp))
     assert f"{COLUMNS} of {COLUMNS} columns" in ended.err
     assert "\x1b" not in ended.err + ended.out
+
+
+def test_limits_delay_a_run_but_lose_nothing(program: Program, documented, start_sandbox, erp):
+    documented(start_sandbox(tier=0, minute=2.0).url)
+    ended = program("run", str(erp), "--batch-size", "40", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["described"] == COLUMNS
+    assert ended.json["retries"] > 0
+
+
+def test_a_run_is_resumed_on_its_own_database_only(
+    program: Program, documented, start_sandbox, erp, tmp_path: Path
+) -> None:
+    documented(start_sandbox().url)
+    assert program("run", str(erp), "--limit", "3").code == 0
+    sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE kstst (kst)").connection.close()
+    ended = program("run", "other.db", "--resume", "last")
+    assert ended.code == 2
+    assert "erp.db, not of" in ended.err
+
+
+def test_a_typo_leaves_no_run_behind(program: Program, documented, erp) -> None:
+    documented("http://127.0.0.1:1/v1")
+    assert program("run", str(erp), "--table", "nope").code == 2
+    assert program("runs", "--json").json == []
+
+
+def test_a_killed_run_is_called_so(
+    program: Program, documented, start_sandbox, erp: Path, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(faults="stall@4-")
+    documented(sandbox.url)
+    running = subprocess.Popen(
+        command("run", str(erp), "--batch-size", "5"), cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    while len(sandbox.chats) < 3:
+        assert running.poll() is None
+    refused = program("run", "--resume", "last")
+    assert refused.code == 2
+    assert "still going" in refused.err
+    assert program("runs", "--json").json[0]["status"] == "running"
+    running.kill()
+    running.wait()
+    assert "killed" in program("runs", env={"COLUMNS": "120"}).out
+
+
+def test_sigterm_ends_a_background_job_of_a_script(
+    documented, start_sandbox, erp: Path, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox(latency=0.05)
+    documented(sandbox.url)
+    running = subprocess.Popen(
+        command("run", str(erp), "--batch-size", "5"),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    while len(sandbox.chats) < 3:
+        assert running.poll() is None
+    running.terminate()
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "--resume" in err
+
+
+def test_reading_creates_nothing(program: Program, erp: Path, tmp_path: Path) -> None:
+    before = erp.read_bytes()
+    assert program("runs", "--store", str(erp)).code == 2
+    assert erp.read_bytes() == before
+    assert program("show", "last", "--store", "none.db").code == 2
+    assert not (tmp_path / "none.db").exists()
+    assert program("runs").out.startswith("There are no runs yet")
+
+
+def test_show_one_table_only(program: Program, documented, start_sandbox, erp) -> None:
+    documented(start_sandbox().url)
+    program("run", str(erp), "--table", "kstst", "--limit", "2")
+    shown = program("show", "last", "--table", "kstst")
+    assert "not asked" in shown.out
+    missing = program("show", "last", "--table", "nope")
+    assert missing.code == 2
+    assert "has no table nope" in missing.err

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from amx_kimi.client import KimiClient, Limits, account_limits
-from amx_kimi.client.kimi import backoff_seconds
+from amx_kimi.client.backoff import backoff_seconds
 from amx_kimi.errors import BrokenStreamError, MissingKeyError, ReplyError
 from amx_kimi.sandbox import Sandbox
 from amx_kimi.settings import Settings
@@ -314,6 +314,30 @@ def test_odd_but_valid_chunks_are_understood() -> None:
     assert (reply.usage.cached, reply.usage.completion, reply.usage.cache_write) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("usage", [{}, {"completion_tokens": 7}, {"prompt_tokens": None}])
+def test_usage_without_prompt_tokens_is_unknown(usage: dict[str, Any]) -> None:
+    own = {"custom_input_cost_per_mtok": 1.0, "custom_output_cost_per_mtok": 2.0}
+    with Scripted(stream(piece("Hi", "stop", usage=usage))) as server:
+        reply = chat(profile(server.url, **own))
+    assert not reply.usage.known
+    assert reply.cost is None
+
+
+def test_odd_logprobs_are_left_out() -> None:
+    tokens = [
+        {"token": "H", "logprob": -0.5},
+        {"token": None, "logprob": -0.5},
+        {"logprob": -0.5},
+        *({"token": "x", "logprob": value} for value in (None, "-0.5", float("nan"))),
+        *({"token": "x", "logprob": value} for value in (float("-inf"), -(10**400))),
+        {"token": "i", "logprob": 0},
+    ]
+    with Scripted(stream(piece("Hi", "stop", choice={"logprobs": {"content": tokens}}))) as server:
+        reply = chat(profile(server.url))
+    assert reply.content == "Hi"
+    assert [(one.token, one.logprob) for one in reply.logprobs] == [("H", -0.5), ("i", 0.0)]
+
+
 def test_the_endpoints_models_are_listed(start_sandbox: Start) -> None:
     sandbox = start_sandbox(models=("kimi-k3", BULK))
     rows = with_client(profile(sandbox.url), lambda client: client.models())
@@ -372,6 +396,7 @@ def test_backoff_doubles_up_to_half_a_minute() -> None:
     for failures in range(1, 40):
         whole = min(0.5 * 2 ** (failures - 1), 30.0)
         assert whole / 2 <= backoff_seconds(failures, 0.5) <= whole
+    assert backoff_seconds(10_000, 0.5) <= 30.0
 
 
 def test_settings_may_be_given(start_sandbox: Start, tmp_path: Path) -> None:

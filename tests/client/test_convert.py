@@ -26,7 +26,7 @@ from amx_kimi.errors import (
     ServerError,
     ServiceError,
 )
-from amx_kimi.facts import load_catalog, resolve
+from amx_kimi.facts import load_catalog, match_endpoint, resolve
 
 CATALOG = load_catalog()
 ENDPOINT = CATALOG.endpoint("moonshot-ai")
@@ -91,6 +91,33 @@ def test_the_error_of_an_answer(
     assert remedy in error.remedy
     assert error.call == "a test"
     assert error.message.startswith("moonshot-ai answered ")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "charged"),
+    [
+        (504, "", None),
+        (500, "server_error", False),
+        (503, "", False),
+        (429, RATE, False),
+        (400, "content_filter", False),
+        (200, "server_error", None),
+        (200, "content_filter", None),
+        (200, INVALID, None),
+        (200, RATE, False),
+        (200, "engine_overloaded_error", False),
+    ],
+)
+def test_what_may_have_been_generated_may_cost(
+    status: int, kind: str, charged: bool | None
+) -> None:
+    assert error_of(status, body(kind, "x")).charged is charged
+
+
+def test_an_endpoint_without_a_name_of_its_own_is_named_by_its_url() -> None:
+    facts = resolve("kimi-k3", match_endpoint(CATALOG, "http://127.0.0.1:8000/v1"))
+    error = convert_error(500, {}, "oops", facts=facts, call="")
+    assert error.message == "http://127.0.0.1:8000/v1 answered 500: oops"
 
 
 @pytest.mark.parametrize(
@@ -210,6 +237,7 @@ def test_hints_of_endpoints_and_models() -> None:
 
     assert "https://api.moonshot.ai/v1" in hint(401, "kimi-k3", "moonshot-cn")
     assert "openrouter.ai" in hint(401, "kimi-k3", "openrouter")
+    assert hint(401, "kimi-k3", "cliproxy").startswith("cliproxy wants a key")
     assert "retired on 2026-08-31" in hint(404, "kimi-k2.5", "moonshot-ai")
     assert "open weights only" in hint(404, "kimi-k2-instruct", "moonshot-ai")
     assert "higher tier" in hint(404, "kimi-k3", "moonshot-ai")

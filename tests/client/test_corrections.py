@@ -87,6 +87,10 @@ def test_a_temperature_that_was_not_sent_may_be_demanded() -> None:
         ("prompt + max_tokens exceed what fits, 65536", 262_144, 65_536),
         ("exceeded model token limit: 262144 (requested: 262500)", 262_144, None),
         ("your context is too long", 262_144, None),
+        ("the context window of 8192 tokens is too small for 20000", 262_144, 8_192),
+        ("maximum context length is 300000 tokens, you sent 20000", 262_144, None),
+        ("the limit of output is 32768 in a context of 262144", 262_144, None),
+        ("30000 tokens are too many for the context length: 20000", 262_144, 20_000),
     ],
 )
 def test_a_smaller_context_is_read_from_the_text(

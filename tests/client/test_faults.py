@@ -99,7 +99,7 @@ def test_and_raised_when_it_does_not(
         monkeypatch.setenv("AMX_LLM_TIMEOUT_SEC", "0.4")
     sandbox = start_sandbox(faults=f"{fault}@1-", **FAST)
     with pytest.raises(RETRIED[fault][1]) as caught:
-        chat(profile(sandbox.url), ask(label="orders"), retries=1)
+        chat(profile(sandbox.url), ask(label="orders"), retries=1, patience=0.1)
     assert "orders, kimi-k2-thinking" in str(caught.value)
 
 
@@ -174,6 +174,14 @@ def test_a_401_elsewhere_names_its_api_base(start_sandbox: Start) -> None:
         chat(profile(start_sandbox(keys=("sk-x",)).url))
 
 
+def test_a_401_where_no_key_was_sent(start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=("sk-x",))
+    with pytest.raises(AuthenticationError, match="cliproxy wants a key") as caught:
+        chat(profile(sandbox.url, endpoint="cliproxy"))
+    assert "auth: none" in caught.value.remedy
+    assert len(sandbox.chats) == 1
+
+
 @pytest.mark.parametrize(
     ("model", "hint"),
     [
@@ -222,6 +230,30 @@ def test_a_wait_of_many_minutes_is_reported_instead(wait: str | int) -> None:
     assert len(server.requests) == 1
 
 
+def test_rate_limits_do_not_count_as_failures(start_sandbox: Start) -> None:
+    sandbox = start_sandbox(faults="rate@1-8,500@9", **FAST)
+    reply = chat(profile(sandbox.url), retries=1, backoff=QUICK / 10)
+    outcomes = [attempt.outcome for attempt in reply.attempts]
+    assert outcomes == [*["RateLimitError"] * 8, "ServerError", "ok"]
+
+
+def test_the_waiting_for_rate_limits_is_bounded_in_all() -> None:
+    limit = {"error": {"type": "rate_limit_reached_error"}}
+    for wait, requests in (("0.2", 3), ("2", 1)):
+        script = response(limit, 429, retry_after=wait)
+        with Scripted(script) as server, pytest.raises(RateLimitError) as caught:
+            chat(profile(server.url), patience=0.5, backoff=0.0)
+        assert len(server.requests) == requests
+        assert caught.value.stops_run
+
+
+def test_the_pauses_between_rate_limits_grow() -> None:
+    limit = {"error": {"type": "rate_limit_reached_error"}}
+    with Scripted(response(limit, 429)) as server, pytest.raises(RateLimitError):
+        chat(profile(server.url), patience=0.3, backoff=QUICK)
+    assert len(server.requests) in (5, 6)
+
+
 def test_a_reached_limit_holds_everybody(start_sandbox: Start) -> None:
     sandbox = start_sandbox(faults="rate@1", **FAST)
 
@@ -244,7 +276,7 @@ def test_no_account_and_no_key_reaches_messages_or_logs(caplog: pytest.LogCaptur
         Scripted(response(limit, 429)) as server,
         pytest.raises(RateLimitError) as caught,
     ):
-        chat(profile(server.url, api_key=canary), retries=1)
+        chat(profile(server.url, api_key=canary), patience=0.1)
     shown = str(caught.value) + repr(caught.value) + caplog.text
     assert "org-…<ak-…>" in shown
     assert "RateLimitError" in caplog.text
@@ -327,9 +359,36 @@ def test_an_event_stream_in_another_disguise_is_broken() -> None:
 )
 def test_an_error_inside_a_stream(kind: str, error: type[KimiError]) -> None:
     late = {"error": {"type": kind, "message": "please try again later"}}
-    with Scripted(stream(piece("Hi"), late)) as server, pytest.raises(error):
-        chat(profile(server.url), retries=1)
-    assert len(server.requests) == (2 if error.retryable else 1)
+    with Scripted(stream(piece("Hi"), late)) as server, pytest.raises(error) as caught:
+        chat(profile(server.url), retries=1, patience=0.0)
+    again = error.retryable and not error.limit_hit
+    assert len(server.requests) == (2 if again else 1)
+    limited = error in (RateLimitError, QuotaError, OverloadedError)
+    assert caught.value.charged is (False if limited else None)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        stream(piece("Hi"), {"error": {"type": "server_error", "message": "x"}}),
+        response("<html>504</html>", 504),
+    ],
+    ids=["late", "504"],
+)
+def test_what_may_have_been_generated_counts_at_its_worst_case(script: list[bytes]) -> None:
+    memory = Memory()
+
+    async def use(client: KimiClient) -> Decimal:
+        client.record_with(memory, "r1")
+        with pytest.raises(ServerError):
+            await client.chat(ask())
+        return client.budget.spent
+
+    own = {"custom_input_cost_per_mtok": 1.0, "custom_output_cost_per_mtok": 2.0}
+    with Scripted(script) as server:
+        spent = with_client(profile(server.url, **own), use, retries=0)
+    assert memory.settled[1].cost is None
+    assert spent == memory.begun[0]["worst"] > 0
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

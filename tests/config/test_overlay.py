@@ -1,6 +1,7 @@
 """`kimi.yml`: what it may say, and the endpoint that comes out."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from amx_kimi.config import Overlay, load_profile
 from amx_kimi.config.overlay import check_url, load_overlay, parse_overlay
 from amx_kimi.errors import ConfigError, ConfigFileError
-from amx_kimi.facts import load_catalog
+from amx_kimi.facts import Prices, load_catalog
 
 Write = Callable[[str, str], Path]
 
@@ -26,6 +27,7 @@ def test_everything_that_kimi_yml_can_say(write: Write, home: Path) -> None:
           p:
             endpoint: mine
             api_key_ref: env:MY_KEY
+            auth: none
             batch: fixed
             thinking: true
             effort: high
@@ -44,6 +46,7 @@ def test_everything_that_kimi_yml_can_say(write: Write, home: Path) -> None:
         "p": Overlay(
             endpoint="mine",
             api_key_ref="env:MY_KEY",
+            auth="none",
             batch="fixed",
             thinking=True,
             effort="high",
@@ -88,6 +91,7 @@ def test_yaml_words_for_no_effort(word: str, effort: str) -> None:
         ("profiles: {p: {effort: turbo}}", ["profile 'p'", "'effort'", "'turbo'", "'minimal'"]),
         ("profiles: {p: {effort: on}}", ["profile 'p'", "'effort'", "True"]),
         ("profiles: {p: {batch: 7}}", ["profile 'p'", "'batch'", "'auto', 'fixed'"]),
+        ("profiles: {p: {auth: token}}", ["profile 'p'", "'auth'", "'token'"]),
         ("profiles: {p: {thinking: 'no'}}", ["profile 'p'", "'thinking'", "bool"]),
         ("profiles: {p: {tier: 9}}", ["profile 'p'", "no tier 9", "0, 1, 2, 3, 4, 5"]),
         ("profiles: {p: {rpm: 0}}", ["profile 'p'", "rpm has to be above zero"]),
@@ -306,6 +310,43 @@ def test_a_profile_takes_its_overlay_and_endpoint(write: Write) -> None:
     profile = load_profile()
     assert profile.overlay == Overlay(endpoint="moonshot-cn", tier=1)
     assert profile.base_url == "https://api.moonshot.cn/v1"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said", "auth"),
+    [
+        ("moonshot-ai", "", "key"),
+        ("moonshot-ai", ", auth: none", "none"),
+        ("cliproxy", "", "none"),
+        ("cliproxy", ", auth: key", "key"),
+    ],
+)
+def test_a_profile_says_whether_its_endpoint_wants_a_key(
+    write: Write, endpoint: str, said: str, auth: str
+) -> None:
+    write("config.yml", CONFIG % ("kimi-k2.6", "null"))
+    write("kimi.yml", f"profiles: {{p: {{endpoint: {endpoint}{said}}}}}")
+    assert load_profile().endpoint.auth == auth
+
+
+@pytest.mark.parametrize(
+    ("prices", "own"),
+    [
+        ("", None),
+        (", custom_input_cost_per_mtok: 1.5", None),
+        (", custom_output_cost_per_mtok: 3", None),
+        (
+            ", custom_input_cost_per_mtok: 1.5, custom_output_cost_per_mtok: 3",
+            Prices(Decimal("1.5"), Decimal("1.5"), Decimal(3)),
+        ),
+    ],
+)
+def test_a_profiles_own_prices_are_a_pair(write: Write, prices: str, own: Prices | None) -> None:
+    write("config.yml", CONFIG.replace("%s}}", f"%s{prices}}}}}") % ("mine", "http://vllm/v1"))
+    profile = load_profile()
+    assert profile.own_prices == own
+    assert profile.facts().prices == own
+    assert profile.facts().currency == ("USD" if own else None)
 
 
 def test_a_broken_kimi_yml_names_its_line(write: Write) -> None:

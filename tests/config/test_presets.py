@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from amx_kimi.config import load_preset, load_presets, load_profile, save_profile
+from amx_kimi.config import find_key, load_preset, load_presets, load_profile, save_profile
 from amx_kimi.config import presets as module
 from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.facts import load_catalog
@@ -61,6 +61,14 @@ def test_what_a_preset_says_beyond_its_model(home: Path) -> None:
     prices = load_profile("self-hosted").facts().prices
     assert prices is not None
     assert prices.output == 0
+
+
+def test_a_self_hosted_endpoint_needs_no_key(home: Path) -> None:
+    preset = load_preset("self-hosted")
+    save_profile(home, "own", preset.profile, preset.kimi, activate=True)
+    found = find_key(load_profile(), Settings.from_environment())
+    assert found.secret is None
+    assert found.where == "none needed at http://127.0.0.1:8000/v1"
 
 
 @pytest.mark.parametrize("name", [row[0] for row in PRESETS if row[0] != "kimi-thinking"])

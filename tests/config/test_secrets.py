@@ -62,10 +62,21 @@ def test_the_order_of_the_places(
     monkeypatch.setenv("MY_KIMI_KEY", "sk-reference")
     monkeypatch.setenv("AMX_LLM_API_KEY", "sk-fallback")
     assert key_of("sk-literal", "env:MY_KIMI_KEY").startswith("sk-reference from kimi.yml")
-    assert key_of("sk-literal", "env:UNSET_KIMI_KEY").startswith("sk-literal from config.yml")
     assert key_of("sk-literal").startswith("sk-literal from config.yml")
-    assert key_of("", "env:UNSET_KIMI_KEY").startswith("sk-fallback from environment")
     assert key_of() == "sk-fallback from environment: AMX_LLM_API_KEY"
+
+
+@pytest.mark.parametrize("reference", ["env:UNSET_KIMI_KEY", "file:/no/such/key"])
+def test_a_place_that_is_named_is_the_only_one(
+    key_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch, reference: str
+) -> None:
+    monkeypatch.setenv("AMX_LLM_API_KEY", "sk-fallback")
+    with pytest.raises(MissingKeyError) as caught:
+        key_of("sk-literal", reference)
+    assert reference in caught.value.message
+    assert "config.yml" not in caught.value.message
+    assert "AMX_LLM_API_KEY" not in str(caught.value)
+    assert "where api_key_ref says" in caught.value.remedy
 
 
 def test_a_dead_keyring_reference_falls_back(
@@ -218,6 +229,22 @@ def test_a_stored_key_is_found_again(
     assert key_of("keyring:llm_profiles/p/api_key").startswith("sk-amx from the OS keyring")
     with pytest.raises(MissingKeyError, match="not in the keyring Shelf"):
         key_of("keyring:llm_profiles/q/api_key")
+
+
+def test_a_keyring_in_clear_is_not_used(
+    key_of: Callable[..., str], use: Callable[[Shelf], None]
+) -> None:
+    class PlaintextKeyring(Shelf):
+        """As keyrings.alt names its own."""
+
+    shelf = PlaintextKeyring()
+    use(shelf)
+    assert not keyring_state().usable
+    with pytest.raises(KeyringError, match="Shelf keeps secrets in clear"):
+        store_key("p", Secret(KEY))
+    assert shelf.held == {}
+    with pytest.raises(MissingKeyError, match="keeps secrets in clear"):
+        key_of("keyring://amx/p/api_key")
 
 
 def test_a_keyring_that_forgets(use: Callable[[Shelf], None]) -> None:

@@ -154,6 +154,19 @@ def test_a_profiles_own_prices_win() -> None:
     assert resolve("kimi-k2.6", SELF_HOSTED, prices=free).prices == free
 
 
+def test_own_prices_are_in_the_endpoints_currency_or_in_dollars() -> None:
+    own = Prices(Decimal(1), Decimal(1), Decimal(2))
+    assert resolve("kimi-k2.6", at("moonshot-cn"), prices=own).currency == "CNY"
+    nowhere = replace(SELF_HOSTED, currency="")
+    assert resolve("mine", nowhere, prices=own).currency == "USD"
+    assert resolve("mine", nowhere).currency is None
+
+
+def test_an_endpoint_without_a_name_of_its_own_is_called_by_its_url() -> None:
+    assert SELF_HOSTED.label == "http://127.0.0.1:8000/v1"
+    assert at("moonshot-ai").label == "moonshot-ai"
+
+
 @pytest.mark.parametrize("model", ["kimi-k2.6", "kimi-k3", "kimi-k2.7-code"])
 def test_openrouter_speaks_its_own_effort_dialect(model: str) -> None:
     effort = resolve(model, at("openrouter")).model.effort

@@ -109,6 +109,46 @@ def test_it_may_be_a_url_of_a_sqlite_file(tmp_path: Path) -> None:
         assert journal.read(runs.find_run, run)
 
 
+def test_the_file_of_a_url_is_its_owners_only_too(tmp_path: Path) -> None:
+    with Journal(f"sqlite:///{tmp_path}/x.db"):
+        assert stat.S_IMODE((tmp_path / "x.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("form", ["{}", "sqlite:///{}"])
+def test_a_reader_makes_no_journal(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "absent" / "kimi.db"
+    store = form.format(path)
+    with pytest.raises(JournalError, match=r"(?s)There is no journal .*kimi\.db yet.*run"):
+        Journal(store if "://" in store else path, create=False)
+    assert not path.parent.exists()
+
+
+def test_a_reader_reads_what_is_there(store: str | Path) -> None:
+    with Journal(store) as journal:
+        run = begin(journal)
+    with Journal(store, create=False) as reader:
+        assert reader.read(runs.find_run, run).id == run
+
+
+def test_a_reader_leaves_another_database_as_it_is(tmp_path: Path, fresh_postgres: str) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs (a INTEGER)")
+    other.close()
+    before = path.read_bytes()
+    for place in (path, f"sqlite:///{path}", fresh_postgres):
+        with pytest.raises(JournalError, match="This database holds no journal"):
+            Journal(place, create=False)
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob("other.db-*"))
+    with Journal(fresh_postgres) as journal:  # its tables were not there yet
+        assert journal.read(runs_of) == []
+
+
+def runs_of(connection: Connection) -> list[str]:
+    return [run.id for run in runs.list_runs(connection)]
+
+
 def test_the_file_is_safe_against_a_power_cut(tmp_path: Path) -> None:
     with Journal(tmp_path / "kimi.db") as journal:
         pragmas = ("journal_mode", "synchronous", "foreign_keys")
@@ -155,7 +195,8 @@ def test_a_folder_or_nothing_where_the_file_should_be(tmp_path: Path) -> None:
         ("no url", "given with --store"),
         ("mysql://u:secret-pw@host/db", "not in mysql|No module|cannot be opened"),
         ("duckdb:///x", "not in duckdb|cannot be opened"),
-        ("postgresql+nosuch://u:secret-pw@host/db", "pip install nosuch"),
+        ("postgresql+nosuch://u:secret-pw@host/db", "'nosuch' is none that amx-kimi can use"),
+        ("postgresql://u:secret-pw@host:port/db", "given with --store cannot be opened: .*'port'"),
         ("sqlite+aiosqlite:///x.db", "cannot be opened"),
         ("postgresql://u:secret-pw@127.0.0.1:9/db", "cannot be opened"),
     ],

@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal import Journal, Totals, items, runs, schema
+from amx_kimi.journal import Journal, Totals, items, owner, runs, schema
 from amx_kimi.types import Item, Usage
 
 from .helpers import add, attempt, begin, column, columns, request, save, states
@@ -24,7 +25,8 @@ def test_a_run_from_its_beginning_to_its_end(journal: Journal) -> None:
     run = begin(journal)
     found = journal.read(runs.find_run, run)
     assert (found.status, found.inventoried, found.finished_at) == ("inventory", 0, None)
-    assert found.owner == f"{socket.gethostname()}:{os.getpid()}"
+    assert found.owner.startswith(f"{socket.gethostname()}:{os.getpid()}:")
+    assert found.owner == owner.me()
     journal.write_now(runs.note_inventory, run)
     found = journal.read(runs.find_run, run)
     assert (found.status, found.inventoried, found.finished_at) == ("running", 1, None)
@@ -136,22 +138,75 @@ def test_a_run_of_a_living_process_is_not_taken(journal: Journal) -> None:
     run = begin(journal)
     journal.write_now(runs.note_inventory, run)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        own(journal, run, f"{socket.gethostname()}:{other.pid}")
+        own(journal, run, owner_of(other.pid))
+        assert not journal.read(runs.find_run, run).killed
         with pytest.raises(JournalError, match=f"still going, in process {other.pid}"):
             journal.write_now(runs.claim_run, run)
         journal.write_now(runs.set_status, run, "stopped")
         journal.write_now(runs.claim_run, run)  # it says itself that it is over
         journal.write_now(runs.set_status, run, "running")
-        own(journal, run, f"{socket.gethostname()}:{other.pid}")
+        own(journal, run, owner_of(other.pid))
         other.communicate(b"\n")
+    assert journal.read(runs.find_run, run).killed
     journal.write_now(runs.claim_run, run)
-    found = journal.read(runs.find_run, run)
-    assert found.owner == f"{socket.gethostname()}:{os.getpid()}"
+    assert journal.read(runs.find_run, run).owner == owner.me()
+
+
+def test_a_pid_that_another_process_has_now_is_no_owner(journal: Journal) -> None:
+    run = begin(journal)
+    journal.write_now(runs.note_inventory, run)
+    own(journal, run, f"{socket.gethostname()}:{os.getppid()}:1")
+    assert journal.read(runs.find_run, run).killed
+    journal.write_now(runs.claim_run, run)
+    assert journal.read(runs.find_run, run).owner == owner.me()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_where_proc_says_nothing_the_pid_alone_counts(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, hidden: bool
+) -> None:
+    run = begin(journal)
+    who = owner_of(os.getppid())
+    own(journal, run, who if hidden else f"{who.rpartition(':')[0]}:")
+    monkeypatch.setattr(owner, "Path", lambda _: Path("/no/such/proc"))
+    assert owner.me() == f"{socket.gethostname()}:{os.getpid()}:"
+    with pytest.raises(JournalError, match="still going"):
+        journal.write_now(runs.claim_run, run)
+
+
+def test_a_run_that_another_process_takes_in_between_is_not_taken(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(journal)
+    own(journal, run, "another-host:1:1")
+    seen = journal.read(runs.find_run, run)
+    own(journal, run, "a-third-host:1:1")
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "find_run", lambda *_: seen)
+        with pytest.raises(JournalError, match="has just taken"):
+            journal.write_now(runs.claim_run, run)
+    assert journal.read(runs.find_run, run).owner == "a-third-host:1:1"
+
+
+def test_only_a_run_at_work_on_this_machine_can_have_been_killed(journal: Journal) -> None:
+    run = begin(journal)
+    gone = f"{socket.gethostname()}:{os.getppid()}:1"
+    for who, status, killed in (
+        (gone, "inventory", True),
+        (gone, "running", True),
+        (gone, "complete", False),
+        (gone, "stopped", False),
+        ("another-host:1:1", "running", False),
+        (owner_of(os.getppid()), "running", False),
+    ):
+        own(journal, run, who)
+        journal.write_now(runs.set_status, run, status)
+        assert journal.read(runs.find_run, run).killed is killed
 
 
 def test_a_run_of_another_machine_or_of_ours_is_taken(journal: Journal) -> None:
     run = begin(journal)
-    own(journal, run, "another-host:1")
+    own(journal, run, "another-host:1:1")
     journal.write_now(runs.claim_run, run)
     journal.write_now(runs.claim_run, run)
 
@@ -163,14 +218,18 @@ def test_a_process_of_another_user_is_alive(
         raise PermissionError
 
     run = begin(journal)
-    own(journal, run, f"{socket.gethostname()}:1")
+    own(journal, run, owner_of(1))
     monkeypatch.setattr(os, "kill", refuse)
     with pytest.raises(JournalError, match="process 1"):
         journal.write_now(runs.claim_run, run)
 
 
-def own(journal: Journal, run: str, owner: str) -> None:
-    change = update(schema.runs).where(schema.runs.c.id == run).values(owner=owner)
+def owner_of(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{owner._began(pid)}"
+
+
+def own(journal: Journal, run: str, who: str) -> None:
+    change = update(schema.runs).where(schema.runs.c.id == run).values(owner=who)
     journal.write_now(lambda c: c.execute(change) and None)
 
 

@@ -82,6 +82,7 @@ def test_a_row_has_its_provenance() -> None:
     }
     failed = as_row(FAILED, RUN)
     assert (failed["description"], failed["alternatives"]) == (None, [])
+    assert failed["generated_by"] is None
     assert (failed["confidence"], failed["score"], failed["error"]) == (
         None,
         None,

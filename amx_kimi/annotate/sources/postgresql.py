@@ -4,6 +4,7 @@ No table is scanned: rows from `reltuples`, the rest from `pg_stats`, as ANALYZE
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
 
@@ -23,6 +24,7 @@ _SESSION = {  # set by SQL: every driver and pooler takes that
     "lock_timeout": "1s",
     "idle_in_transaction_session_timeout": "60s",
     "application_name": "amx-kimi",
+    "client_encoding": "UTF8",
 }
 _CONNECT_SECONDS = 10
 _DEFINITION_LENGTH = 4_000
@@ -98,7 +100,8 @@ class PostgresqlSource:
         )
         timeout = "timeout" if full.drivername.endswith("pg8000") else "connect_timeout"
         self._engine = create_engine(full, connect_args={timeout: _CONNECT_SECONDS}, pool_size=1)
-        event.listen(self._engine, "connect", _set_up)
+        # Before SQLAlchemy's own first questions: without an encoding psycopg answers in bytes.
+        event.listen(self._engine, "connect", _set_up, insert=True)
         self._connection = self._connect()
 
     def schemas(self) -> list[str]:
@@ -122,6 +125,8 @@ class PostgresqlSource:
                 rows = self._stream({**wanted, "definitions": lost})
                 first = next(rows, None)
             yield from _items(chain([first] if first else [], rows), selection)
+        except UnicodeDecodeError:
+            raise SourceError("The catalog has names or comments that are not UTF-8") from None
         except SQLAlchemyError as error:
             raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
 
@@ -138,6 +143,8 @@ class PostgresqlSource:
                 rows = self._connection.execute(
                     text(_STATISTICS), {**place, "columns": list(columns)}
                 ).all()
+        except UnicodeDecodeError:  # an SQL_ASCII database with other bytes
+            return {}
         except SQLAlchemyError as error:
             return self._after_failure(error)
         return {row[0]: _facts(max(0, found[0]), *row[1:]) for row in rows}
@@ -248,17 +255,28 @@ def _facts(
     least: str | None,
     greatest: str | None,
 ) -> RawFacts:
-    present = round(rows * (1 - null_fraction))
+    nulls = round(rows * null_fraction)
     # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
     count = round(-distinct * rows) if distinct < 0 else round(distinct)
     common = zip(values or [], frequencies or [], strict=False)
+    # The histogram leaves out the most common values.
+    ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
     return RawFacts(
-        nulls=rows - present,
+        nulls=nulls if rows else None,
         distinct=count or None,
-        least=least,
-        greatest=greatest,
+        least=ordered[0] if ordered else None,
+        greatest=ordered[-1] if ordered else None,
         values=tuple((value, round(share * rows)) for value, share in common)[:MOST_VALUES],
     )
+
+
+def _order(value: str) -> tuple[bool, Decimal, str]:
+    """Numbers by their size, before NaN and texts by their letters."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("nan")
+    return (True, Decimal(0), value) if number.is_nan() else (False, number, "")
 
 
 def _reason(error: SQLAlchemyError) -> str:

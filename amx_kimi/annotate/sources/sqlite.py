@@ -21,7 +21,8 @@ _DEFINITION_LENGTH = 4_000
 
 _TABLES = """
 SELECT name, type, sql FROM sqlite_schema
-WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name
+WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+  AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') ORDER BY name
 """
 
 _COLUMNS = """
@@ -30,7 +31,7 @@ SELECT p.cid, p.name, p.type, p."notnull", p.pk,
         WHERE f."from" = p.name LIMIT 1),
        EXISTS (SELECT 1 FROM pragma_index_list(:table) i WHERE i."unique" AND i.origin = 'u'
                AND (SELECT group_concat(x.name, char(0)) FROM pragma_index_info(i.name) x) = p.name)
-FROM pragma_table_xinfo(:table) p WHERE p.hidden <> 1 ORDER BY p.cid
+FROM pragma_table_xinfo(:table) p WHERE p.hidden <> 1 AND p.name <> '' ORDER BY p.cid
 """
 
 
