@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -17,7 +16,7 @@ from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate
 from amx_kimi.annotate.sources import Selection, open_source
-from amx_kimi.client import Budget, KimiClient
+from amx_kimi.client import KimiClient
 from amx_kimi.config import Profile
 from amx_kimi.errors import KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
@@ -131,29 +130,32 @@ async def _execute(
     started: Callable[[str], None],
     resume: Run | None,
 ) -> KimiError | None:
-    spent = Decimal(0)
-    if resume:
-        await journal.write(runs.claim_run, resume.id)
-        state.run = resume.id
-        spent = journal.read(runs.totals, resume.id).cost or spent
     async with Reader(lambda: open_source(target.url)) as reader:
-        if resume and reader.source.identity != resume.database:
-            raise SourceError(
-                f"The run {resume.id} is of {resume.database}, not of {reader.source.identity}"
-            )
-        client = KimiClient(job.profile, settings, budget=Budget(spent=spent))
+        client = KimiClient(job.profile, settings)  # a missing key is said before a run is begun
         async with client:
-            run = resume.id if resume else await journal.write(_begin, job, target, reader)
-            state.run = run
+            if resume is None:
+                state.run = await journal.write(_begin, job, target, reader)
+            else:
+                state.run = await _take_over(resume, journal, reader, client)
+            run = state.run
             started(run)
             client.record_with(RunRecorder(journal, run), run)
-            if resume is not None and resume.inventoried:
-                await journal.write(items.reopen_failed, run)
-            elif resume is not None:
-                await take_inventory(reader, journal, run, job)
-            else:
+            if resume is None:
                 await _first_inventory(reader, journal, run, job, state)
+            elif not resume.inventoried:
+                await take_inventory(reader, journal, run, job)
             return await annotate(reader, journal, run, job, client, notify)
+
+
+async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> str:
+    if reader.source.identity != resume.database:
+        raise SourceError(
+            f"The run {resume.id} is of {resume.database}, not of {reader.source.identity}"
+        )
+    await journal.write(runs.claim_run, resume.id)
+    await journal.write(items.reopen_failed, resume.id)
+    client.budget.spent = journal.read(runs.totals, resume.id).cost or client.budget.spent
+    return resume.id
 
 
 async def _first_inventory(

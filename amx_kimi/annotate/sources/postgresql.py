@@ -125,8 +125,6 @@ class PostgresqlSource:
                 rows = self._stream({**wanted, "definitions": lost})
                 first = next(rows, None)
             yield from _items(chain([first] if first else [], rows), selection)
-        except UnicodeDecodeError:
-            raise SourceError("The catalog has names or comments that are not UTF-8") from None
         except SQLAlchemyError as error:
             raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
 
@@ -143,8 +141,6 @@ class PostgresqlSource:
                 rows = self._connection.execute(
                     text(_STATISTICS), {**place, "columns": list(columns)}
                 ).all()
-        except UnicodeDecodeError:  # an SQL_ASCII database with other bytes
-            return {}
         except SQLAlchemyError as error:
             return self._after_failure(error)
         return {row[0]: _facts(max(0, found[0]), *row[1:]) for row in rows}
