@@ -107,6 +107,8 @@ def _clean(text: str) -> str:
 
 def _unescaped(written: str) -> str | None:
     """The text between the quotes of a JSON string; None where its escapes are broken."""
+    if "\\" not in written:
+        return written
     try:
         return str(json.loads(f'"{written}"', strict=False))
     except ValueError:

@@ -46,6 +46,19 @@ _DESCRIBED = (
 )
 
 
+_COLUMN_NAMES = (  # built once: asked for each table
+    select(columns.c.column_name)
+    .where(
+        columns.c.run_id == bindparam("run"),
+        columns.c.schema_name == bindparam("schema"),
+        columns.c.table_name == bindparam("table"),
+        columns.c.kind == "column",
+    )
+    .order_by(columns.c.position)
+    .limit(bindparam("most"))
+)
+
+
 @dataclass(frozen=True)
 class Stored:
     """An item of a run's inventory, by its id in the journal."""
@@ -173,18 +186,8 @@ def pending(connection: Connection, run: str, after: int, limit: int) -> list[St
 
 def column_names(connection: Connection, run: str, schema: str, table: str, most: int) -> list[str]:
     """The names of a table's columns, in order, at most so many."""
-    query = (
-        select(columns.c.column_name)
-        .where(
-            columns.c.run_id == run,
-            columns.c.schema_name == schema,
-            columns.c.table_name == table,
-            columns.c.kind == "column",
-        )
-        .order_by(columns.c.position)
-        .limit(most)
-    )
-    return list(connection.execute(query).scalars())
+    place = {"run": run, "schema": schema, "table": table, "most": most}
+    return list(connection.execute(_COLUMN_NAMES, place).scalars())
 
 
 def table_item(connection: Connection, run: str, schema: str, table: str) -> Item | None:
