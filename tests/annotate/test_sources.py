@@ -39,9 +39,18 @@ def test_a_bad_port() -> None:
         open_source("postgresql://u@h:port/db")
 
 
-def test_a_password_in_what_is_no_url_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://ada:hunter2pass@h:port/db",
+        "postgresql://ada:hunter2pass",
+        "ada:hunter2pass@h/db",
+        "postgresql:/ada:hunter2pass@h/db",
+    ],
+)
+def test_a_password_in_what_is_no_url_is_not_shown(text: str) -> None:
     with pytest.raises(SourceError) as caught:
-        open_source("postgresql://ada:hunter2pass@h:port/db")
+        open_source(text)
     assert "hunter2pass" not in str(caught.value)
 
 

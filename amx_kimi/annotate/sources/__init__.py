@@ -1,7 +1,6 @@
 """Databases that can be described, and how one is opened from a URL, a path or AMX's profile."""
 
 import difflib
-import re
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -36,7 +35,7 @@ def open_source(target: str | URL) -> Source:
         url = make_url(target)
     except (SQLAlchemyError, ValueError):
         raise SourceError(
-            f"{_without_password(str(target))!r:.60} is neither a database URL nor a file",
+            f"{_shown(str(target))!r:.60} is neither a database URL nor a file",
             remedy=f"It looks like {_SUPPORTED}.",
         ) from None
     backend = url.get_backend_name()
@@ -91,5 +90,9 @@ def check_selection(source: Source, selection: Selection) -> None:
             raise SourceError(f"There is no schema {schema!r}", remedy=f"There is: {there}.")
 
 
-def _without_password(text: str) -> str:
-    return re.sub("//.*@", "//…@", text, flags=re.DOTALL)
+def _shown(text: str) -> str:
+    """What an error repeats of a target that does not parse: a password may stand anywhere in it."""
+    scheme, mark, _ = text.partition("://")
+    if mark:
+        return f"{scheme}://…"
+    return text if "@" not in text else "…@…"
