@@ -91,7 +91,7 @@ def check_selection(source: Source, selection: Selection) -> None:
 
 
 def _shown(text: str) -> str:
-    """What an error repeats of a target that does not parse: a password may stand anywhere in it."""
+    """What an error repeats of a target that does not parse: a password may stand in it."""
     scheme, mark, _ = text.partition("://")
     if mark:
         return f"{scheme}://…"
