@@ -32,9 +32,10 @@ def is_at_work(owner: str) -> bool:
 
 
 def _began(pid: int) -> str:
-    """In ticks since the machine's start; "" where /proc does not say."""
+    """In ticks since the machine's start; "" where /proc does not say, "ended" for a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "ended" if fields[0] == "Z" else fields[19]
