@@ -101,6 +101,7 @@ def _resume(
 ) -> int:
     from amx_kimi.annotate.execute import job_of
     from amx_kimi.cli.target import with_password
+    from amx_kimi.errors import ConfigError
     from amx_kimi.journal import runs
 
     fixed = ("schemas", "tables", "all_columns", "limit", "language", "dry_run", "no_samples")
@@ -108,8 +109,12 @@ def _resume(
         raise click.UsageError("--resume goes on with the run's own choices; leave the others out.")
     found = journal.read(runs.find_run, name)
     profile = _load_profile(options["profile"] or found.profile, settings)
-    if profile.model != found.model:
-        warn(f"This run was begun with {found.model}; it goes on with {profile.model}.")
+    if profile.model != found.model:  # its answers are kept, and reused, as that model's
+        raise ConfigError(
+            f"The run {found.id} was begun with {found.model}; the profile {profile.name!r} has "
+            f"{profile.model} now",
+            remedy="Resume it with a profile of that model (--profile), or begin a new run.",
+        )
     kind, _, place = found.source.partition(":")
     if url is None and db_profile is None and kind == "db-profile":
         db_profile = place

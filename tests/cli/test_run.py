@@ -435,3 +435,15 @@ def test_show_one_table_only(program: Program, documented, start_sandbox, erp) -
     missing = program("show", "last", "--table", "nope")
     assert missing.code == 2
     assert "has no table nope" in missing.err
+
+
+def test_a_run_goes_on_with_its_own_model_only(
+    program: Program, documented, start_sandbox, erp
+) -> None:
+    url = start_sandbox().url
+    documented(url)
+    assert program("run", str(erp), "--limit", "2").code == 0
+    documented(url, model="kimi-k2.6")
+    ended = program("run", "--resume", "last")
+    assert ended.code == 2
+    assert "begun with kimi-k2-thinking" in ended.err
