@@ -198,20 +198,21 @@ def _execute(
 
     with watch(job.profile.facts().currency) as (notify, started):
         result = execute(job, target, journal, settings, notify, resume=resumed, started=started)
-    return report(result, job.profile, as_json=options["as_json"])
+    return report(result, job.profile, as_json=options["as_json"], own_store=bool(options["store"]))
 
 
-def report(result: "Result", profile: "Profile", *, as_json: bool) -> int:
+def report(result: "Result", profile: "Profile", *, as_json: bool, own_store: bool) -> int:
     """Print how a run ended, and how to go on; returns the exit code."""
     totals = result.totals
+    same = ", with the same --store" if own_store else ""  # not repeated: it may hold a password
     if as_json:
         echo_json(summary(result))
     else:
         click.echo(in_words(result, profile))
         if not result.interrupted and not result.stopped:
-            click.echo(f"See them: amx-kimi show {result.run}")
+            click.echo(f"See them: amx-kimi show {result.run}{same}")
     if result.interrupted:
-        warn(f"Interrupted. Go on with: amx-kimi run --resume {result.run}")
+        warn(f"Interrupted. Go on with: amx-kimi run --resume {result.run}{same}")
         return INTERRUPTED
     if totals.tables_described < totals.tables:
         warn(f"{totals.tables - totals.tables_described:,} tables have no description")
@@ -219,7 +220,7 @@ def report(result: "Result", profile: "Profile", *, as_json: bool) -> int:
         if click.get_current_context().ensure_object(State).debug:
             traceback.print_exception(result.stopped)
         warn(str(result.stopped), label="Stopped")
-        warn(f"What was described is kept. Go on with: amx-kimi run --resume {result.run}")
+        warn(f"What was described is kept. Go on with: amx-kimi run --resume {result.run}{same}")
         return result.stopped.exit_code
     return exit_code(result)
 
