@@ -1,12 +1,14 @@
 """`doctor`: from the configuration to one real request, each step with its remedy."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from amx_kimi.client import KimiClient
 from amx_kimi.config import (
     FoundKey,
+    LearnedStore,
     Profile,
     config_path,
     find_key,
@@ -15,13 +17,13 @@ from amx_kimi.config import (
     load_profile,
     profile_names,
 )
-from amx_kimi.errors import AuthenticationError, KimiError, ServiceError
+from amx_kimi.errors import AuthenticationError, ConfigError, KimiError, ServiceError
 from amx_kimi.facts import model_key
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Message
 
-__all__ = ["Check", "examine"]
+__all__ = ["Check", "ask_once", "examine", "note_check"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ async def examine(profile_name: str | None) -> AsyncIterator[Check]:
     async with opened as client:
         async for check in _ask_service(client, profile):
             yield check
+            if check.state == "failed" or check.name == "request":
+                note_check(profile, settings, check)
 
 
 def _check_keyring() -> Check:
@@ -101,7 +105,10 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
     else:
         yield Check("endpoint", "ok", f"{profile.base_url} lists {len(served)} models")
     yield _check_model(client, served)
-    yield await _real_request(client)
+    try:
+        yield await ask_once(client)
+    except KimiError as error:
+        yield _failed("request", error)
 
 
 def _check_model(client: KimiClient, served: list[str]) -> Check:
@@ -121,13 +128,15 @@ def _check_model(client: KimiClient, served: list[str]) -> Check:
     return Check("model", "ok", f"{row.id}, context {row.context:,}{known}")
 
 
-async def _real_request(client: KimiClient) -> Check:
+async def ask_once(client: KimiClient) -> Check:
+    """One real request, as small as a request can be.
+
+    Raises:
+        KimiError: it was refused, or did not arrive.
+    """
     question: list[Message] = [{"role": "user", "content": "Reply with OK."}]
     ask = Ask(question, count_messages(question), label="doctor")
-    try:
-        reply = await client.chat(ask)
-    except KimiError as error:
-        return _failed("request", error)
+    reply = await client.chat(ask)
     if not reply.content.strip():
         return Check(
             "request",
@@ -142,6 +151,14 @@ async def _real_request(client: KimiClient) -> Check:
         "ok",
         f"{reply.usage.prompt} + {reply.usage.completion} tokens in {seconds:.1f} s{cost}",
     )
+
+
+def note_check(profile: Profile, settings: Settings, check: Check) -> None:
+    """Remember how a check went, for `llm-profiles`; a file that refuses is no reason to fail."""
+    with suppress(ConfigError):
+        LearnedStore(settings.config_dir).note_check(
+            profile.name, profile.base_url, profile.model, check.state != "failed", check.detail
+        )
 
 
 def _failed(name: str, error: KimiError) -> Check:

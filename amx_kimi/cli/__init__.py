@@ -1,18 +1,28 @@
 """The command line. `amx-kimi --help` imports none of litellm, httpx, sqlalchemy, prompt_toolkit.
 
-The click group is the registry of commands. `run` and `demo` do work; `results` reads the journal;
-`profiles` reads the configuration; `check` tries it out; `sandbox` stands in for the service.
+The click group is the registry of commands; `session` runs them with a slash. `run` and `demo` do
+work; `results` reads the journal; `profiles` reads the configuration, `add_profile` and `changes`
+write it; `check` tries it out; `sandbox` stands in for the service.
 """
 
+import difflib
 import signal
 import sys
 
 import click
 
+from amx_kimi.cli.add_profile import add_llm_profile
+from amx_kimi.cli.changes import (
+    alias,
+    remove_llm_profile,
+    rename_llm_profile,
+    set_llm_profile,
+    use_llm,
+)
 from amx_kimi.cli.check import doctor, explain
 from amx_kimi.cli.common import KimiCommand, run_main
 from amx_kimi.cli.demo import demo
-from amx_kimi.cli.profiles import llm_profiles, models, use_llm
+from amx_kimi.cli.profiles import llm_profiles, models
 from amx_kimi.cli.results import export, runs, show
 from amx_kimi.cli.run import run
 from amx_kimi.cli.sandbox import sandbox
@@ -26,14 +36,38 @@ class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)  # in the order of a first visit, not of the alphabet
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.commands, 3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="amx-kimi", prog_name="amx-kimi")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Describe the tables and columns of your databases with Kimi (Moonshot AI).
 
-    Try `amx-kimi demo` first: it needs no key, no database and no network.
+    Try `amx-kimi demo` first: it needs no key, no database and no network. Without a command, a
+    terminal gets a session, where the same commands begin with a slash.
     """
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(context.get_help())
+        context.exit(2)
+    from amx_kimi.cli.session import open_session
+
+    context.exit(open_session(cli))
 
 
 for _command in (
@@ -42,9 +76,14 @@ for _command in (
     runs,
     show,
     export,
+    add_llm_profile,
     llm_profiles,
     use_llm,
+    set_llm_profile,
+    rename_llm_profile,
+    remove_llm_profile,
     models,
+    alias,
     explain,
     doctor,
     sandbox,

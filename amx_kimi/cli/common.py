@@ -22,6 +22,7 @@ __all__ = [
     "INTERRUPTED",
     "KimiCommand",
     "State",
+    "complete_profiles",
     "console",
     "echo_json",
     "json_option",
@@ -82,6 +83,18 @@ class KimiCommand(click.Command):
         ]
 
 
+def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the LLM profiles that begin so, for the shell's completion and the session's."""
+    from amx_kimi.config import profile_names
+    from amx_kimi.settings import Settings
+
+    try:
+        names = profile_names(Settings.from_environment())
+    except KimiError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
 def json_option(function: _F) -> _F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
@@ -90,7 +103,10 @@ def json_option(function: _F) -> _F:
 def profile_option(function: _F) -> _F:
     """`--profile NAME`."""
     return click.option(
-        "--profile", metavar="NAME", help="The LLM profile (default: the active one)."
+        "--profile",
+        metavar="NAME",
+        shell_complete=complete_profiles,
+        help="The LLM profile (default: the active one).",
     )(function)
 
 

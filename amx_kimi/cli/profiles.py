@@ -1,12 +1,15 @@
-"""`llm-profiles`, `use-llm`, `models`: reading the configuration and the facts."""
+"""`llm-profiles`, `models`: reading the configuration and the facts."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, console, echo_json, json_option, warn
+from amx_kimi.cli.common import KimiCommand, console, echo_json, json_option
 
-__all__ = ["llm_profiles", "models", "use_llm"]
+if TYPE_CHECKING:
+    from amx_kimi.settings import Settings
+
+__all__ = ["llm_profiles", "models"]
 
 
 @click.command("llm-profiles", cls=KimiCommand)
@@ -21,7 +24,12 @@ def llm_profiles(as_json: bool) -> None:
     settings = Settings.from_environment()
     active = active_profile(settings)
     rows = [
-        {"name": name, "active": name == active, "provider": provider, **_details(name, provider)}
+        {
+            "name": name,
+            "active": name == active,
+            "provider": provider,
+            **_details(name, provider, settings),
+        }
         for name, provider in profile_names(settings).items()
     ]
     if as_json:
@@ -29,36 +37,41 @@ def llm_profiles(as_json: bool) -> None:
         return
     if not rows:
         path = config_path(settings.config_dir)
-        click.echo(f"There are no LLM profiles in {path}. The README shows how to write one.")
+        click.echo(f"There are no LLM profiles in {path}. Add one: amx-kimi add-llm-profile")
         return
-    table = Table(
-        "", "Name", "Provider", "Model", "Endpoint", "Key", box=None, padding=(0, 2, 0, 0)
-    )
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("", "Name", "Model", "Endpoint", "Key", "Last check"):
+        table.add_column(head, overflow="fold")
     for row in rows:
-        mark = "*" if row["active"] else ""
+        other = f"(provider {row['provider'] or 'missing'})"
         table.add_row(
-            mark,
-            *(str(row.get(k) or "") for k in ("name", "provider", "model")),
-            str(row.get("endpoint") or row.get("problem") or ""),
-            str(row.get("key") or ""),
+            "*" if row["active"] else "",
+            row["name"],
+            row.get("model") or other,
+            row.get("endpoint") or row.get("problem") or "",
+            row.get("key") or "",
+            row.get("last_check") or "",
         )
     console().print(table)
 
 
-def _details(name: str, provider: str) -> dict[str, Any]:
-    from amx_kimi.config import load_profile
+def _details(name: str, provider: str, settings: "Settings") -> dict[str, Any]:
+    from amx_kimi.config import LearnedStore, load_profile
     from amx_kimi.errors import ConfigError
 
     if provider != "kimi":
         return {}
     try:
-        profile = load_profile(name)
+        profile = load_profile(name, settings)
     except ConfigError as error:
         return {"problem": error.message}
+    store = LearnedStore(settings.config_dir)
+    check = store.last_check(name, profile.base_url, profile.model)
     return {
         "model": profile.model,
         "endpoint": profile.base_url,
         "key": _key_place(profile.overlay.api_key_ref or profile.api_key, profile.endpoint.auth),
+        "last_check": f"{'ok' if check.ok else 'failed'} {check.on}" if check else None,
     }
 
 
@@ -71,20 +84,6 @@ def _key_place(reference: str, auth: str) -> str:
     if reference.startswith("keyring:"):
         return "OS keyring"
     return reference if reference.startswith(("env:", "file:")) else "config.yml, in clear"
-
-
-@click.command("use-llm", cls=KimiCommand)
-@click.argument("name")
-def use_llm(name: str) -> None:
-    """Make NAME the active LLM profile, for AMX too."""
-    from amx_kimi.config import profile_names, use_profile
-    from amx_kimi.settings import Settings
-
-    settings = Settings.from_environment()
-    use_profile(settings, name)
-    warn(f"Active LLM profile: {name}")
-    if (provider := profile_names(settings)[name]) != "kimi":
-        warn(f"Its provider is {provider!r}: amx-kimi's own commands want a kimi profile.")
 
 
 @click.command(cls=KimiCommand)

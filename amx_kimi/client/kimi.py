@@ -7,6 +7,7 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
@@ -64,6 +65,7 @@ class KimiClient:
     Args:
         profile: as whom, and which model.
         settings: the environment; read now when left out.
+        key: in place of the profile's own, such as one that is not saved yet.
         budget: the cost cap that the attempts draw on.
         limits: of the account; from the profile when left out.
         retries: how often a retryable failure of one question is tried again.
@@ -79,6 +81,7 @@ class KimiClient:
         profile: Profile,
         settings: Settings | None = None,
         *,
+        key: FoundKey | None = None,
         budget: Budget | None = None,
         limits: Limits | None = None,
         retries: int = _RETRIES,
@@ -87,7 +90,7 @@ class KimiClient:
     ) -> None:
         self.profile = profile
         self.settings = settings or Settings.from_environment()
-        self.key: FoundKey = find_key(profile, self.settings)
+        self.key: FoundKey = key or find_key(profile, self.settings)
         self._learned = LearnedStore(self.settings.config_dir)
         self.facts: Facts = profile.facts(self._learned.quirks(profile.base_url, profile.model))
         self.budget = budget or Budget()
@@ -156,9 +159,19 @@ class KimiClient:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
-        document = await get_json(self._http, "models", facts=self.facts)
+        try:
+            document = await get_json(self._http, "models", facts=self.facts)
+        except KimiError as error:
+            raise self._without_key(error) from None
         data = document.get("data") if isinstance(document, dict) else None
         return [row for row in data or [] if isinstance(row, dict)]
+
+    async def balance(self) -> Decimal | None:
+        """What the account has left, in the endpoint's currency; None where it does not say."""
+        with suppress(KimiError, LookupError, TypeError, ArithmeticError):
+            document = await get_json(self._http, "users/me/balance", facts=self.facts)
+            return Decimal(str(document["data"]["available_balance"]))
+        return None
 
     async def _send(self, journey: _Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
         """One plan through corrections and retries, to an answer or the final error."""

@@ -1,40 +1,65 @@
 """As whom we ask: profiles, keys, state files. Nothing here talks to the network.
 
-- `profiles`: AMX's `config.yml`, read as AMX reads it: `load_profile`, `use_profile` and
-  `save_profile`
+- `profiles`: AMX's `config.yml`, read as AMX reads it; `changes` writes it, `edit` keeps the rest
+- `draft`: a profile that is not saved yet; `words`: what people type, made into values
 - `overlay`: our `kimi.yml`
-- `secrets`: where a key lives, in one documented order
+- `secrets`: where a key lives, in one documented order; `os_keyring`: the OS keyring
 - `learned`: what endpoints taught us
 - `presets`, `databases`: preset profiles, AMX's `db_profiles`
 - `files`: the paths, and the one way to write a file
 """
 
+from amx_kimi.config.changes import (
+    Removed,
+    remove_profile,
+    rename_profile,
+    save_profile,
+    set_aliases,
+    set_fields,
+    use_profile,
+)
 from amx_kimi.config.databases import DatabaseProfile, load_database
+from amx_kimi.config.draft import (
+    Draft,
+    KeyChoice,
+    draft_key,
+    draft_of,
+    draft_profile,
+    save_draft,
+)
 from amx_kimi.config.files import config_path, journal_path, learned_path, overlay_path
 from amx_kimi.config.learned import LearnedStore
+from amx_kimi.config.os_keyring import keyring_state, store_key
 from amx_kimi.config.overlay import load_overlay
 from amx_kimi.config.presets import Preset, load_preset, load_presets
 from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
-from amx_kimi.config.profiles import (
-    active_profile,
-    load_profile,
-    nearest,
-    profile_names,
-    save_profile,
-    use_profile,
-)
-from amx_kimi.config.secrets import FoundKey, find_key, keyring_state, store_key
+from amx_kimi.config.profiles import active_profile, load_profile, nearest, profile_names
+from amx_kimi.config.secrets import FoundKey, absolute_reference, check_reference, find_key
+from amx_kimi.config.words import RANGES, check_name, check_number, clean_key, endpoint_url
 
 __all__ = [
     "AMX_DEFAULTS",
+    "RANGES",
     "DatabaseProfile",
+    "Draft",
     "FoundKey",
+    "KeyChoice",
     "LearnedStore",
     "Overlay",
     "Preset",
     "Profile",
+    "Removed",
+    "absolute_reference",
     "active_profile",
+    "check_name",
+    "check_number",
+    "check_reference",
+    "clean_key",
     "config_path",
+    "draft_key",
+    "draft_of",
+    "draft_profile",
+    "endpoint_url",
     "find_key",
     "journal_path",
     "keyring_state",
@@ -47,7 +72,12 @@ __all__ = [
     "nearest",
     "overlay_path",
     "profile_names",
+    "remove_profile",
+    "rename_profile",
+    "save_draft",
     "save_profile",
+    "set_aliases",
+    "set_fields",
     "store_key",
     "use_profile",
 ]

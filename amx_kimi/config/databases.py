@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from amx_kimi.config.files import config_path, read_yaml
+from amx_kimi.config.os_keyring import resolve_secret
 from amx_kimi.config.profiles import nearest
-from amx_kimi.config.secrets import resolve_secret
 from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret

@@ -79,6 +79,11 @@ def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "str
     Raises:
         ConfigFileError: the folder or file cannot be written, or another writer holds the lock.
     """
+    if path.is_symlink():  # secrets do not travel through links; AMX's save would end it too
+        raise ConfigFileError(
+            f"{path} is a link to {path.readlink()}: amx-kimi writes through none",
+            remedy="Put the file itself there, or point AMX_CONFIG_DIR at its folder.",
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(path.with_name(path.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):

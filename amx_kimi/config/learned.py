@@ -1,6 +1,7 @@
-"""`kimi-learned.json`: what endpoints taught us, by endpoint and model; forgotten after 30 days."""
+"""`kimi-learned.json`: what endpoints taught us, forgotten after 30 days, and each last check."""
 
 import json
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,19 @@ from typing import Any
 from amx_kimi.config.files import learned_path, rewrite
 from amx_kimi.facts import Quirk
 
-__all__ = ["LearnedStore"]
+__all__ = ["KeyCheck", "LearnedStore"]
 
 _KEPT = timedelta(days=30)
+_CHECKS = "checks"  # beside the endpoints' URLs: profile -> how its last check went
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """How a check of a profile went, and on what day (ISO)."""
+
+    ok: bool
+    detail: str
+    on: str
 
 
 class LearnedStore:
@@ -25,11 +36,7 @@ class LearnedStore:
 
     def quirks(self, url: str, model: str) -> tuple[Quirk, ...]:
         """What is still remembered of `model` at the endpoint `url`."""
-        try:
-            text = self._path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            return ()
-        rows = _parse(text).get(url, {}).get(model, {})
+        rows = self._document().get(url, {}).get(model, {})
         found = (_quirk(parameter, row) for parameter, row in rows.items())
         return tuple(quirk for quirk in found if quirk and self._fresh(quirk))
 
@@ -52,6 +59,35 @@ class LearnedStore:
             return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
         rewrite(self._path, change, undecodable="replace")
+
+    def last_check(self, profile: str, url: str, model: str) -> KeyCheck | None:
+        """How the last check of this profile's key and model went, unless the profile changed."""
+        row = self._document().get(_CHECKS, {}).get(profile, {})
+        if (row.get("url"), row.get("model")) != (url, model):
+            return None
+        return KeyCheck(row.get("ok") is True, str(row.get("detail")), str(row.get("on")))
+
+    def note_check(self, profile: str, url: str, model: str, ok: bool, detail: str) -> None:
+        """Remember how a check went.
+
+        Raises:
+            ConfigFileError: the file cannot be written.
+        """
+        on = (self._today or date.today()).isoformat()
+        row = {"url": url, "model": model, "ok": ok, "detail": detail, "on": on}
+
+        def change(text: str) -> str:
+            document = _parse(text)
+            document.setdefault(_CHECKS, {})[profile] = row
+            return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+        rewrite(self._path, change, undecodable="replace")
+
+    def _document(self) -> dict[str, Any]:
+        try:
+            return _parse(self._path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return {}
 
     def _fresh(self, quirk: Quirk) -> bool:
         today = self._today or date.today()

@@ -14,7 +14,7 @@ from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.facts import EndpointRow, load_catalog, match_endpoint
 from amx_kimi.typed import build
 
-__all__ = ["OverlayFile", "check_url", "load_overlay", "parse_overlay"]
+__all__ = ["OverlayFile", "check_url", "load_overlay", "parse_overlay", "raw_overlay"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,18 @@ def load_overlay(folder: Path) -> OverlayFile:
     """
     path = overlay_path(folder)
     return parse_overlay(read_yaml(path), str(path))
+
+
+def raw_overlay(folder: Path, name: str) -> dict[str, Any]:
+    """What `kimi.yml` says of one profile, as it stands there; all of the file is checked.
+
+    Raises:
+        ConfigFileError: names file, place and what is allowed.
+    """
+    path = overlay_path(folder)
+    document = read_yaml(path)
+    parse_overlay(document, str(path))
+    return dict(_section(document, "profiles", str(path)).get(name) or {})
 
 
 def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:

@@ -4,20 +4,16 @@
 `api_key` in config.yml (`keyring:…` or the key itself), then `AMX_LLM_API_KEY`. Never another one.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from amx_kimi.config.os_keyring import keyring_state, resolve_secret
 from amx_kimi.config.profile import Profile
 from amx_kimi.errors import ConfigError, KeyringError, MissingKeyError
 from amx_kimi.settings import Settings, read_variable
 from amx_kimi.types import Secret
 
-__all__ = ["FoundKey", "find_key", "keyring_get", "keyring_state", "resolve_secret", "store_key"]
-
-_SERVICE = "amx"
-_PREFIX = "keyring:"
+__all__ = ["FoundKey", "absolute_reference", "check_reference", "find_key"]
 
 
 @dataclass(frozen=True)
@@ -56,95 +52,44 @@ def find_key(profile: Profile, settings: Settings) -> FoundKey:
     )
 
 
-def resolve_secret(reference: str) -> str | None:
-    """The value behind AMX's `keyring:…` reference; any other text is the value itself."""
-    if reference.startswith(_PREFIX):
-        return keyring_get(reference.removeprefix(_PREFIX))
-    return reference or None
-
-
-def store_key(profile_name: str, key: Secret) -> str:
-    """Put a key into the OS keyring where plain AMX looks too; returns the reference for `api_key`.
-
-    Raises:
-        KeyringError: there is no usable keyring, or it refused; the key was written nowhere.
-    """
-    username = f"//{_SERVICE}/{profile_name}/api_key"
-    state = keyring_state()
-    if not state.usable:
-        raise KeyringError(
-            f"The key was not stored: {state.description}",
-            remedy="Refer to it instead, with api_key_ref: env:NAME or file:/path in kimi.yml, "
-            "or export AMX_LLM_API_KEY.",
-        )
-    _guarded(lambda keyring: keyring.set_password(_SERVICE, username, key.reveal()))
-    if keyring_get(username) != key.reveal():
-        raise KeyringError(f"{state.description} took the key but does not give it back")
-    return f"{_PREFIX}{username}"
-
-
-def keyring_get(username: str) -> str | None:
-    """The password that the keyring holds for AMX under `username`, or None.
-
-    Raises:
-        KeyringError: the keyring is locked, denies or fails.
-    """
-    value = _guarded(lambda keyring: keyring.get_password(_SERVICE, username))
-    return str(value) if value is not None else None
-
-
-@dataclass(frozen=True)
-class KeyringState:
-    """Whether the OS keyring can hold a key, and its name or what is missing."""
-
-    usable: bool
-    description: str
-
-
-def keyring_state() -> KeyringState:
-    """The OS keyring that would be used."""
-    try:
-        backend = _guarded(lambda keyring: keyring.get_keyring())
-    except KeyringError as error:
-        return KeyringState(False, error.message)
-    if backend.priority <= 0:  # keyring's fail and null backends
-        return KeyringState(False, "there is no usable keyring on this system")
-    if "plaintext" in type(backend).__name__.lower():
-        return KeyringState(False, f"{backend.name} keeps secrets in clear")
-    return KeyringState(True, f"the keyring {backend.name}")
-
-
-def _guarded(call: Callable[[Any], Any]) -> Any:
-    import keyring
-    from keyring.errors import NoKeyringError
-
-    try:
-        return call(keyring)
-    except NoKeyringError:
-        return None
-    except Exception as error:  # backends are plugins: no module, no D-Bus, a locked collection …
-        raise KeyringError(
-            f"The OS keyring refused: {type(error).__name__}: {error}",
-            remedy="Unlock it, or export AMX_LLM_API_KEY for this session.",
-        ) from None
-
-
 def _by_reference(profile: Profile, looked: list[str]) -> FoundKey | None:
     reference = profile.overlay.api_key_ref
     if not reference:
         looked.append("kimi.yml: the profile has no api_key_ref")
         return None
-    kind, _, place = reference.partition(":")
-    if kind not in ("env", "file") or not place:
-        raise ConfigError(
-            f"kimi.yml, profile {profile.name!r}: api_key_ref is neither env:NAME nor file:/path"
-        )
+    kind, place = check_reference(reference, f"kimi.yml, profile {profile.name!r}: ")
     where = f"kimi.yml: api_key_ref {reference}"
     value = read_variable(place) if kind == "env" else _read_key_file(place, looked)
     if not value:
         looked.append(f"{where}: {'unset or blank' if kind == 'env' else 'nothing in it'}")
         return None
     return FoundKey(Secret(value), where)
+
+
+def check_reference(reference: str, where: str = "") -> tuple[str, str]:
+    """The kind (`env` or `file`) and the place of an `api_key_ref`.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    kind, _, place = reference.partition(":")
+    if kind not in ("env", "file") or not place:
+        raise ConfigError(f"{where}api_key_ref is neither env:NAME nor file:/path")
+    if kind == "env" and not place.isidentifier():  # a pasted key, say: not repeated
+        raise ConfigError(f"{where}api_key_ref: after env: comes the name of a variable")
+    return kind, place
+
+
+def absolute_reference(reference: str) -> str:
+    """An `api_key_ref` that means the same in every folder.
+
+    Raises:
+        ConfigError: as `check_reference`.
+    """
+    kind, place = check_reference(reference.strip())
+    if kind == "file" and not place.startswith("~"):
+        place = str(Path(place).absolute())
+    return f"{kind}:{place}"
 
 
 def _read_key_file(place: str, looked: list[str]) -> str | None:
@@ -166,7 +111,7 @@ def _by_profile(profile: Profile, looked: list[str]) -> FoundKey | None:
             "the key itself and would overwrite it",
             remedy="Leave api_key blank and put the reference into kimi.yml as api_key_ref.",
         )
-    if not value.startswith(_PREFIX):
+    if not value.startswith("keyring:"):
         return FoundKey(Secret(value), "config.yml, in clear")
     try:
         stored = resolve_secret(value)

@@ -66,7 +66,6 @@ def read(folder: Path, name: str = "config.yml") -> dict[str, Any]:
 def test_the_first_profile_of_a_fresh_folder(home: Path, settings: Settings) -> None:
     save_profile(home, "bulk", KIMI)
     assert read(home) == {
-        "schema_version": 3,
         "llm_profiles": {"bulk": KIMI},
         "active_llm_profile": "bulk",
     }

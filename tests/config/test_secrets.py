@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keyring.errors import KeyringLocked
 
 from amx_kimi.config import find_key, keyring_state, load_profile, store_key
-from amx_kimi.config.secrets import resolve_secret
+from amx_kimi.config.os_keyring import resolve_secret
 from amx_kimi.errors import ConfigError, KeyringError, MissingKeyError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret

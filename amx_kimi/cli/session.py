@@ -1,0 +1,151 @@
+"""The session: `amx-kimi` alone. The same click commands, with a slash, a history, completion."""
+
+import difflib
+import shlex
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import ShellComplete
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+
+from amx_kimi.cli.common import run_main
+from amx_kimi.config import active_profile
+from amx_kimi.errors import KimiError
+from amx_kimi.settings import Settings
+
+__all__ = ["open_session"]
+
+_OWN = {
+    "help": "What there is; /help run explains one.",
+    "exit": "Leave (Ctrl-D does too).",
+}
+_TERMINATED = 143
+
+
+def open_session(group: click.Group) -> int:
+    """Read commands until `/exit` or Ctrl-D; returns the exit code. Ctrl-C ends a command only."""
+    prompt: PromptSession[str] = PromptSession(
+        history=_history(), completer=_Commands(group), complete_while_typing=True
+    )
+    click.echo("amx-kimi: commands begin with a slash. /help lists them, Ctrl-D leaves.")
+    terminated: list[int] = []
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminate(number: int, frame: Any) -> None:
+        terminated.append(number)
+        if callable(before):
+            before(number, frame)  # as in a command: kept, and resumable
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        while not terminated:
+            try:
+                if _run(prompt.prompt(_prompt_text()), group):
+                    return 0
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return 0
+        return _TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _prompt_text() -> str:
+    try:
+        active = active_profile(Settings.from_environment())
+    except KimiError:
+        active = "config.yml is broken: /doctor"
+    return f"amx-kimi ({active or 'no profile: /add-llm-profile'}) > "
+
+
+def _run(line: str, group: click.Group) -> bool:
+    """Run one line; whether the session is to end."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        click.echo(f"{error}: a quotation mark opens and never closes", err=True)
+        return False
+    if not words:
+        return False
+    name = words[0].removeprefix("/")
+    if not words[0].startswith("/"):
+        known = f": /{name}" if name in (*group.commands, *_OWN, "quit") else "; /help lists them"
+        click.echo(f"Commands begin with a slash{known}", err=True)
+    elif name in ("exit", "quit"):
+        return True
+    elif name not in (*group.commands, *_OWN):
+        near = difflib.get_close_matches(name, [*group.commands, *_OWN], 3)
+        meant = " or ".join(f"/{word}" for word in near)
+        hint = f"Did you mean {meant}?" if near else "/help lists what there is."
+        click.echo(f"No such command: /{name}. {hint}", err=True)
+    elif name == "help" and len(words) == 1:
+        _help(group)
+    elif name == "help":
+        run_main(group, [words[1].removeprefix("/"), "--help"])
+    else:
+        run_main(group, [name, *words[1:]])
+    return False
+
+
+def _help(group: click.Group) -> None:
+    about = {name: command.get_short_help_str(60) for name, command in group.commands.items()}
+    for name, text in {**about, **_OWN}.items():
+        click.echo(f"  /{name:<20} {text}")
+
+
+class _Commands(Completer):
+    """Completes commands, options, profile names and choices: whatever click knows."""
+
+    def __init__(self, group: click.Group) -> None:
+        self._group = group
+        self._click = ShellComplete(group, {}, "amx-kimi", "")
+
+    def get_completions(
+        self,
+        document: Document,
+        complete_event: CompleteEvent,  # noqa: ARG002
+    ) -> Iterable[Completion]:
+        words = document.text_before_cursor.split(" ")
+        if not words[0].startswith("/"):
+            return
+        typed = words[-1]
+        if len(words) == 1:
+            for name, text in _OWN.items():
+                if f"/{name}".startswith(typed):
+                    yield Completion(f"/{name}", -len(typed), display_meta=text)
+        slash = "/" if len(words) == 1 else ""
+        before = [words[0][1:], *(word for word in words[1:-1] if word)] if len(words) > 1 else []
+        for item in self._click.get_completions(before, typed.removeprefix(slash)):
+            if item.type == "plain":
+                yield Completion(slash + item.value, -len(typed), display_meta=item.help or "")
+
+
+def _history() -> History:
+    """The lines of earlier sessions, readable by their owner only; in memory where that fails."""
+    try:
+        folder = Settings.from_environment().config_dir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "kimi-history"
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except (OSError, KimiError):
+        return InMemoryHistory()
+    return _Discreet(path)
+
+
+class _Discreet(FileHistory):
+    """Keeps no line that may carry a password or a key, and no more lines than it is worth."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+
+    def store_string(self, string: str) -> None:
+        if "@" not in string and "sk-" not in string and "password" not in string.lower():
+            super().store_string(string)

@@ -1,0 +1,57 @@
+"""Whether a key works at an endpoint: its own list of models, and what the account has left."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from amx_kimi.client.kimi import KimiClient
+from amx_kimi.config import FoundKey, Profile
+from amx_kimi.errors import AccessError, AuthenticationError, KimiError, ServiceError
+from amx_kimi.facts import model_key
+from amx_kimi.settings import Settings
+
+__all__ = ["KeyReport", "check_key"]
+
+_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class KeyReport:
+    """`ok`; `refused` (the key or its rights); `unlisted` (no list of models there, so the key is
+    neither proved nor refused); `unreachable`. `error` is the endpoint's own refusal."""
+
+    state: Literal["ok", "refused", "unlisted", "unreachable"]
+    models: Sequence[str] = ()
+    balance: Decimal | None = None
+    error: KimiError | None = None
+
+    def lists(self, model: str) -> bool:
+        """Whether the model stands in the list, or there is no list to tell."""
+        return not self.models or model_key(model) in {model_key(m) for m in self.models}
+
+    def in_words(self, currency: str) -> str:
+        """One line for people."""
+        if self.state != "ok":
+            return self.error.message if self.error else self.state
+        left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
+        return f"{len(self.models)} models{left}".rstrip()
+
+
+async def check_key(profile: Profile, key: FoundKey, settings: Settings) -> KeyReport:
+    """Ask the profile's endpoint for its models with this key. Nothing else is sent.
+
+    Raises:
+        ConfigError: AMX_CA_BUNDLE is unusable.
+    """
+    quick = replace(settings, silence_seconds=min(settings.silence_seconds, _SECONDS))
+    async with KimiClient(profile, quick, key=key) as client:
+        try:
+            models = [str(row.get("id")) for row in await client.models()]
+        except (AuthenticationError, AccessError) as error:
+            return KeyReport("refused", error=error)
+        except ServiceError as error:
+            return KeyReport("unlisted", error=error)
+        except KimiError as error:
+            return KeyReport("unreachable", error=error)
+        return KeyReport("ok", models, await client.balance())

@@ -1,0 +1,280 @@
+"""Changing profiles: each change is whole, under a lock, and minds what else names the profile.
+
+AMX names a profile in `active_llm_profile`, in `rag_llm_profile` and in the mirror under `llm:`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from amx_kimi.config.edit import edit_yaml, put_entry, quoted, rename_entry
+from amx_kimi.config.files import config_path, overlay_path
+from amx_kimi.config.os_keyring import (
+    forget_keys,
+    key_reference,
+    key_slots,
+    resolve_secret,
+    store_key,
+)
+from amx_kimi.config.overlay import load_overlay, parse_overlay, raw_overlay
+from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
+from amx_kimi.config.profiles import active_of, assemble, check_config, known_entry, raw_profiles
+from amx_kimi.config.words import RANGES, check_name, check_number
+from amx_kimi.errors import ConfigError, KeyringError
+from amx_kimi.settings import Settings
+from amx_kimi.types import Secret
+
+__all__ = [
+    "Removed",
+    "check_draft",
+    "remove_profile",
+    "rename_profile",
+    "save_profile",
+    "set_aliases",
+    "set_fields",
+    "use_profile",
+]
+
+_OURS = {field.name for field in fields(Overlay)}
+_NOT_SET = {"api_key", "provider", "confidence"}
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a removal did: the profile that is active now, secrets deleted, and what went wrong."""
+
+    active: str | None
+    secrets: int
+    problem: str = ""
+
+
+def save_profile(
+    folder: Path,
+    name: str,
+    fields: Mapping[str, Any],
+    overlay: Mapping[str, Any] | None = None,
+    *,
+    endpoints: Mapping[str, Mapping[str, Any]] | None = None,
+    activate: bool = False,
+) -> None:
+    """Write AMX's `fields` to `config.yml`, our `overlay` and `endpoints` to `kimi.yml`.
+
+    A value None takes the field away. Comments, order and every other key stay as they are.
+
+    Raises:
+        ConfigFileError: a file is broken or cannot be written; it is unchanged.
+    """
+
+    def change(document: dict[str, Any]) -> None:
+        put_entry(document, "llm_profiles", name, fields)
+        if activate or not document.get("active_llm_profile"):
+            document["active_llm_profile"] = quoted(name)
+
+    def change_overlay(document: dict[str, Any]) -> None:
+        if overlay:
+            put_entry(document, "profiles", name, overlay)
+        for endpoint, row in (endpoints or {}).items():
+            put_entry(document, "endpoints", endpoint, row)
+
+    raw_profiles(folder), load_overlay(folder)  # refuse what could not be read back
+    if _says_something(overlay, name, folder) or endpoints:
+        edit_yaml(overlay_path(folder), change_overlay)
+    _edit_config(folder, change)
+
+
+def _says_something(overlay: Mapping[str, Any] | None, name: str, folder: Path) -> bool:
+    """Whether there is something to write, or something that stands there to be taken away."""
+    if not overlay:
+        return False
+    there = raw_overlay(folder, name)
+    return any(value is not None or key in there for key, value in overlay.items())
+
+
+def use_profile(settings: Settings, name: str) -> None:
+    """Make `name` the active profile, for AMX too.
+
+    Raises:
+        UnknownProfileError: no such profile; names the nearest ones.
+        ConfigFileError: the file is broken or cannot be written; it is unchanged.
+    """
+    known_entry(settings, name)
+    _edit_config(
+        settings.config_dir, lambda document: document.update(active_llm_profile=quoted(name))
+    )
+
+
+def remove_profile(settings: Settings, name: str) -> Removed:
+    """Take a profile out of both files, and its key out of both slots of the keyring.
+
+    A slot that another profile refers to stays.
+
+    Raises:
+        UnknownProfileError: no such profile, and no key of one; names the nearest ones.
+        ConfigFileError: a file is broken or cannot be written; it is unchanged.
+    """
+    folder = settings.config_dir
+    if name not in raw_profiles(folder) and (secrets := forget_keys(key_slots(name))):
+        return Removed(None, len(secrets))  # a removal that was interrupted
+    known_entry(settings, name)
+    active: list[str | None] = []
+
+    def change(document: dict[str, Any]) -> None:
+        left = document.get("llm_profiles") or {}
+        if str(document.get("active_llm_profile")) == name:
+            first = active_of({}, {str(key): entry for key, entry in left.items()})
+            document["active_llm_profile"] = quoted(first or "")
+            document.pop("llm", None)  # the mirror of what is no more
+        if str(document.get("rag_llm_profile")) == name:
+            document["rag_llm_profile"] = ""
+        active.append(active_of(document, {str(key): entry for key, entry in left.items()}))
+
+    _edit_config(folder, change, cut=("llm_profiles", name))
+    if name in load_overlay(folder).profiles:
+        edit_yaml(overlay_path(folder), lambda _: None, cut=("profiles", name))
+    shared = {str(e.get("api_key")) for e in raw_profiles(folder).values() if isinstance(e, dict)}
+    slots = [slot for slot in key_slots(name) if f"keyring:{slot}" not in shared]
+    try:
+        return Removed(active[-1], len(forget_keys(slots)))
+    except KeyringError as error:
+        return Removed(active[-1], 0, error.message)
+
+
+def rename_profile(settings: Settings, old: str, new: str) -> None:
+    """Give a profile another name, in both files and in the keyring.
+
+    Raises:
+        UnknownProfileError: no such profile; names the nearest ones.
+        ConfigError: the new name is taken or not allowed, or the key cannot be moved.
+    """
+    folder, new = settings.config_dir, check_name(new)
+    entry = known_entry(settings, old)
+    if new in raw_profiles(folder):
+        raise ConfigError(f"There is a profile {new!r} already")
+    reference = str(entry.get("api_key") or "") if isinstance(entry, Mapping) else ""
+    moved = _copy_key(old, new, reference)
+
+    def change(document: dict[str, Any]) -> None:
+        rename_entry(document, "llm_profiles", old, new)
+        if moved:
+            put_entry(document, "llm_profiles", new, {"api_key": key_reference(new)})
+        for key in ("active_llm_profile", "rag_llm_profile"):
+            if str(document.get(key)) == old:
+                document[key] = quoted(new)
+
+    copy, ours = raw_overlay(folder, old), overlay_path(folder)
+    if copy:
+        # First a copy: between the two files the profile is whole under either name.
+        cut = ("profiles", new)  # what is left of an earlier profile of this name
+        edit_yaml(ours, lambda document: put_entry(document, "profiles", new, copy), cut=cut)
+    _edit_config(folder, change)
+    if copy:
+        edit_yaml(ours, lambda _: None, cut=("profiles", old))
+    if moved:
+        forget_keys(key_slots(old))
+
+
+def _copy_key(old: str, new: str, reference: str) -> bool:
+    """Whether the profile's key was in one of its own slots, and is in the new name's too now."""
+    if reference.removeprefix("keyring:") not in key_slots(old):
+        return False
+    key = resolve_secret(reference)
+    if key:
+        store_key(new, Secret(key))
+    return bool(key)
+
+
+def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dict[str, Any]:
+    """Change single fields of a profile, AMX's or `kimi.yml`'s; a blank value is the default.
+
+    Returns what was written. Values are typed as in YAML: `4096`, `true`, `text`.
+
+    Raises:
+        ConfigError: a field is unknown or a value not allowed; nothing is changed.
+    """
+    entry, folder = known_entry(settings, name), settings.config_dir
+    known = [*(key for key in AMX_DEFAULTS if key not in _NOT_SET), *sorted(_OURS)]
+    for field in changes:
+        if field == "api_key":
+            raise ConfigError(
+                "A key is not set as a field: it would stand in the shell's history",
+                remedy=f"Use `amx-kimi add-llm-profile {name} --api-key-stdin`, or "
+                "api_key_ref=env:NAME.",
+            )
+        if field not in known:
+            raise ConfigError(f"Unknown field {field!r}", remedy=f"Known: {', '.join(known)}.")
+    values = {field: _value(field, text) for field, text in changes.items()}
+    ours = {field: value for field, value in values.items() if field in _OURS}
+    theirs = {field: value for field, value in values.items() if field not in _OURS}
+    if ours.get("api_key_ref"):
+        theirs["api_key"] = ""  # AMX would take the reference for the key itself
+    check_draft(folder, name, {**entry, **theirs}, ours)
+    save_profile(folder, name, theirs, ours)
+    return {**theirs, **ours}
+
+
+def check_draft(
+    folder: Path, name: str, entry: Mapping[str, Any], overlay: Mapping[str, Any]
+) -> Profile:
+    """The profile as it would be read back, with `overlay` laid over what `kimi.yml` says.
+
+    Raises:
+        ConfigError: a value is not allowed; names it.
+    """
+    merged = {**raw_overlay(folder, name), **overlay}
+    ours = {name: {key: value for key, value in merged.items() if value is not None}}
+    saved = load_overlay(folder)
+    parsed = parse_overlay({"profiles": ours}, str(overlay_path(folder)))
+    overlays = replace(saved, profiles={**saved.profiles, **parsed.profiles})
+    kept = {key: value for key, value in entry.items() if value is not None}
+    return assemble(name, kept, overlays, config_path(folder))
+
+
+def _value(field: str, text: str) -> Any:
+    if not text.strip():
+        return None
+    if field in RANGES:
+        return check_number(field, text)
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return text
+    return value if isinstance(value, str | int | float | bool) else text
+
+
+def set_aliases(settings: Settings, changes: Mapping[str, str]) -> dict[str, str]:
+    """Name models: alias -> model id, "" takes an alias away. Returns all aliases.
+
+    Raises:
+        ConfigFileError: `kimi.yml` is broken or cannot be written; it is unchanged.
+    """
+    folder = settings.config_dir
+    for alias in changes:
+        check_name(alias)
+    load_overlay(folder)
+
+    def change(document: dict[str, Any]) -> None:
+        if not document.get("aliases"):
+            document["aliases"] = {}
+        for alias, model in changes.items():
+            document["aliases"].pop(alias, None)
+            if model:
+                document["aliases"][quoted(alias)] = quoted(model)
+
+    if changes:
+        edit_yaml(overlay_path(folder), change)
+    return dict(load_overlay(folder).aliases)
+
+
+def _edit_config(
+    folder: Path, change: Callable[[dict[str, Any]], None], *, cut: tuple[str, str] | None = None
+) -> None:
+    path = config_path(folder)
+
+    def checked(document: dict[str, Any]) -> None:
+        check_config(document, path)
+        change(document)
+
+    edit_yaml(path, checked, cut=cut)

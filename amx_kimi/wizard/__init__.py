@@ -1,0 +1,6 @@
+"""A profile from nothing to provably working, in a terminal.
+
+- `terminal`: asking a person; `questions`: what is asked; `key`: the key's own question
+- `wizard`: `collect` makes a draft and saves nothing; `add_profile` does it all
+- `session`: the prompt where the commands run with a slash
+"""

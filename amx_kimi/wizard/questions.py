@@ -1,0 +1,241 @@
+"""The wizard's questions, in AMX's documented order: each takes a draft and returns another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amx_kimi.config import (
+    Draft,
+    Profile,
+    check_name,
+    check_number,
+    draft_of,
+    draft_profile,
+    endpoint_url,
+    load_overlay,
+    profile_names,
+)
+from amx_kimi.errors import ConfigError
+from amx_kimi.facts import ModelRow, load_catalog
+from amx_kimi.policy import FLOOR, plan
+from amx_kimi.settings import Settings
+from amx_kimi.types import Ask
+from amx_kimi.wizard.key import ask_key
+from amx_kimi.wizard.terminal import Terminal
+
+__all__ = ["QUESTIONS", "Context", "Question"]
+
+_USUAL_MODEL = "kimi-k2.6"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every question may need. `check` False sends the key nowhere."""
+
+    terminal: Terminal
+    settings: Settings
+    check: bool = True
+
+
+Question = Callable[[Draft, Context], Draft]
+
+
+def _name(draft: Draft, context: Context) -> Draft:
+    kimi = {n: "" for n, provider in profile_names(context.settings).items() if provider == "kimi"}
+
+    def parse(text: str) -> Draft:
+        name = check_name(text)
+        return draft if name == draft.name else draft_of(name, context.settings)
+
+    changed = context.terminal.ask("Profile name", parse, default=draft.name, choices=kimi)
+    if not changed.new:
+        context.terminal.say(f"  {changed.name} exists: Enter keeps each of its values.")
+    return changed
+
+
+def _provider(draft: Draft, context: Context) -> Draft:
+    def parse(text: str) -> Draft:
+        if text.lower() != "kimi":
+            raise ConfigError(
+                "This wizard makes profiles for kimi", remedy="For others, use AMX's own."
+            )
+        return draft.with_fields(provider="kimi")
+
+    return context.terminal.ask("Provider", parse, default="kimi", choices={"kimi": "Moonshot AI"})
+
+
+def _model(draft: Draft, context: Context) -> Draft:
+    catalog, aliases = load_catalog(), load_overlay(context.settings.config_dir).aliases
+    rows = [*(r for r in catalog.models if r.live), *(r for r in catalog.models if not r.live)]
+    if draft.new and not draft.value("model"):
+        for row in rows:
+            if row.live and not row.endpoints:
+                context.terminal.say(_shortened(f"  {row.id:<24} {in_short(row)}"))
+
+    def parse(text: str) -> str:
+        if not text or any(letter.isspace() for letter in text):
+            raise ConfigError("A model's id is one word", remedy="Such as kimi-k2.6.")
+        return aliases.get(text, text)
+
+    model = context.terminal.ask(
+        "Model",
+        parse,
+        default=draft.value("model", _USUAL_MODEL),
+        choices={row.id: in_short(row) for row in rows},
+    )
+    row = catalog.model(model)
+    if row.retired_on:
+        context.terminal.say(
+            f"  Moonshot retired {row.id} on {row.retired_on}; its successor is {row.successor}.\n"
+            "  Other hosts still serve it. < goes back to choose another one."
+        )
+    elif not catalog.knows(model):
+        context.terminal.say(f"  {model} is not in our table; it is treated like its family.")
+    return draft.with_fields(model=model)
+
+
+def in_short(row: ModelRow) -> str:
+    """A model's context, price and when to pick it, or when it was retired."""
+    if row.retired_on:
+        return f"retired {row.retired_on}, successor {row.successor}"
+    usd = row.prices.get("USD")
+    price = f"${usd.miss:g}/{usd.output:g}" if usd else "by plan"
+    context = f"{row.context // 1024:,}K" if row.context < 1 << 20 else f"{row.context >> 20}M"
+    return f"{context:>4} {price:<10} {row.pick}"
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= 79 else f"{line[:78].rsplit(' ', 1)[0]} …"
+
+
+def _api_base(draft: Draft, context: Context) -> Draft:
+    overlays = load_overlay(context.settings.config_dir)
+    known = [r for r in load_catalog().endpoints if r.url and r.protocol == "openai"]
+    places = {row.name: row for row in known} | dict(overlays.endpoints)
+    if draft.new and not draft.value("api_base"):
+        context.terminal.say("  By name or URL; a key of one does not work at another:")
+        for name, row in places.items():
+            context.terminal.say(_shortened(f"  {name:<18} {row.url:<39} {row.keys_from}"))
+
+    def parse(text: str) -> str:
+        return endpoint_url(text, overlays)
+
+    url = context.terminal.ask(
+        "API base",
+        parse,
+        default=draft.value("api_base") or _usual_base(draft),
+        choices={row.url: f"{name}: {row.region}" for name, row in places.items()},
+    )
+    changed = draft.with_fields(api_base=url)
+    named = draft.value("endpoint")
+    if named and overlays.endpoint(named, None).url != url:
+        changed = changed.with_overlay(endpoint=None)
+    return changed
+
+
+def _usual_base(draft: Draft) -> str:
+    """Where the model is served: by its own row, or by the vendor prefix of gateways."""
+    catalog, model = load_catalog(), str(draft.value("model", ""))
+    names = ["openrouter"] if model.startswith("moonshotai/") else catalog.model(model).endpoints
+    row = catalog.endpoint(next(iter(names), "moonshot-ai"))
+    return row.url if row else ""
+
+
+def _key(draft: Draft, context: Context) -> Draft:
+    return ask_key(draft, context.terminal, context.settings, check=context.check)
+
+
+def _temperature(draft: Draft, context: Context) -> Draft:
+    reason = _plan_value(draft_profile(draft, context.settings), context.settings, "temperature")
+    note = f" ({reason})" if reason.startswith("not sent") else ""
+    value = context.terminal.ask(
+        f"Temperature{note}",
+        lambda text: check_number("temperature", text),
+        default=f"{draft.value('temperature', 0.2):g}",
+    )
+    return draft.with_fields(temperature=value)
+
+
+def _plan_value(profile: Profile, settings: Settings, name: str) -> str:
+    ask = Ask((), 1_000)
+    planned = plan(profile, profile.facts(), settings, ask)
+    return planned.values[name].reason if name in planned.values else ""
+
+
+def _max_tokens(draft: Draft, context: Context) -> Draft:
+    profile = draft_profile(draft, context.settings)
+    if plan(profile, profile.facts(), context.settings, Ask((), 1_000)).thinking:
+        floor = context.settings.min_max_tokens or FLOOR
+        context.terminal.say(
+            f"  {profile.model} thinks before it answers, so it gets {floor:,} at least\n"
+            "  (the floor of reasoning routes; AMX_LLM_MIN_MAX_TOKENS moves it)."
+        )
+    value = context.terminal.ask(
+        "Output token budget (max_tokens)",
+        lambda text: check_number("max_tokens", text),
+        default=str(draft.value("max_tokens", 4096)),
+    )
+    return draft.with_fields(max_tokens=value)
+
+
+def _alternatives(draft: Draft, context: Context) -> Draft:
+    value = context.terminal.ask(
+        "Number of alternatives per column",
+        lambda text: check_number("n_alternatives", text),
+        default=str(draft.value("n_alternatives", 3)),
+    )
+    return draft.with_fields(n_alternatives=value)
+
+
+def _effort(draft: Draft, context: Context) -> Draft:
+    model = draft_profile(draft, context.settings).facts().model
+    if model.thinking == "never" or model.effort.dialect == "none":
+        return draft
+    if model.effort.dialect == "thinking":
+        return _thinking(draft, context) if model.thinking == "optional" else draft
+    allowed = model.effort.values or ("low", "medium", "high")
+
+    def parse(text: str) -> Draft:
+        if text not in allowed:
+            raise ConfigError(f"{text!r} is none of {', '.join(allowed)}")
+        same = text == draft.value("effort", "low")
+        return draft if same else draft.with_overlay(effort=text)
+
+    label = f"Reasoning effort ({', '.join(allowed)})"
+    return context.terminal.ask(label, parse, default=draft.value("effort", "low"))
+
+
+def _thinking(draft: Draft, context: Context) -> Draft:
+    now = draft.value("thinking") is True
+
+    def parse(text: str) -> Draft:
+        if text.lower() not in ("on", "off"):
+            raise ConfigError("Answer on or off")
+        on = text.lower() == "on"
+        return draft if on == now else draft.with_overlay(thinking=on)
+
+    return context.terminal.ask(
+        "Thinking before the answer, dearer and slower (off, on)",
+        parse,
+        default="on" if now else "off",
+    )
+
+
+QUESTIONS: tuple[Question, ...] = (
+    _name,
+    _provider,
+    _model,
+    _api_base,
+    _key,
+    _temperature,
+    _max_tokens,
+    _alternatives,
+    _effort,
+)
+"""In order. A question that does not apply returns the draft as it is."""
+
+
+def shown_path(path: Path) -> str:
+    """A path as people write it, with `~` for their home."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,0 +1,198 @@
+"""`/add-llm-profile`: collect a draft, show what it means, try it, save it."""
+
+from collections.abc import Callable
+
+import anyio
+
+from amx_kimi.annotate.price import per_thousand
+from amx_kimi.client import KimiClient
+from amx_kimi.config import (
+    Draft,
+    LearnedStore,
+    Profile,
+    active_profile,
+    config_path,
+    draft_key,
+    draft_of,
+    draft_profile,
+    load_profile,
+    save_draft,
+)
+from amx_kimi.doctor import Check, ask_once, note_check
+from amx_kimi.errors import ConfigError, KeyringError, KimiError, SilenceError, UnreachableError
+from amx_kimi.policy import RequestPlan, plan
+from amx_kimi.settings import Settings
+from amx_kimi.types import Ask
+from amx_kimi.wizard.key import choose_place
+from amx_kimi.wizard.questions import QUESTIONS, Context, shown_path
+from amx_kimi.wizard.terminal import Back, Cancelled, Terminal
+
+__all__ = ["add_profile", "collect"]
+
+_HELP = "Enter takes what stands in [brackets]; < goes back; Ctrl-C leaves all as it was."
+
+
+def add_profile(settings: Settings, name: str = "", *, check: bool = True) -> str | None:
+    """The whole wizard; the saved profile's name, or None when the person gave up.
+
+    Raises:
+        ConfigError: a configuration file is broken or cannot be written; nothing is lost.
+    """
+    terminal = Terminal()
+    terminal.say(_HELP)
+    try:
+        draft = collect(Context(terminal, settings, check), name)
+        return finish(draft, terminal, settings, check=check)
+    except (Cancelled, KeyboardInterrupt):
+        terminal.say("\nNothing was saved; all is as it was.")
+        return None
+
+
+def collect(context: Context, name: str = "") -> Draft:
+    """Ask everything that a profile needs. Saves nothing.
+
+    Raises:
+        Cancelled: the person gave up.
+    """
+    drafts = [draft_of(name, context.settings)]
+    while len(drafts) <= len(QUESTIONS):
+        try:
+            drafts.append(QUESTIONS[len(drafts) - 1](drafts[-1], context))
+        except Back:
+            drafts = _one_back(drafts, context.terminal)
+    return drafts[-1]
+
+
+def _one_back(drafts: list[Draft], terminal: Terminal) -> list[Draft]:
+    """Before the last question that was asked, with its answer as the new default."""
+    if len(drafts) == 1:
+        terminal.say("  This is the first question; Ctrl-C gives up.")
+        return drafts
+    return [*drafts[:-2], drafts[-1]]
+
+
+def finish(draft: Draft, terminal: Terminal, settings: Settings, *, check: bool) -> str | None:
+    """Show what the draft means, try one request, save.
+
+    Raises:
+        Cancelled: the person gave up.
+        ConfigError: a file is broken or cannot be written; nothing is lost.
+    """
+    profile = draft_profile(draft, settings)
+    terminal.say(summary(profile, settings))
+    tried = _try_it(draft, profile, terminal, settings) if check else None
+    if tried and tried.state == "failed" and not _confirm(terminal, "Save it all the same?"):
+        raise Cancelled
+    activate = _is_to_be_active(draft.name, terminal, settings)
+    draft = _saved(draft, terminal, settings, activate=activate)
+    if tried:
+        note_check(profile, settings, tried)
+    terminal.say(
+        f"✓ Saved LLM profile '{draft.name}' to {shown_path(config_path(settings.config_dir))}"
+    )
+    for line in after_saving(draft, settings):
+        terminal.say(f"  {line}")
+    return draft.name
+
+
+def _confirm(terminal: Terminal, question: str) -> bool:
+    return _without_back(lambda: terminal.confirm(question, default=True))
+
+
+def _without_back(ask: Callable[[], bool]) -> bool:
+    while True:
+        try:
+            return ask()
+        except Back:
+            continue
+
+
+def summary(profile: Profile, settings: Settings) -> str:
+    """What one request will look like, and what 1,000 columns will cost (an estimate)."""
+    learned = LearnedStore(settings.config_dir).quirks(profile.base_url, profile.model)
+    planned = plan(profile, profile.facts(learned), settings, Ask((), 3_000, json_mode=True))
+    sent = [f"up to {planned.budget:,} tokens of output", _thinking_in_words(planned)]
+    temperature = planned.values["temperature"].value
+    if temperature is not None:
+        sent.append(f"temperature {temperature:g}")
+    found = per_thousand(profile, settings)
+    cost = f"{found.cost:.2f} {found.currency}" if found.cost is not None else "no price known"
+    return (
+        f"  One request: POST {profile.base_url}/chat/completions\n"
+        f"    {profile.facts().wire_model}, {', '.join(sent)}\n"
+        f"  1,000 columns, an estimate: {found.requests:,} requests, {found.prompt_tokens:,} + "
+        f"{found.completion_tokens:,} tokens, {cost}"
+    )
+
+
+def _thinking_in_words(planned: RequestPlan) -> str:
+    sent = {name: value.value for name, value in planned.values.items()}
+    effort = sent.get("reasoning_effort") or (sent.get("reasoning") or {}).get("effort")
+    if effort:
+        return f"effort {effort}"
+    return "thinking" if planned.thinking else "thinking off"
+
+
+def _try_it(draft: Draft, profile: Profile, terminal: Terminal, settings: Settings) -> Check | None:
+    try:
+        found = draft_key(draft, settings)
+    except ConfigError as error:  # a reference that holds nothing yet
+        terminal.say(f"! Not tried: {error.message.splitlines()[0]}")
+        return None
+
+    async def ask() -> Check:
+        async with KimiClient(profile, settings, key=found, retries=0, patience=2.0) as client:
+            return await ask_once(client)
+
+    terminal.say("  One real test request …")
+    try:
+        tried = anyio.run(ask)
+    except (UnreachableError, SilenceError) as error:
+        terminal.say(f"! Not tried: {error.message}")
+        return None
+    except KimiError as error:
+        tried = Check("request", "failed", error.message, error.remedy)
+    terminal.say(f"{'✗' if tried.state == 'failed' else '✓'} {tried.detail}")
+    if tried.remedy:
+        terminal.say(f"  {tried.remedy}".rstrip())
+    return tried
+
+
+def _is_to_be_active(name: str, terminal: Terminal, settings: Settings) -> bool:
+    active = active_profile(settings)
+    if active in (None, name):
+        return True
+    return _confirm(terminal, f"Make it the active profile, instead of '{active}'?")
+
+
+def _saved(draft: Draft, terminal: Terminal, settings: Settings, *, activate: bool) -> Draft:
+    """The draft as it was saved: the key elsewhere, if the keyring refused it."""
+    while True:
+        try:
+            save_draft(draft, settings, activate=activate)
+        except KeyringError as error:
+            try:
+                draft = choose_place(draft, terminal, error.message)
+            except Back:
+                continue
+        else:
+            return draft
+
+
+def after_saving(draft: Draft, settings: Settings) -> list[str]:
+    """Whether the profile is active now, and where its key lives."""
+    active = active_profile(settings)
+    lines = [
+        "It is now the active profile."
+        if active == draft.name
+        else f"The active profile is still '{active}': `amx-kimi use-llm {draft.name}` switches."
+    ]
+    profile = load_profile(draft.name, settings)
+    if profile.endpoint.auth == "none":
+        return [*lines, "No key is needed there."]
+    if profile.overlay.api_key_ref:
+        return [*lines, f"Its key comes from {profile.overlay.api_key_ref} (kimi.yml)."]
+    if profile.api_key.startswith("keyring:"):
+        return [*lines, f"Its key is in the OS keyring: {profile.api_key}"]
+    where = "stands in config.yml, in clear" if profile.api_key else "comes from AMX_LLM_API_KEY"
+    return [*lines, f"Its key {where}."]
