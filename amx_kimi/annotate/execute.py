@@ -16,6 +16,7 @@ from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate
 from amx_kimi.annotate.sources import Selection, open_source
+from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import KimiClient
 from amx_kimi.config import Profile
 from amx_kimi.errors import KimiError, SourceError
@@ -68,7 +69,7 @@ def execute(
     begun = time.monotonic()
     state = _State()
     try:
-        stopped = anyio.run(
+        stopped = run_terminable(
             _execute, job, target, journal, settings, notify, state, started, resume
         )
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ __all__ = ["RANGES", "check_name", "check_number", "clean_key", "endpoint_url"]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _ENDS = re.compile(r"(/(chat/completions|completions|models|chat))?/*\Z")
-_PASTED = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
+_PASTED = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|\Z)", re.IGNORECASE)
 
 
 def check_name(name: str) -> str:
@@ -72,15 +72,16 @@ def endpoint_url(text: str, overlays: OverlayFile) -> str:
         )
     if not re.search(r"[/.:]", text):
         return overlays.endpoint(text, None).url
-    url = _ENDS.sub("", text)
-    rest = url.partition("://")[2] if "://" in url else url
+    scheme, rest = re.fullmatch(r"(?:([A-Za-z]+):/+)?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    rest = _ENDS.sub("", rest)
+    if not rest:
+        raise ConfigError(f"The API base {text!r} is not an http(s) URL with a host")
     for row in (*overlays.endpoints.values(), *load_catalog().endpoints):
         known = row.url.partition("://")[2]
         if row.protocol == "openai" and f"{known}/".lower().startswith(f"{rest}/".lower()):
             return check_url(row.url)
-    if "://" not in url:
-        local = re.match(r"(localhost|127\.|10\.|192\.168\.)", rest)
-        url = f"{'http' if local else 'https'}://{rest}"
+    local = re.match(r"(localhost|127\.|10\.|192\.168\.)", rest)
+    url = f"{scheme or ('http' if local else 'https')}://{rest}"
     return overlays.endpoint("", url).url
 
 

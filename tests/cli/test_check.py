@@ -78,7 +78,7 @@ def test_doctor_names_the_remedy(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, ["no LLM profile", "README"]),
+        (None, ["no LLM profile", "add-llm-profile"]),
         ("llm_profiles: [", ["line 1"]),
         ("a: 1\n  b: 2\n", ["config.yml, line 2"]),
         ("llm_profiles: {x: {provider: openai, model: gpt}}", ["openai", "provider: kimi"]),

@@ -414,7 +414,7 @@ def test_sigterm_ends_a_background_job_of_a_script(
         assert running.poll() is None
     running.terminate()
     _, err = running.communicate(timeout=30)
-    assert running.returncode == 130
+    assert running.returncode == 130, err
     assert "--resume" in err
 
 
