@@ -22,6 +22,7 @@ from amx_kimi.config.os_keyring import (
 from amx_kimi.config.overlay import load_overlay, parse_overlay, raw_overlay
 from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
 from amx_kimi.config.profiles import active_of, assemble, check_config, known_entry, raw_profiles
+from amx_kimi.config.secrets import absolute_reference
 from amx_kimi.config.words import RANGES, check_name, check_number
 from amx_kimi.errors import ConfigError, KeyringError
 from amx_kimi.settings import Settings
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 _OURS = {field.name for field in fields(Overlay)}
+_TEXT = {"api_base", "api_key_ref", "auth", "batch", "effort", "endpoint"}
+_TEXT |= {field for field, default in AMX_DEFAULTS.items() if isinstance(default, str)}
 _NOT_SET = {"api_key", "provider", "confidence"}
 
 
@@ -237,6 +240,10 @@ def _value(field: str, text: str) -> Any:
         return None
     if field in RANGES:
         return check_number(field, text)
+    if field == "api_key_ref":
+        return absolute_reference(text)
+    if field in _TEXT:
+        return text
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):

@@ -51,9 +51,18 @@ def edit_yaml(
             key = _key(section, cut[1])
             if isinstance(section, dict) and key in section:
                 del section[key]
+                if not section:  # its comments would stand before the braces
+                    document[cut[0]] = {}
         change(document)
         stream = io.StringIO()
         round_trip.dump(document, stream)
+        try:
+            yaml.safe_load(stream.getvalue())
+        except (yaml.YAMLError, ValueError):
+            raise ConfigFileError(
+                f"{path} is written in a way that amx-kimi cannot change; it is unchanged",
+                remedy="Change it by hand, or remove its comments.",
+            ) from None
         return stream.getvalue()
 
     rewrite(path, rewritten)
