@@ -99,7 +99,10 @@ def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "str
 
 
 def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    prefix = f".{path.name}."
+    for left in path.parent.glob(f"{prefix}*"):  # by a writer that was killed: we hold the lock
+        left.unlink()
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp made it 0600
             file.write(text)

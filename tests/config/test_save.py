@@ -32,7 +32,7 @@ from amx_kimi.config.overlay import load_overlay
 from amx_kimi.errors import ConfigFileError, UnknownProfileError
 from amx_kimi.settings import Settings
 
-from . import writers
+from . import kills, writers
 
 Write = Callable[[str, str], Path]
 
@@ -345,3 +345,30 @@ def test_writers_at_the_same_time_lose_nothing(home: Path) -> None:
     learned = LearnedStore(home)
     models = [f"model-{number}" for number in range(writers.COUNT)]
     assert all(learned.quirks(writers.URL, model) for model in models)
+
+
+def test_a_thousand_killed_writers_lose_nothing_that_they_acknowledged(home: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, kills.__file__, str(home), "1000", "7"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(home.glob(".config.yml.*"))) <= 1  # the last one's
+
+
+def test_a_full_disk(write: Write, home: Path) -> None:
+    path = write("config.yml", COMMENTED)
+    script = (
+        "import resource, signal; from pathlib import Path;"
+        "from amx_kimi.config import save_profile;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64));"
+        f"save_profile(Path({str(home)!r}), 'p', {{'provider': 'kimi'}})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "ConfigFileError" in done.stderr
+    assert "it is unchanged" in done.stderr
+    assert path.read_text("utf-8") == COMMENTED
+    assert not list(home.glob(".config.yml.*"))

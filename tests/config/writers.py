@@ -1,4 +1,4 @@
-"""Twenty processes that write the same folder at once: `python writers.py FOLDER`.
+"""A hundred processes that write the same folder at once: `python writers.py FOLDER`.
 
 A program of its own, because forking is safe only where no thread runs.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from amx_kimi.config import LearnedStore, save_profile
 from amx_kimi.facts import Quirk
 
-COUNT = 20
+COUNT = 100
 PROFILE = {"provider": "kimi", "model": "kimi-k2.6"}
 URL = "https://api.moonshot.ai/v1"
 

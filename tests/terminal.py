@@ -1,0 +1,119 @@
+"""A real terminal, 80 × 24, with the program in it; and a real Secret Service for its keys."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pexpect
+import pytest
+
+NEEDED = ("dbus-run-session", "gnome-keyring-daemon")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+needs_secret_service = pytest.mark.skipif(
+    bool(MISSING) or not sys.platform.startswith("linux"),
+    reason=f"no {' and no '.join(MISSING or NEEDED)} here (apt-get install dbus gnome-keyring)",
+)
+_START = (
+    "printf %s pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; "
+    'echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat'
+)
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r|\x07")
+
+
+@contextmanager
+def secret_service(home: Path) -> Iterator[dict[str, str]]:
+    """An unlocked gnome-keyring in a D-Bus session of its own; yields the environment to use it."""
+    runtime = home / "run"
+    runtime.mkdir(mode=0o700, parents=True)
+    environment = {"HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "PATH": os.environ["PATH"]}
+    session = subprocess.Popen(
+        ["dbus-run-session", "--", "sh", "-c", _START],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with session:
+        assert session.stdout is not None
+        address = session.stdout.readline().strip()
+        assert address
+        yield {
+            "HOME": str(home),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "DBUS_SESSION_BUS_ADDRESS": address,
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.SecretService.Keyring",
+        }
+        assert session.stdin is not None
+        session.stdin.close()  # ends cat, and with it the session
+
+
+def held_key(environment: dict[str, str], username: str) -> str | None:
+    """What the keyring holds for AMX under `username`, asked with `keyring` alone."""
+    script = "import keyring, sys; print(keyring.get_password('amx', sys.argv[1]) or '', end='')"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, username],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout or None
+
+
+class Screen:
+    """`amx-kimi ARGUMENTS` in a pseudo-terminal."""
+
+    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+        environment = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **os.environ, **(env or {})}
+        self._program = pexpect.spawn(
+            sys.executable,
+            ["-W", "error", "-m", "amx_kimi", *arguments],
+            env=environment,  # type: ignore[arg-type]
+            dimensions=(24, 80),
+            encoding="utf-8",
+            timeout=30,
+        )
+        self._all = ""
+
+    @property
+    def text(self) -> str:
+        """All that was shown so far, without the terminal's control sequences."""
+        return _CONTROLS.sub("", self._all)
+
+    def wait(self, *words: str) -> str:
+        """Wait until these words have been shown, in order; what was shown since the last wait."""
+        shown = ""
+        for word in words:
+            pattern = "".join(rf"(?:\x1b\[[0-9;?]*[A-Za-z]|\r|\n)*{re.escape(c)}" for c in word)
+            try:
+                self._program.expect(pattern)
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                self._all += self._program.before or ""
+                raise AssertionError(f"{word!r} was not shown in:\n{self.text}") from None
+            shown += f"{self._program.before}{self._program.after}"
+            self._all += f"{self._program.before}{self._program.after}"
+        return _CONTROLS.sub("", shown)
+
+    def type(self, text: str, *, enter: bool = True) -> None:
+        """Type a line."""
+        self._program.send(text + ("\r" if enter else ""))
+
+    def answer(self, question: str, text: str = "") -> str:
+        """Wait for a question, and answer it."""
+        shown = self.wait(question)
+        self.wait(":")
+        self.type(text)
+        return shown
+
+    def end(self) -> int:
+        """Wait for the program's end; its exit code."""
+        self._program.expect(pexpect.EOF)
+        self._all += self._program.before or ""
+        self._program.close()
+        return int(self._program.exitstatus if self._program.exitstatus is not None else -1)
