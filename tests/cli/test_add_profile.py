@@ -1,0 +1,223 @@
+"""`add-llm-profile` by flags, and the commands that live with several profiles."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Ended, Program, command
+from tests.conftest import KEY
+from tests.terminal import held_key, needs_secret_service, secret_service
+
+Start = Callable[..., Any]
+
+
+def read(home: Path, name: str = "config.yml") -> Any:
+    return yaml.safe_load((home / name).read_text())
+
+
+def piped(key: str, *arguments: str, env: dict[str, str] | None = None) -> Ended:
+    """The program with a key on stdin."""
+    import os
+
+    done = subprocess.run(
+        command(*arguments),
+        input=key,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@needs_secret_service
+def test_a_key_from_stdin(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    with secret_service(home.parent) as keyring:
+        add = ("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
+        ended = piped(f"Bearer {KEY}\n", *add, "--api-key-stdin", "--json", env=keyring)
+        assert (ended.code, ended.json) == (
+            0,
+            {
+                "profile": "p",
+                "model": "kimi-k2.6",
+                "api_base": sandbox.url,
+                "check": "ok",
+                "models": ended.json["models"],
+                "active": True,
+                "config": str(home / "config.yml"),
+            },
+        )
+        assert held_key(keyring, "//amx/p/api_key") == KEY
+        for text in (ended.out, ended.err, (home / "config.yml").read_text()):
+            assert KEY not in text
+        removed = piped("", "remove-llm-profile", "p", env=keyring)
+        assert (removed.code, held_key(keyring, "//amx/p/api_key")) == (0, None)
+        assert "1 key(s) from the OS keyring" in removed.err
+    assert read(home)["llm_profiles"] == {}
+
+
+def test_without_a_keyring_a_key_from_stdin_is_not_saved(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    ended = piped(KEY, "add-llm-profile", "p", "--model", "m", "--api-base", sandbox.url,
+                  "--api-key-stdin")  # fmt: skip
+    assert ended.code == 2
+    assert "no usable keyring" in ended.err
+    assert "env:NAME" in ended.err
+    assert not (home / "config.yml").exists()
+
+
+@pytest.mark.parametrize("flags", [(), ("--no-check",)])
+def test_a_refused_key(
+    program: Program, home: Path, start_sandbox: Start, flags: tuple[str, ...]
+) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    ended = program(
+        *("add-llm-profile", "p", "--model", "kimi-k3", "--api-base", sandbox.url, *flags),
+        *("--api-key-ref", "env:WRONG"),
+        env={"WRONG": "sk-wrong-0123456789"},
+    )
+    assert "sk-wrong" not in ended.out + ended.err
+    if flags:
+        assert ended.code == 0
+        assert not sandbox.seen
+        assert read(home, "kimi.yml")["profiles"]["p"]["api_key_ref"] == "env:WRONG"
+    else:
+        assert ended.code == 2
+        assert "--no-check" in ended.err
+        assert not home.exists()
+
+
+def test_a_missing_key(program: Program, home: Path, start_sandbox: Start) -> None:
+    base = start_sandbox().url
+    ended = program("add-llm-profile", "p", "--model", "kimi-k3", "--api-base", base)
+    assert ended.code == 2
+    assert "has no API key" in ended.err
+    assert not home.exists()
+
+
+def test_an_endpoint_that_cannot_be_reached_is_a_warning(program: Program, home: Path) -> None:
+    ended = program(
+        *("add-llm-profile", "p", "--model", "kimi-k3", "--api-base", "127.0.0.1:9/v1"),
+        env={"AMX_LLM_API_KEY": KEY},
+    )
+    assert ended.code == 0
+    assert "Not checked" in ended.err
+    assert "Its key comes from AMX_LLM_API_KEY" in ended.out
+    assert read(home)["active_llm_profile"] == "p"
+
+
+def test_from_the_environment_of_other_tools(
+    program: Program, home: Path, start_sandbox: Start
+) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    env = {
+        "MOONSHOT_API_KEY": KEY,
+        "KIMI_BASE_URL": f"{sandbox.url}/",
+        "KIMI_DEFAULT_MODEL": "kimi-k2.6",
+        "KIMI_TEMPERATURE": "0.7",
+        "KIMI_MAX_TOKENS": "2048",
+    }
+    ended = program("add-llm-profile", "p", "--from-env", env=env)
+    assert ended.code == 0, ended.err
+    assert read(home)["llm_profiles"]["p"] == {
+        "provider": "kimi",
+        "model": "kimi-k2.6",
+        "api_base": sandbox.url,
+        "api_key": "",
+        "temperature": 0.7,
+        "max_tokens": 2048,
+        "n_alternatives": 3,
+    }
+    assert read(home, "kimi.yml")["profiles"]["p"] == {"api_key_ref": "env:MOONSHOT_API_KEY"}
+    ended = program("add-llm-profile", "q", "--from-env", env={**env, "KIMI_MAX_TOKENS": "many"})
+    assert ended.code == 2
+    assert "max_tokens is 'many'" in ended.err
+
+
+def test_a_preset(program: Program, home: Path) -> None:
+    flags = ("--preset", "kimi-bulk", "--api-base", "moonshot-cn", "--no-check")
+    assert program("add-llm-profile", "bulk", *flags).code == 0
+    entry = read(home)["llm_profiles"]["bulk"]
+    assert (entry["model"], entry["n_alternatives"]) == ("kimi-k2.6", 1)
+    assert entry["api_base"] == "https://api.moonshot.cn/v1"
+    assert read(home, "kimi.yml")["profiles"]["bulk"] == {"thinking": False}
+    assert program("add-llm-profile", "x", "--preset", "kimi-bluk").code == 2
+
+
+def test_living_with_several(program: Program, home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    (home.parent / "key").write_text(KEY)
+    add = ("--api-base", sandbox.url, "--api-key-ref", f"file:{home.parent}/key")
+    assert program("alias", "k2=kimi-k2.6").out == "k2 = kimi-k2.6\n"
+    assert program("add-llm-profile", "bulk", "--model", "k2", *add).code == 0
+    assert program("add-llm-profile", "deep", "--model", "kimi-k3", *add, "--activate").code == 0
+    shown = program("llm-profiles", "--json").json
+    assert [(row["name"], row["active"], row["model"]) for row in shown] == [
+        ("bulk", False, "kimi-k2.6"),
+        ("deep", True, "kimi-k3"),
+    ]
+    assert shown[0]["key"] == f"file:{home.parent}/key"
+    assert shown[0]["last_check"].startswith("ok 20")
+    assert "Last check" in program("llm-profiles").out
+
+    assert program("set-llm-profile", "deep", "max_tokens=65536", "effort=high").code == 0
+    assert read(home)["llm_profiles"]["deep"]["max_tokens"] == 65536
+    assert program("rename-llm-profile", "deep", "careful").code == 0
+    assert read(home)["active_llm_profile"] == "careful"
+    assert program("explain", "--json").json["values"]["reasoning_effort"]["value"] == "high"
+    removed = program("remove-llm-profile", "careful", "--yes")
+    assert "Active LLM profile: bulk" in removed.err
+    assert list(read(home, "kimi.yml")["profiles"]) == ["bulk"]
+    assert program("alias", "k2=").code == 0
+    assert program("alias", "--json").json == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("add-llm-profile",), "Without a terminal"),
+        (("add-llm-profile", "p"), "Which model?"),
+        (("add-llm-profile", "a/b", "--model", "m"), "not allowed"),
+        (("add-llm-profile", "p", "--api-key", "sk-0123456789abcdef"), "No such option"),
+        (
+            ("add-llm-profile", "p", "--model", "m", "--api-key-ref", "sk-0123456789abcdef"),
+            "neither",
+        ),
+        (
+            ("add-llm-profile", "p", "--model", "m", "--api-key-ref", "env:sk-0123-89abcdef"),
+            "variable",
+        ),
+        (
+            ("add-llm-profile", "p", "--model", "m", "--api-key-ref", "env:A", "--api-key-stdin"),
+            "excl",
+        ),
+        (("add-llm-profile", "p", "--model", "m", "--api-base", "moonshot-xx"), "Unknown endpoint"),
+        (("set-llm-profile", "p", "sk-0123456789abcdef"), "without ="),
+        (("set-llm-profile", "p", "a=b"), "No LLM profile 'p'"),
+        (("rename-llm-profile", "p", "q"), "No LLM profile 'p'"),
+        (("remove-llm-profile", "p"), "No LLM profile 'p'"),
+        (("alias", "a b=c"), "not allowed"),
+    ],
+)
+def test_bad_input(program: Program, home: Path, arguments: tuple[str, ...], part: str) -> None:
+    ended = program(*arguments)
+    assert ended.code == 2
+    assert part in ended.err
+    assert "sk-0123456789abcdef" not in ended.err.replace("--api-key sk", "")
+    assert "Traceback" not in ended.err
+    assert not (home / "config.yml").exists()
+
+
+def test_a_newer_amx_wrote_it(program: Program, home: Path) -> None:
+    home.mkdir()
+    text = "schema_version: 4\nllm_profiles: {}\n"
+    (home / "config.yml").write_text(text)
+    ended = program("add-llm-profile", "p", "--preset", "kimi-bulk", "--no-check")
+    assert ended.code == 2
+    assert "schema_version 4" in ended.err
+    assert (home / "config.yml").read_text() == text

@@ -1,0 +1,292 @@
+"""The wizard's turns: going back, giving up, wrong regions, no keyring, poor terminals."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from amx_kimi.sandbox import Sandbox
+from tests.conftest import KEY
+from tests.terminal import Screen
+
+Start = Callable[..., Sandbox]
+
+
+def read(home: Path, name: str = "config.yml") -> Any:
+    return yaml.safe_load((home / name).read_text())
+
+
+def start(*, name: str = "p", model: str = "kimi-k3", base: str, **env: str) -> Screen:
+    """The wizard, answered up to the key."""
+    screen = Screen("add-llm-profile", env=env)
+    screen.answer("Profile name", name)
+    screen.answer("Provider [kimi]")
+    screen.answer("Model", model)
+    screen.answer("API base", base)
+    return screen
+
+
+def rest(screen: Screen) -> None:
+    """Enter for what comes after the key."""
+    for question in ("Temperature", "Output token budget", "Number of alternatives", "Reasoning"):
+        screen.answer(question)
+
+
+def test_going_back(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    screen = Screen("add-llm-profile")
+    screen.answer("Profile name", "<")
+    screen.wait("This is the first question")
+    screen.answer("Profile name", "wrong")
+    screen.answer("Provider", "<")
+    screen.answer("Profile name [wrong]", "right")
+    screen.answer("Provider")
+    screen.answer("Model", "kimi-k3")
+    screen.answer("API base", "<")
+    screen.answer("Model [kimi-k3]", "kimi-k2.6")
+    screen.answer("API base", sandbox.url)
+    screen.answer("API key", KEY)
+    screen.answer("Where is the key to live [1]", "<")
+    screen.answer("API base")
+    screen.answer("API key", KEY)
+    screen.answer("Where is the key to live [1]", "2")
+    screen.answer("Temperature")
+    screen.answer("Output token budget", "8,192")
+    screen.answer("Number of alternatives", "1")
+    screen.answer("Thinking before the answer, dearer and slower (off, on) [off]", "on")
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    entry = read(home)["llm_profiles"]["right"]
+    assert (entry["model"], entry["max_tokens"], entry["n_alternatives"]) == ("kimi-k2.6", 8192, 1)
+    assert entry["api_key"] == KEY
+    assert read(home, "kimi.yml") == {"profiles": {"right": {"thinking": True}}}
+    assert KEY not in screen.text
+
+
+@pytest.mark.parametrize("stop", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize("at", ["Profile name", "API key", "Reasoning"])
+def test_giving_up_leaves_everything_as_it_was(
+    home: Path, start_sandbox: Start, stop: str, at: str
+) -> None:
+    home.mkdir()
+    before = "# mine\nllm_profiles: {}\n"
+    (home / "config.yml").write_text(before)
+    sandbox = start_sandbox()
+    screen = Screen("add-llm-profile", env={"AMX_LLM_API_KEY": KEY})
+    for question, text in (
+        ("Profile name", "p"),
+        ("Provider", ""),
+        ("Model", "kimi-k3"),
+        ("API base", sandbox.url),
+        ("API key", ""),
+        ("Temperature", ""),
+        ("Output token", ""),
+        ("Number of", ""),
+        ("Reasoning", ""),
+    ):
+        if question == at:
+            break
+        screen.answer(question, text)
+    screen.wait(at, ":")
+    screen.type(stop, enter=False)
+    screen.wait("Nothing was saved; all is as it was.")
+    assert screen.end() == 130
+    assert (home / "config.yml").read_text() == before
+    assert not (home / "kimi.yml").exists()
+
+
+def test_the_other_region(home: Path, start_sandbox: Start) -> None:
+    right = start_sandbox(keys=(KEY,))
+    wrong = start_sandbox(keys=("sk-others-0123456789",), region="cn")
+    home.mkdir()
+    (home / "kimi.yml").write_text(
+        f"endpoints:\n  moonshot-ai: {{url: {right.url}}}\n  moonshot-cn: {{url: {wrong.url}}}\n"
+    )
+    screen = start(base="moonshot-cn")
+    screen.answer("API key", KEY)
+    screen.wait("✗", f"Send it to {right.url} to try?", "[y/N]", ":")
+    assert not right.seen  # not before it was said where
+    screen.type("y")
+    screen.wait("✓ The key works there", "balance", f"The API base is {right.url} now")
+    screen.answer("Where is the key to live", "2")
+    rest(screen)
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    assert read(home)["llm_profiles"]["p"]["api_base"] == right.url
+
+
+def test_a_refused_key_is_asked_again_and_may_be_insisted_on(
+    home: Path, start_sandbox: Start
+) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    screen = start(base=sandbox.url)
+    screen.answer("API key", "sk-wrong-0123456789")
+    screen.answer("Use this key all the same? [y/N]")
+    screen.answer("API key", "sk-wrong-0123456789")
+    screen.answer("Use this key all the same?", "y")
+    screen.answer("Where is the key to live", "2")
+    rest(screen)
+    screen.wait("✗")
+    screen.answer("Save it all the same? [Y/n]", "n")
+    screen.wait("Nothing was saved")
+    assert screen.end() == 130
+    assert not (home / "config.yml").exists()
+
+
+def test_a_key_in_a_variable_or_nowhere(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    screen = start(base=sandbox.url, MY_KEY=KEY)
+    screen.answer("API key", "env:OTHER")
+    screen.wait("OTHER: unset or blank")
+    screen.answer("Use this reference all the same?")
+    screen.answer("API key", "env:MY_KEY")
+    screen.wait("✓ The key sk-…cdef works")
+    rest(screen)
+    screen.wait("✓ Saved", "Its key comes from env:MY_KEY (kimi.yml)")
+    assert screen.end() == 0
+    assert read(home)["llm_profiles"]["p"]["api_key"] == ""
+    assert read(home, "kimi.yml")["profiles"]["p"]["api_key_ref"] == "env:MY_KEY"
+
+    screen = start(name="q", base=sandbox.url, AMX_LLM_API_KEY=KEY)
+    screen.answer("API key [AMX_LLM_API_KEY, sk-…cdef]")
+    rest(screen)
+    screen.wait("✓")
+    screen.answer("Make it the active profile, instead of 'p'? [Y/n]", "n")
+    screen.wait("The active profile is still 'p'", "Its key comes from AMX_LLM_API_KEY")
+    assert screen.end() == 0
+
+
+def test_an_endpoint_without_a_key(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(auth=False)
+    screen = start(model="kimi-k2.6", base=sandbox.url.removeprefix("http://"))
+    screen.answer("API key", "none")
+    screen.wait("✓ It answers without a key")
+    for question in ("Temperature", "Output token budget", "Number of alternatives"):
+        screen.answer(question)
+    screen.answer("Thinking before")
+    screen.wait("✓ Saved", "No key is needed there")
+    assert screen.end() == 0
+    assert read(home)["llm_profiles"]["p"]["api_base"] == sandbox.url
+    assert read(home, "kimi.yml")["profiles"]["p"] == {"auth": "none"}
+
+
+class Below(BaseHTTPRequestHandler):
+    """A server that lists its models below /v1 only, such as vLLM."""
+
+    def do_GET(self) -> None:
+        there = self.path == "/v1/models"
+        body = b'{"data": [{"id": "mine"}]}' if there else b'{"detail": "Not Found"}'
+        self.send_response(200 if there else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_forgotten_v1_is_found(home: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Below) as server:
+        threading.Thread(target=server.serve_forever).start()
+        host = f"http://127.0.0.1:{server.server_port}"
+        screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
+        screen.answer("API key")
+        screen.wait("✓ The key sk-…cdef works: 1 models")
+        for question in ("Temperature", "Output token budget", "Number of alternatives"):
+            screen.answer(question)
+        screen.wait(f"POST {host}/v1/chat/completions")
+        screen.answer("Save it all the same?", "n")
+        assert screen.end() == 130
+        server.shutdown()
+    assert not home.exists()
+
+
+def test_a_retired_model_is_saved_when_insisted(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(refuse_retired=True)
+    home.mkdir()
+    (home / "kimi.yml").write_text(f"endpoints: {{moonshot-ai: {{url: {sandbox.url}}}}}\n")
+    screen = start(base="moonshot-ai", model="kimi-k2-thinking", AMX_LLM_API_KEY=KEY)
+    screen.answer("API key")
+    rest(screen)
+    screen.wait("One real test request", "✗", "retired", "kimi-k3")
+    screen.answer("Save it all the same? [Y/n]")
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    assert read(home)["llm_profiles"]["p"]["model"] == "kimi-k2-thinking"
+
+
+def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None:
+    home.mkdir()
+    (home / "config.yml").write_text("llm_profiles: {other: {provider: openai, model: gpt}}\n")
+    screen = Screen("add-llm-profile", env={"AMX_LLM_API_KEY": KEY})
+    for name, part in (("a/b", "not allowed"), ("", "needs a name"), ("other", "openai")):
+        screen.answer("Profile name", name)
+        screen.wait(part)
+    screen.answer("Profile name", "p")
+    screen.answer("Provider", "openai")
+    screen.wait("This wizard makes profiles for kimi")
+    screen.answer("Provider", "KIMI")
+    screen.answer("Model", "kimi k3")
+    screen.wait("one word")
+    screen.answer("Model", "kimi-k3")
+    screen.answer("API base", "http://example.com/v1")
+    screen.wait("unencrypted")
+    screen.answer("API base", start_sandbox().url)
+    screen.answer("API key", "sk-a b")
+    screen.wait("characters that no key has")
+    screen.answer("API key")
+    screen.answer("Temperature", "hot")
+    screen.wait("temperature is 'hot'", "from 0 to 2")
+    screen.answer("Temperature")
+    screen.answer("Output token", "0")
+    screen.wait("from 1 to 1,048,576")
+    screen.answer("Output token")
+    screen.answer("Number of", "9")
+    screen.wait("from 1 to 5")
+    screen.answer("Number of")
+    screen.answer("Reasoning effort (low, high, max)", "medium")
+    screen.wait("none of low, high, max")
+    screen.answer("Reasoning effort", "max")
+    screen.answer("Make it the active profile, instead of 'other'?", "y")
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    assert read(home)["active_llm_profile"] == "p"
+    assert read(home, "kimi.yml")["profiles"]["p"] == {"effort": "max"}
+
+
+def test_models_are_completed(start_sandbox: Start) -> None:
+    screen = Screen("add-llm-profile")
+    screen.answer("Profile name", "p")
+    screen.answer("Provider")
+    screen.wait("Model")
+    screen.type("k2-think", enter=False)
+    screen.wait("kimi-k2-thinking", "retired 2026-05-25, successor")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130
+    assert not start_sandbox().seen
+
+
+@pytest.mark.parametrize(
+    "env", [{"TERM": "dumb"}, {"NO_COLOR": "1"}, {"LANG": "C", "LC_ALL": "C"}], ids=str
+)
+def test_poor_terminals(home: Path, start_sandbox: Start, env: dict[str, str]) -> None:
+    sandbox = start_sandbox(keys=(KEY,))
+    screen = start(base=sandbox.url, AMX_LLM_API_KEY=KEY, **env)
+    screen.answer("API key")
+    rest(screen)
+    screen.wait("Saved LLM profile 'p'")
+    assert screen.end() == 0
+    assert max(map(len, screen.text.splitlines())) <= 130
+    assert read(home)["active_llm_profile"] == "p"
+
+
+def test_a_broken_config_is_said_before_any_question(home: Path) -> None:
+    home.mkdir()
+    (home / "config.yml").write_text("llm_profiles: [\n")
+    screen = Screen("add-llm-profile")
+    screen.wait("Error", "config.yml, line", "not valid YAML")
+    assert screen.end() == 2
