@@ -43,6 +43,6 @@ def demo(model: str, as_json: bool) -> int:
         click.echo(in_words(result, profile))
         click.echo(
             "This was a demo; nothing is left of it. With a Kimi key, describe your own database:\n"
-            "  amx-kimi run sqlite:///path/to/your.db   (the README shows the profile)"
+            "  amx-kimi run sqlite:///path/to/your.db   (first: amx-kimi add-llm-profile)"
         )
     return INTERRUPTED if result.interrupted else exit_code(result)
