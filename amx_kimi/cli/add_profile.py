@@ -165,9 +165,8 @@ def _key_choice(flags: _Flags) -> "KeyChoice | None":
     if flags.api_key_ref:
         return KeyChoice("reference", reference=absolute_reference(flags.api_key_ref))
     if flags.api_key_stdin:
-        if sys.stdin.isatty():
-            warn("The key, then Enter and Ctrl-D (it shows as you type):")
-        return KeyChoice("store", clean_key(sys.stdin.read(65_536)))
+        typed = click.prompt("API key", hide_input=True) if sys.stdin.isatty() else None
+        return KeyChoice("store", clean_key(typed or sys.stdin.read(65_536)))
     if not flags.from_env:
         return None
     for variable in _KEY_VARIABLES:
@@ -195,9 +194,9 @@ def _check(draft: "Draft", settings: "Settings") -> "KeyReport":
         report.error.remedy += " Nothing was saved; --no-check saves it all the same."
         raise report.error
     if report.state == "ok":
-        warn(f"The key works: {report.in_words(profile.endpoint.currency)}")
+        warn(f"The key works: {report.in_words(profile.endpoint)}")
     else:
-        warn(f"Not checked: {report.in_words('')}")
+        warn(f"Not checked: {report.in_words(profile.endpoint)}")
     row = profile.facts().model
     if row.retired_on and profile.endpoint.own:
         warn(f"{row.id} was retired on {row.retired_on}; its successor is {row.successor}.")
@@ -212,5 +211,5 @@ def _remember(draft: "Draft", report: "KeyReport", settings: "Settings") -> None
 
     if report.state in ("ok", "refused"):
         profile = draft_profile(draft, settings)
-        detail = report.in_words(profile.endpoint.currency)
+        detail = report.in_words(profile.endpoint)
         note_check(profile, settings, Check("key", "ok", detail))

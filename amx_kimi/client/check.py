@@ -8,7 +8,7 @@ from typing import Literal
 from amx_kimi.client.kimi import KimiClient
 from amx_kimi.config import FoundKey, Profile
 from amx_kimi.errors import AccessError, AuthenticationError, KimiError, ServiceError
-from amx_kimi.facts import model_key
+from amx_kimi.facts import EndpointRow, model_key
 from amx_kimi.settings import Settings
 
 __all__ = ["KeyReport", "check_key"]
@@ -30,10 +30,11 @@ class KeyReport:
         """Whether the model stands in the list, or there is no list to tell."""
         return not self.models or model_key(model) in {model_key(m) for m in self.models}
 
-    def in_words(self, currency: str) -> str:
+    def in_words(self, endpoint: EndpointRow) -> str:
         """One line for people."""
         if self.state != "ok":
             return self.error.message if self.error else self.state
+        currency = "" if endpoint.list_prices else endpoint.currency  # a gateway's may be any
         left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
         return f"{len(self.models)} models{left}".rstrip()
 

@@ -119,30 +119,32 @@ def remove_profile(settings: Settings, name: str) -> Removed:
         ConfigFileError: a file is broken or cannot be written; it is unchanged.
     """
     folder = settings.config_dir
-    if name not in raw_profiles(folder) and (secrets := forget_keys(key_slots(name))):
-        return Removed(None, len(secrets))  # a removal that was interrupted
-    known_entry(settings, name)
-    active: list[str | None] = []
+    known = name in raw_profiles(folder)
+    ours = name in load_overlay(folder).profiles
+    active: list[str | None] = [None]
 
     def change(document: dict[str, Any]) -> None:
-        left = document.get("llm_profiles") or {}
+        left = {str(key): entry for key, entry in (document.get("llm_profiles") or {}).items()}
         if str(document.get("active_llm_profile")) == name:
-            first = active_of({}, {str(key): entry for key, entry in left.items()})
-            document["active_llm_profile"] = quoted(first or "")
+            document["active_llm_profile"] = quoted(active_of({}, left) or "")
             document.pop("llm", None)  # the mirror of what is no more
         if str(document.get("rag_llm_profile")) == name:
             document["rag_llm_profile"] = ""
-        active.append(active_of(document, {str(key): entry for key, entry in left.items()}))
+        active.append(active_of(document, left))
 
-    _edit_config(folder, change, cut=("llm_profiles", name))
-    if name in load_overlay(folder).profiles:
+    if known:
+        _edit_config(folder, change, cut=("llm_profiles", name))
+    if ours:
         edit_yaml(overlay_path(folder), lambda _: None, cut=("profiles", name))
     shared = {str(e.get("api_key")) for e in raw_profiles(folder).values() if isinstance(e, dict)}
     slots = [slot for slot in key_slots(name) if f"keyring:{slot}" not in shared]
     try:
-        return Removed(active[-1], len(forget_keys(slots)))
+        removed = Removed(active[-1], len(forget_keys(slots)))
     except KeyringError as error:
-        return Removed(active[-1], 0, error.message)
+        removed = Removed(active[-1], 0, error.message)
+    if not (known or ours or removed.secrets):  # nor what a removal that was interrupted left
+        known_entry(settings, name)
+    return removed
 
 
 def rename_profile(settings: Settings, old: str, new: str) -> None:
@@ -172,7 +174,12 @@ def rename_profile(settings: Settings, old: str, new: str) -> None:
         # First a copy: between the two files the profile is whole under either name.
         cut = ("profiles", new)  # what is left of an earlier profile of this name
         edit_yaml(ours, lambda document: put_entry(document, "profiles", new, copy), cut=cut)
-    _edit_config(folder, change)
+    try:
+        _edit_config(folder, change)
+    except BaseException:
+        if moved:
+            forget_keys(key_slots(new)[:1])
+        raise
     if copy:
         edit_yaml(ours, lambda _: None, cut=("profiles", old))
     if moved:

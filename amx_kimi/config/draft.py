@@ -39,7 +39,7 @@ class Draft:
     fields: Mapping[str, Any] = field(default_factory=dict)
     overlay: Mapping[str, Any] = field(default_factory=dict)
     key: KeyChoice = KeyChoice()
-    entry: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = field(default_factory=dict, repr=False)  # its key may be in clear
     ours: Mapping[str, Any] = field(default_factory=dict)
 
     @property

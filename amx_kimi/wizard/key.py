@@ -125,14 +125,14 @@ def _checked(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settin
     profile = draft_profile(draft, settings)
     if report.state == "ok":
         subject = f"The key {found.secret} works" if found.secret else "It answers without a key"
-        terminal.say(f"✓ {subject}: {report.in_words(profile.endpoint.currency)}")
+        terminal.say(f"✓ {subject}: {report.in_words(profile.endpoint)}")
         if not report.lists(profile.model):
             terminal.say(f"! {profile.model} is not in its list; the test request will tell.")
         return draft
     if report.state != "refused":
-        terminal.say(f"! Not checked: {report.in_words('')}")
+        terminal.say(f"! Not checked: {report.in_words(profile.endpoint)}")
         return draft
-    terminal.say(f"✗ {report.in_words('')}")
+    terminal.say(f"✗ {report.in_words(profile.endpoint)}")
     other = _other_region(profile.endpoint, settings)
     if other and terminal.confirm(
         f"Keys of both regions look alike. Send it to {other.url} to try?", default=False
@@ -148,10 +148,10 @@ def _checked_there(
     profile = draft_profile(moved, settings)
     report = anyio.run(check_key, profile, found, settings)
     if report.state == "ok":
-        terminal.say(f"✓ The key works there: {report.in_words(profile.endpoint.currency)}")
+        terminal.say(f"✓ The key works there: {report.in_words(profile.endpoint)}")
         terminal.say(f"  The API base is {profile.base_url} now.")
         return moved
-    terminal.say(f"✗ {report.in_words('')}")
+    terminal.say(f"✗ {report.in_words(profile.endpoint)}")
     return draft if _insists(terminal, "this key") else None
 
 
