@@ -36,6 +36,11 @@ request can do better), `splittable` (fewer columns may do better), `charged` (t
 cost money: True, False, or None when nobody knows) and `exit_code`.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amx_kimi.types import Reply
+
 __all__ = [
     "AccessError",
     "AuthenticationError",
@@ -143,7 +148,16 @@ class ReplyError(KimiError):
 
 
 class TruncatedError(ReplyError):
-    """The answer ended with finish_reason=length, with the retry's larger budget too."""
+    """The answer ended with finish_reason=length, with the retry's larger budget too.
+
+    `reply` is what arrived; its content is blank when all went into thinking.
+    """
+
+    def __init__(
+        self, message: str, *, reply: "Reply | None" = None, call: str = "", remedy: str = ""
+    ) -> None:
+        super().__init__(message, call=call, remedy=remedy)
+        self.reply = reply
 
 
 class BudgetError(KimiError):

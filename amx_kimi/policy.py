@@ -21,6 +21,8 @@ FLOOR = 32_768
 RETRY_CAP = 131_072
 """Most output tokens of the retry after finish_reason=length, unless kimi.yml raises it."""
 
+Mode = Literal["thinking", "chat"]
+_FIXED = frozenset({"top_p", "n", "presence_penalty", "frequency_penalty"})
 _RETRY_FACTOR = 4
 _LEAST_ROOM = 1_024  # what is asked for when our count says that the prompt fills the context
 
@@ -66,7 +68,7 @@ def plan(
     """Decide a request. `budget` (the retry's) replaces the one that policy would choose."""
     effort = _effort(profile, settings)
     thinking, why = _thinking(profile, facts, effort)
-    mode: Literal["thinking", "chat"] = "thinking" if thinking else "chat"
+    mode: Mode = "thinking" if thinking else "chat"
     tokens = _budget(profile, facts, settings, ask, thinking, budget)
     field, field_why = _max_tokens_field(facts)
     values = {
@@ -75,11 +77,12 @@ def plan(
         "stream_options": Value({"include_usage": True}, "so that the tokens are counted"),
         field: Value(tokens.value, f"{tokens.reason}; {field_why}"),
         **_effort_values(facts, thinking, why, effort),
-        "temperature": _temperature(profile, facts, mode),
-        "logprobs": _logprobs(profile, facts, mode),
+        "temperature": _temperature(profile, facts, ask, mode),
+        "logprobs": _logprobs(profile, facts, ask, mode),
         "response_format": _response_format(facts, ask),
         "prompt_cache_key": _cache_key(facts, ask),
     }
+    values |= _callers_own(facts, ask, mode)
     if ask.tools:
         values["tools"] = Value(list(ask.tools), "the caller's tools")
         values["tool_choice"] = Value(ask.tool_choice, "the caller's choice")
@@ -211,14 +214,29 @@ def _max_tokens_field(facts: Facts) -> tuple[str, str]:
     return field, "the model's name for it"
 
 
-def _temperature(profile: Profile, facts: Facts, mode: Literal["thinking", "chat"]) -> Value:
+def _temperature(profile: Profile, facts: Facts, ask: Ask, mode: Mode) -> Value:
     fixed = facts.model.temperature.get(mode)
     if fixed is not None:
         return Value(None, f"not sent: fixed at {fixed} for this model")
+    if ask.temperature is not None:
+        return Value(ask.temperature, "the caller's temperature")
     return Value(profile.temperature, "the profile's temperature")
 
 
-def _logprobs(profile: Profile, facts: Facts, mode: Literal["thinking", "chat"]) -> Value:
+def _callers_own(facts: Facts, ask: Ask, mode: Mode) -> dict[str, Value]:
+    """The caller's other parameters, without those that are fixed where the temperature is."""
+    fixed = facts.model.temperature.get(mode) is not None
+    return {
+        name: Value(None, "not sent: fixed for this model")
+        if fixed and name in _FIXED
+        else Value(value, "the caller's own")
+        for name, value in ask.extra.items()
+    }
+
+
+def _logprobs(profile: Profile, facts: Facts, ask: Ask, mode: Mode) -> Value:
+    if not ask.logprobs:
+        return Value(None, "not asked by the caller")
     if not profile.force_logprobs:
         return Value(None, "not asked: the profile's force_logprobs is off")
     if mode not in facts.model.logprobs:

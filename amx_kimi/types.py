@@ -78,7 +78,9 @@ class Ask:
     `prompt_tokens` is the caller's count of `messages`, `max_tokens` the caller's own wish (None:
     policy decides). `whole` means that a cut answer is useless to the caller, so that it too is
     asked again with the larger budget. `json_mode` asks for a JSON object where the model supports
-    it. `cache_key` groups requests with a common prefix.
+    it. `cache_key` groups requests with a common prefix. `temperature` is the caller's own wish,
+    and `extra` holds its other parameters; `logprobs` False: it has no use for them. `once`: what
+    it heard of the answer it has passed on, so that it cannot be told again.
     """
 
     messages: Sequence[Message]
@@ -90,6 +92,10 @@ class Ask:
     whole: bool = False
     cache_key: str = ""
     label: str = "chat"
+    temperature: float | None = None
+    logprobs: bool = True
+    once: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,10 @@ class Screen:
         """Wait until these words have been shown, in order; what was shown since the last wait."""
         shown = ""
         for word in words:
-            pattern = "".join(rf"(?:\x1b\[[0-9;?]*[A-Za-z]|\r|\n)*{re.escape(c)}" for c in word)
+            # Controls may stand between any two letters, and a line may be wrapped at a blank.
+            between = r"(?:\x1b\[[0-9;?]*[A-Za-z]|\r|\n)*"
+            letters = (r"\s+" if letter == " " else re.escape(letter) for letter in word)
+            pattern = between.join(["", *letters])
             try:
                 self._program.expect(pattern)
             except (pexpect.TIMEOUT, pexpect.EOF):

@@ -2,7 +2,7 @@
 
 The click group is the registry of commands; `session` runs them with a slash. `run` and `demo` do
 work; `results` reads the journal; `profiles` reads the configuration, `add_profile` and `changes`
-write it; `check` tries it out; `sandbox` stands in for the service.
+write it; `check` tries it out; `amx` is for Kimi inside AMX; `sandbox` stands in for the service.
 """
 
 import difflib
@@ -12,6 +12,7 @@ import sys
 import click
 
 from amx_kimi.cli.add_profile import add_llm_profile
+from amx_kimi.cli.amx import amx, disable, enable, status
 from amx_kimi.cli.changes import (
     alias,
     remove_llm_profile,
@@ -40,7 +41,7 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
+        if not (ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name)):
             near = difflib.get_close_matches(name, self.commands, 3)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             ctx.fail(f"No such command {name!r}.{hint}")
@@ -86,6 +87,10 @@ for _command in (
     alias,
     explain,
     doctor,
+    amx,
+    enable,
+    disable,
+    status,
     sandbox,
 ):
     cli.add_command(_command)

@@ -88,13 +88,25 @@ def _wizard(name: str | None, *, check: bool) -> int:
 
 
 def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json: bool) -> int:
-    from amx_kimi.config import active_profile, config_path, draft_profile, save_draft
+    from amx_kimi.config import (
+        active_profile,
+        config_path,
+        draft_profile,
+        keyring_state,
+        save_draft,
+    )
+    from amx_kimi.errors import KeyringError
     from amx_kimi.settings import Settings
     from amx_kimi.wizard.wizard import after_saving
 
     settings = Settings.from_environment()
     draft = _draft(name, flags, settings)
     profile = draft_profile(draft, settings)
+    if draft.key.kind == "store" and not (state := keyring_state()).usable:
+        raise KeyringError(
+            f"The key cannot be stored: {state.description}",
+            remedy="Nothing was sent or saved. Use --api-key-ref env:NAME or file:PATH instead.",
+        )
     report = _check(draft, settings) if check else None
     first = active_profile(settings) is None
     save_draft(draft, settings, activate=activate or first)
@@ -122,7 +134,14 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
 
 def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
     """What the flags make of the profile; a value comes from flag, environment, preset, default."""
-    from amx_kimi.config import check_name, draft_of, endpoint_url, load_overlay, load_preset
+    from amx_kimi.config import (
+        check_name,
+        draft_of,
+        endpoint_url,
+        load_overlay,
+        load_preset,
+        model_id,
+    )
 
     draft = draft_of(check_name(name), settings)
     overlays = load_overlay(settings.config_dir)
@@ -132,13 +151,14 @@ def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
     values = _from_environment() if flags.from_env else {}
     values |= {k: v for k, v in {"model": flags.model, "api_base": flags.api_base}.items() if v}
     if "model" in values:
-        values["model"] = overlays.aliases.get(values["model"], values["model"])
+        values["model"] = overlays.aliases.get(values["model"], model_id(values["model"]))
     if "api_base" in values:
         values["api_base"] = endpoint_url(values["api_base"], overlays)
         draft = draft.with_overlay(endpoint=None)
     draft = draft.with_fields(**values)
     if not draft.value("model"):
-        raise click.UsageError("Which model? Give --model, --preset or --from-env.")
+        unset = "KIMI_DEFAULT_MODEL is not set: give" if flags.from_env else "Give"
+        raise click.UsageError(f"Which model? {unset} --model or --preset.")
     if choice := _key_choice(flags):
         draft = draft.with_key(choice)
     return draft
@@ -174,6 +194,7 @@ def _key_choice(flags: _Flags) -> "KeyChoice | None":
             if keyring_state().usable:
                 return KeyChoice("store", clean_key(key))
             return KeyChoice("reference", reference=f"env:{variable}")
+    warn(f"Neither {' nor '.join(_KEY_VARIABLES)} is set.")
     return None
 
 

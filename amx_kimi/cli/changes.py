@@ -31,7 +31,9 @@ def remove_llm_profile(name: str, yes: bool) -> int:
     from amx_kimi.config import remove_profile
     from amx_kimi.settings import Settings
 
-    if not yes and sys.stdin.isatty():
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("Without a terminal, removing wants --yes")
+    if not yes:
         click.confirm(f"Remove the LLM profile {name!r}, and its key?", abort=True)
     removed = remove_profile(Settings.from_environment(), name)
     keys = f", and {removed.secrets} key(s) from the OS keyring" if removed.secrets else ""

@@ -1,11 +1,14 @@
 """`explain` and `doctor`: what would be sent and why, and whether it works."""
 
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option
+from amx_kimi.wrap import wrap
 
 if TYPE_CHECKING:
     from amx_kimi.config import Profile
@@ -105,11 +108,17 @@ def doctor(profile: str | None, as_json: bool) -> int:
         async for check in examine(profile):
             checks.append(check)
             if not as_json:
-                click.echo(f"{marks[check.state]}  {check.name:<14} {check.detail}")
+                click.echo(f"{marks[check.state]}  {check.name:<14} {_indented(check.detail)}")
                 if check.remedy:
-                    click.echo(f"{'':<24}{check.remedy}")
+                    click.echo(f"{'':<23}{_indented(check.remedy)}")
 
     anyio.run(go)
     if as_json:
         echo_json([vars(check) for check in checks])
     return 1 if any(check.state == "failed" for check in checks) else 0
+
+
+def _indented(text: str) -> str:
+    """Below the heading of a check, wrapped where there is a terminal."""
+    columns = shutil.get_terminal_size().columns - 23 if sys.stdout.isatty() else 1_000
+    return wrap(text, columns).replace("\n", "\n" + " " * 23)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from amx_kimi.errors import KimiError
+from amx_kimi.wrap import wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,7 +156,8 @@ def _show_traceback(state: State) -> None:
 def warn(message: str, *, label: str = "") -> None:
     """A line for people on stderr."""
     prefix = click.style(f"{label}: ", fg="red", bold=True) if label else ""
-    click.echo(prefix + message, err=True)
+    shown = wrap(message) if sys.stderr.isatty() else message
+    click.echo(prefix + shown, err=True)
 
 
 def echo_json(value: Any) -> None:

@@ -48,7 +48,7 @@ def llm_profiles(as_json: bool) -> None:
             "*" if row["active"] else "",
             row["name"],
             row.get("model") or other,
-            row.get("endpoint") or row.get("problem") or "",
+            row.get("label") or row.get("problem") or "",
             row.get("key") or "",
             row.get("last_check") or "",
         )
@@ -70,6 +70,7 @@ def _details(name: str, provider: str, settings: "Settings") -> dict[str, Any]:
     return {
         "model": profile.model,
         "endpoint": profile.base_url,
+        "label": profile.endpoint.label,
         "key": _key_place(profile.overlay.api_key_ref or profile.api_key, profile.endpoint.auth),
         "last_check": f"{'ok' if check.ok else 'failed'} {check.on}" if check else None,
     }

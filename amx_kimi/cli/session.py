@@ -95,7 +95,7 @@ def _run(line: str, group: click.Group) -> bool:
 
 
 def _help(group: click.Group) -> None:
-    about = {name: command.get_short_help_str(60) for name, command in group.commands.items()}
+    about = {name: command.get_short_help_str(54) for name, command in group.commands.items()}
     for name, text in {**about, **_OWN}.items():
         click.echo(f"  /{name:<20} {text}")
 
@@ -120,6 +120,10 @@ class _Commands(Completer):
             for name, text in _OWN.items():
                 if f"/{name}".startswith(typed):
                     yield Completion(f"/{name}", -len(typed), display_meta=text)
+        if words[0] == "/help" and len(words) > 1:
+            names = [name for name in self._group.commands if name.startswith(typed)]
+            yield from (Completion(name, -len(typed)) for name in names)
+            return
         slash = "/" if len(words) == 1 else ""
         before = [words[0][1:], *(word for word in words[1:-1] if word)] if len(words) > 1 else []
         for item in self._click.get_completions(before, typed.removeprefix(slash)):

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from amx_kimi.errors import BadRequestError, ContentFilterError, ContextError
-from amx_kimi.facts import Quirk
+from amx_kimi.errors import ContentFilterError, ContextError, ModelNotFoundError, ServiceError
+from amx_kimi.facts import Quirk, model_key
 
 __all__ = ["MOST_CORRECTIONS", "correction"]
 
@@ -21,12 +21,17 @@ _CEILING = re.compile(
 )
 
 
-def correction(error: BadRequestError, body: Mapping[str, Any], context: int) -> Quirk | None:
+def correction(error: ServiceError, body: Mapping[str, Any], context: int) -> Quirk | None:
     """The change to `body` that the 400's text asks for, or None when it names nothing we sent.
+
+    A 404 for `moonshotai/…` or another vendor's prefix asks for the bare id.
 
     `context` is the model's in tokens, as we know it; a smaller one in the text replaces it.
     """
     text = error.message
+    if isinstance(error, ModelNotFoundError):
+        model = str(body["model"])
+        return Quirk("model", "set", model_key(model)) if "/" in model else None
     if isinstance(error, ContentFilterError):
         return None
     if isinstance(error, ContextError):

@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,7 @@ from amx_kimi.errors import (
     BadRequestError,
     ConfigError,
     KimiError,
+    ModelNotFoundError,
     SilenceError,
     TruncatedError,
     UnreachableError,
@@ -55,6 +56,7 @@ class _Journey:
     reason: str = "first"
     longer: bool = False
     failures: int = 0
+    heard: bool = False  # by the caller: content that cannot be taken back
     held: int = 0  # by a rate limit
     waited: float = 0.0
 
@@ -134,16 +136,19 @@ class KimiClient:
 
         An answer that is empty because the budget went into thinking (finish_reason=length) is
         asked again once with four times the budget; a cut one only if `ask.whole`, else it is
-        returned as cut. A retry's pieces are streamed to the callbacks again.
+        returned as cut. A retry's pieces are streamed to the callbacks again, unless `ask.once`:
+        then nothing is retried once content was heard.
 
         Raises:
             TruncatedError: still length with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
         journey = _Journey(ask, Callbacks(on_content, on_thinking))
+        if on_content is not None and ask.once:
+            journey.callbacks = replace(journey.callbacks, on_content=_hearing(journey, on_content))
         first = plan(self.profile, self.facts, self.settings, ask)
         wire, sent = await self._send(journey, first)
-        if not _needs_room(wire, ask):
+        if journey.heard or not _needs_room(wire, ask):
             return self._reply(journey, wire)
         if sent.retry_budget is not None:
             journey.reason, journey.longer = "length", True
@@ -151,7 +156,7 @@ class KimiClient:
             wire, sent = await self._send(journey, larger)
             if not _needs_room(wire, ask):
                 return self._reply(journey, wire)
-        raise self._truncated(journey, sent)
+        raise self._truncated(journey, sent, self._reply(journey, wire))
 
     async def models(self) -> list[dict[str, Any]]:
         """The endpoint's own list of models (`GET /models`).
@@ -179,7 +184,7 @@ class KimiClient:
         while True:
             try:
                 wire = await self._attempt(journey, current)
-            except BadRequestError as error:
+            except (BadRequestError, ModelNotFoundError) as error:
                 quirk = correction(error, current.body, facts.model.context)
                 if quirk is None or not self._may_correct(journey, quirk):
                     raise
@@ -313,6 +318,8 @@ class KimiClient:
 
     def _has_try(self, journey: _Journey, error: KimiError, seconds: float) -> bool:
         """Rate limits pass, however often they are hit: only the waiting for them is bounded."""
+        if journey.heard:
+            return False
         if error.limit_hit:
             journey.waited += seconds
             return journey.waited <= self._patience
@@ -358,7 +365,7 @@ class KimiClient:
             attempts=tuple(journey.attempts),
         )
 
-    def _truncated(self, journey: _Journey, sent: RequestPlan) -> TruncatedError:
+    def _truncated(self, journey: _Journey, sent: RequestPlan, reply: Reply) -> TruncatedError:
         budgets = [a.budget for a in journey.attempts if a.outcome == "ok"]
         tried = " and then ".join(f"{budget:,}" for budget in budgets)
         return TruncatedError(
@@ -372,6 +379,7 @@ class KimiClient:
                 else "Raise the profile's max_tokens (AMX_LLM_MIN_MAX_TOKENS is the floor of "
                 "reasoning routes)."
             ),
+            reply=reply,
         )
 
     def _shared_limiter(self, limits: Limits) -> Limiter:
@@ -388,6 +396,14 @@ def account_limits(profile: Profile) -> Limits:
         rpm=overlay.rpm or (tier.rpm if tier else None),
         tpm=overlay.tpm or (tier.tpm if tier else None),
     )
+
+
+def _hearing(journey: _Journey, on_content: Callable[[str], None]) -> Callable[[str], None]:
+    def hear(piece: str) -> None:
+        journey.heard = True
+        on_content(piece)
+
+    return hear
 
 
 def _text(pieces: list[str]) -> str:

@@ -60,6 +60,20 @@ class SyncKimiClient:
         """Close the connections."""
         _portal().call(self._client.aclose)
 
+    def submit(
+        self,
+        ask: Ask,
+        *,
+        on_content: Callable[[str], None] | None = None,
+        on_thinking: Callable[[str], None] | None = None,
+    ) -> "Future[Reply]":
+        """As `KimiClient.chat`, begun; the callbacks are called in the event loop's own thread."""
+
+        async def ask_it() -> Reply:
+            return await self._client.chat(ask, on_content=on_content, on_thinking=on_thinking)
+
+        return _portal().start_task_soon(ask_it)
+
     def models(self) -> list[dict[str, Any]]:
         """As `KimiClient.models`."""
         return _portal().call(self._client.models)
@@ -85,12 +99,7 @@ class SyncKimiClient:
                 return None
             return lambda piece: heard.put(lambda: callback(piece))
 
-        async def ask_it() -> Reply:
-            return await self._client.chat(
-                ask, on_content=relay(on_content), on_thinking=relay(on_thinking)
-            )
-
-        future = _portal().start_task_soon(ask_it)
+        future = self.submit(ask, on_content=relay(on_content), on_thinking=relay(on_thinking))
         future.add_done_callback(lambda _: heard.put(None))
         return _drain(heard, future, cancelled)
 

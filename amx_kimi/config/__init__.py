@@ -35,7 +35,14 @@ from amx_kimi.config.presets import Preset, load_preset, load_presets
 from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
 from amx_kimi.config.profiles import active_profile, load_profile, nearest, profile_names
 from amx_kimi.config.secrets import FoundKey, absolute_reference, check_reference, find_key
-from amx_kimi.config.words import RANGES, check_name, check_number, clean_key, endpoint_url
+from amx_kimi.config.words import (
+    RANGES,
+    check_name,
+    check_number,
+    clean_key,
+    endpoint_url,
+    model_id,
+)
 
 __all__ = [
     "AMX_DEFAULTS",
@@ -69,6 +76,7 @@ __all__ = [
     "load_preset",
     "load_presets",
     "load_profile",
+    "model_id",
     "nearest",
     "overlay_path",
     "profile_names",

@@ -21,10 +21,18 @@ from amx_kimi.config.os_keyring import (
 )
 from amx_kimi.config.overlay import load_overlay, parse_overlay, raw_overlay
 from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
-from amx_kimi.config.profiles import active_of, assemble, check_config, known_entry, raw_profiles
+from amx_kimi.config.profiles import (
+    active_of,
+    assemble,
+    check_config,
+    known_entry,
+    nearest,
+    raw_profiles,
+)
 from amx_kimi.config.secrets import absolute_reference
-from amx_kimi.config.words import RANGES, check_name, check_number
+from amx_kimi.config.words import RANGES, check_name, check_number, endpoint_url, model_id
 from amx_kimi.errors import ConfigError, KeyringError
+from amx_kimi.facts import load_catalog
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
@@ -214,8 +222,11 @@ def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dic
                 "api_key_ref=env:NAME.",
             )
         if field not in known:
-            raise ConfigError(f"Unknown field {field!r}", remedy=f"Known: {', '.join(known)}.")
+            raise ConfigError(f"Unknown field {field!r}. {nearest(field, dict.fromkeys(known))}")
     values = {field: _value(field, text) for field, text in changes.items()}
+    if base := values.get("api_base"):
+        values["api_base"] = endpoint_url(base, load_overlay(folder))
+        values.setdefault("endpoint", None)  # it would go before
     ours = {field: value for field, value in values.items() if field in _OURS}
     theirs = {field: value for field, value in values.items() if field not in _OURS}
     if ours.get("api_key_ref"):
@@ -250,7 +261,7 @@ def _value(field: str, text: str) -> Any:
     if field == "api_key_ref":
         return absolute_reference(text)
     if field in _TEXT:
-        return text
+        return model_id(text) if field == "model" else text
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
@@ -262,17 +273,24 @@ def set_aliases(settings: Settings, changes: Mapping[str, str]) -> dict[str, str
     """Name models: alias -> model id, "" takes an alias away. Returns all aliases.
 
     Raises:
-        ConfigFileError: `kimi.yml` is broken or cannot be written; it is unchanged.
+        ConfigError: an alias or a model is not usable, or `kimi.yml` cannot be written; it is
+            unchanged.
     """
     folder = settings.config_dir
-    for alias in changes:
-        check_name(alias)
-    load_overlay(folder)
+    there = load_overlay(folder).aliases
+    resolved = {check_name(a): there.get(m, m) for a, m in changes.items()}
+    for alias, model in resolved.items():
+        if load_catalog().knows(alias):
+            raise ConfigError(f"{alias!r} is a model's own id, and stays that")
+        if not model and alias not in there:
+            raise ConfigError(f"There is no alias {alias!r}. {nearest(alias, there)}")
+        if model in changes or model == alias:
+            raise ConfigError(f"The alias {alias!r} has to name a model, not an alias")
 
     def change(document: dict[str, Any]) -> None:
         if not document.get("aliases"):
             document["aliases"] = {}
-        for alias, model in changes.items():
+        for alias, model in resolved.items():
             document["aliases"].pop(alias, None)
             if model:
                 document["aliases"][quoted(alias)] = quoted(model)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from amx_kimi.config.os_keyring import keyring_state, resolve_secret
 from amx_kimi.config.profile import Profile
+from amx_kimi.config.words import clean_key
 from amx_kimi.errors import ConfigError, KeyringError, MissingKeyError
 from amx_kimi.settings import Settings, read_variable
 from amx_kimi.types import Secret
@@ -38,7 +39,7 @@ def find_key(profile: Profile, settings: Settings) -> FoundKey:
     if not profile.overlay.api_key_ref:  # a place that is named is the only one
         found = _by_profile(profile, looked) or _by_variable(settings, looked)
     if found is not None and found.secret is not None:
-        return FoundKey(_checked(found.secret, found.where), found.where)
+        return FoundKey(clean_key(found.secret.reveal(), found.where), found.where)
     places = "\n".join(f"  - {place}" for place in looked)
     how = (
         "put it where api_key_ref says: no other place is looked at"
@@ -61,7 +62,8 @@ def _by_reference(profile: Profile, looked: list[str]) -> FoundKey | None:
     where = f"kimi.yml: api_key_ref {reference}"
     value = read_variable(place) if kind == "env" else _read_key_file(place, looked)
     if not value:
-        looked.append(f"{where}: {'unset or blank' if kind == 'env' else 'nothing in it'}")
+        if not any(place in line for line in looked):
+            looked.append(f"{where}: {'unset or blank' if kind == 'env' else 'nothing in it'}")
         return None
     return FoundKey(Secret(value), where)
 
@@ -96,7 +98,8 @@ def _read_key_file(place: str, looked: list[str]) -> str | None:
     try:
         return Path(place).expanduser().read_text("utf-8").strip() or None
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~nobody
-        looked.append(f"kimi.yml: api_key_ref file:{place}: {type(error).__name__}")
+        said = getattr(error, "strerror", None) or "not a text file, or in nobody's home"
+        looked.append(f"kimi.yml: api_key_ref file:{place}: {said}")
         return None
 
 
@@ -133,13 +136,3 @@ def _by_variable(settings: Settings, looked: list[str]) -> FoundKey | None:
         looked.append("environment: AMX_LLM_API_KEY is unset or blank")
         return None
     return FoundKey(settings.api_key, "environment: AMX_LLM_API_KEY")
-
-
-def _checked(secret: Secret, where: str) -> Secret:
-    value = secret.reveal()
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigError(
-            f"The API key from {where} has blanks, line breaks or other characters that no key has",
-            remedy="Copy it again, alone: it starts with sk-.",
-        )
-    return secret

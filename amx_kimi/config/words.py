@@ -10,10 +10,11 @@ from amx_kimi.errors import ConfigError
 from amx_kimi.facts import load_catalog
 from amx_kimi.types import Secret
 
-__all__ = ["RANGES", "check_name", "check_number", "clean_key", "endpoint_url"]
+__all__ = ["RANGES", "check_name", "check_number", "clean_key", "endpoint_url", "model_id"]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _ENDS = re.compile(r"(/(chat/completions|completions|models|chat))?/*\Z")
+_KEY = re.compile(r"(?:bearer\s+)?sk-", re.IGNORECASE)
 _PASTED = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|\Z)", re.IGNORECASE)
 
 
@@ -27,6 +28,8 @@ def check_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise ConfigError("A profile needs a name", remedy="Such as kimi-bulk.")
+    if _KEY.match(name):
+        raise ConfigError("That looks like a key, not like a name", remedy="Such as kimi-bulk.")
     if len(name) > 64:
         raise ConfigError(f"The name {name[:20]}… has {len(name)} characters; 64 are the most")
     if not _NAME.fullmatch(name):
@@ -37,20 +40,23 @@ def check_name(name: str) -> str:
     return name
 
 
-def clean_key(text: str) -> Secret:
-    """A pasted key, freed of what is often pasted with it: `Bearer `, quotes, blanks, line breaks.
+def clean_key(text: str, where: str = "") -> Secret:
+    """A key, freed of what is often pasted around it: `Bearer `, quotes, blanks, line breaks.
+
+    `where` says where it was found, for the errors.
 
     Raises:
         ConfigError: nothing is left, or it has characters that no key has; the key is not shown.
     """
     key = "".join(c for c in text if unicodedata.category(c) != "Cf").strip()  # zero-width marks
     key = _PASTED.sub("", key.strip("\"'`“”‘’").strip(), count=1)
-    key = re.sub(r"\s*[\r\n]+\s*", "", key.strip().strip("\"'`“”‘’").strip())
+    key = key.strip().strip("\"'`“”‘’").strip()
+    origin = f" from {where}" if where else ""
     if not key:
-        raise ConfigError("The key is empty", remedy="Copy it again; it starts with sk-.")
+        raise ConfigError(f"The API key{origin} is empty", remedy="It starts with sk-.")
     if not key.isascii() or not key.isprintable() or " " in key or len(key) > 4_096:
         raise ConfigError(
-            "The key has blanks or characters that no key has",
+            f"The API key{origin} has blanks, line breaks or other characters that no key has",
             remedy="Copy it again, alone: it starts with sk-.",
         )
     return Secret(key)
@@ -70,6 +76,8 @@ def endpoint_url(text: str, overlays: OverlayFile) -> str:
         raise ConfigError(
             "The API base is blank", remedy="It looks like https://api.moonshot.ai/v1."
         )
+    if _KEY.match(text):
+        raise ConfigError("That looks like a key, not like an API base")
     if not re.search(r"[/.:]", text):
         return overlays.endpoint(text, None).url
     scheme, rest = re.fullmatch(r"(?:([A-Za-z]+):/+)?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -83,6 +91,20 @@ def endpoint_url(text: str, overlays: OverlayFile) -> str:
     local = re.match(r"(localhost|127\.|10\.|192\.168\.)", rest)
     url = f"{scheme or ('http' if local else 'https')}://{rest}"
     return overlays.endpoint("", url).url
+
+
+def model_id(text: str) -> str:
+    """A model's id.
+
+    Raises:
+        ConfigError: it is blank, not one word, a URL, or looks like a key.
+    """
+    text = text.strip()
+    if _KEY.match(text):
+        raise ConfigError("That looks like a key, not like a model")
+    if not text or "://" in text or any(letter.isspace() for letter in text):
+        raise ConfigError("A model's id is one word", remedy="Such as kimi-k2.6.")
+    return text
 
 
 RANGES: Mapping[str, tuple[type[int] | type[float], float, float]] = {

@@ -1,5 +1,7 @@
 """The wizard's question for the key: asked hidden, checked at once, and where it is to live."""
 
+from contextlib import suppress
+
 import anyio
 
 from amx_kimi.client import KeyReport, check_key
@@ -17,36 +19,42 @@ from amx_kimi.config import (
 from amx_kimi.errors import ConfigError, KeyringError, MissingKeyError
 from amx_kimi.facts import EndpointRow, load_catalog
 from amx_kimi.settings import Settings
-from amx_kimi.wizard.terminal import Terminal
+from amx_kimi.wizard.terminal import Back, Terminal
 
 __all__ = ["ask_key", "choose_place"]
 
 
-def ask_key(draft: Draft, terminal: Terminal, settings: Settings, *, check: bool) -> Draft:
+def ask_key(
+    draft: Draft, terminal: Terminal, settings: Settings, *, check: bool, inside_amx: bool = False
+) -> Draft:
     """Ask for the key until it works, or the person insists on it.
+
+    Inside AMX, which keeps the key, there is no reference to it and no choice of its place.
 
     Raises:
         Back, Cancelled: as the person wished.
     """
     endpoint = _endpoint(draft, settings)
     none = "" if endpoint.own else ", or none"
-    terminal.say(f"  From {endpoint.keys_from}. Hidden; env:NAME and file:/path do too{none}.")
+    references = "" if inside_amx else "; env:NAME and file:/path do too"
+    terminal.say(f"  From {endpoint.keys_from}. Hidden{references}{none}.")
     default, shown = _present(draft, endpoint, settings)
     while True:
         changed = terminal.ask(
             "API key",
-            lambda text: _parse(text, draft, endpoint),
+            lambda text: _parse(text, draft, endpoint, references=not inside_amx),
             default=default,
             shown=shown,
             secret=True,
         )
-        if (found := _found(changed, terminal, settings)) is None:
-            if changed.key.kind == "reference" and _insists(terminal, "this reference"):
-                return changed
-            continue
-        checked = _checked(changed, found, terminal, settings) if check else changed
-        if checked is not None:
-            return choose_place(checked, terminal)
+        with suppress(Back):  # from a question about this answer: to the answer itself
+            if (found := _found(changed, terminal, settings)) is None:
+                if changed.key.kind in ("reference", "keep") and _insists(terminal, "it"):
+                    return changed
+                continue
+            checked = _checked(changed, found, terminal, settings) if check else changed
+            if checked is not None:
+                return checked if inside_amx else choose_place(checked, terminal)
 
 
 def choose_place(draft: Draft, terminal: Terminal, problem: str = "") -> Draft:
@@ -92,13 +100,14 @@ def _present(draft: Draft, endpoint: EndpointRow, settings: Settings) -> tuple[s
     try:
         found = draft_key(draft, settings)
     except ConfigError:
-        return "", ""
+        there = draft.value("api_key_ref") or draft.value("api_key")
+        return ("keep", f"{there}, which holds none now") if there else ("", "")
     if draft.new or draft.key.kind == "blank":
         return "keep", f"AMX_LLM_API_KEY, {found.secret}"
     return "keep", f"the present one, {found.secret}"
 
 
-def _parse(text: str, draft: Draft, endpoint: EndpointRow) -> Draft:
+def _parse(text: str, draft: Draft, endpoint: EndpointRow, *, references: bool) -> Draft:
     if text == "keep":
         return draft
     if text.lower() == "none":
@@ -107,6 +116,11 @@ def _parse(text: str, draft: Draft, endpoint: EndpointRow) -> Draft:
     auth = None if endpoint.auth == "key" else "key"
     changed = draft.with_overlay(auth=auth)
     if text.startswith(("env:", "file:")):
+        if not references:
+            raise ConfigError(
+                "AMX takes a reference for the key itself",
+                remedy="Use amx-kimi add-llm-profile for this profile.",
+            )
         return changed.with_key(KeyChoice("reference", reference=absolute_reference(text)))
     return changed.with_key(KeyChoice("store", clean_key(text)))
 

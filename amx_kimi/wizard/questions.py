@@ -1,7 +1,8 @@
 """The wizard's questions, in AMX's documented order: each takes a draft and returns another."""
 
+import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amx_kimi.config import (
@@ -13,6 +14,7 @@ from amx_kimi.config import (
     draft_profile,
     endpoint_url,
     load_overlay,
+    model_id,
     profile_names,
 )
 from amx_kimi.errors import ConfigError
@@ -23,18 +25,20 @@ from amx_kimi.types import Ask
 from amx_kimi.wizard.key import ask_key
 from amx_kimi.wizard.terminal import Terminal
 
-__all__ = ["QUESTIONS", "Context", "Question"]
+__all__ = ["AMX_QUESTIONS", "QUESTIONS", "Context", "Question", "shown_path"]
 
 _USUAL_MODEL = "kimi-k2.6"
 
 
 @dataclass(frozen=True)
 class Context:
-    """What every question may need. `check` False sends the key nowhere."""
+    """What every question may need. `check` False sends the key nowhere; `inside_amx`: AMX keeps
+    the key and the fields, so that nothing can be said that only kimi.yml holds."""
 
     terminal: Terminal
     settings: Settings
     check: bool = True
+    inside_amx: bool = False
 
 
 Question = Callable[[Draft, Context], Draft]
@@ -73,9 +77,7 @@ def _model(draft: Draft, context: Context) -> Draft:
                 context.terminal.say(_shortened(f"  {row.id:<24} {in_short(row)}"))
 
     def parse(text: str) -> str:
-        if not text or any(letter.isspace() for letter in text):
-            raise ConfigError("A model's id is one word", remedy="Such as kimi-k2.6.")
-        return aliases.get(text, text)
+        return aliases.get(text, model_id(text))
 
     model = context.terminal.ask(
         "Model",
@@ -90,7 +92,9 @@ def _model(draft: Draft, context: Context) -> Draft:
             "  Other hosts still serve it. < goes back to choose another one."
         )
     elif not catalog.knows(model):
-        context.terminal.say(f"  {model} is not in our table; it is treated like its family.")
+        near = difflib.get_close_matches(model, [row.id for row in rows], 1, 0.8)
+        meant = f" Did you mean {near[0]}? < goes back." if near else ""
+        context.terminal.say(f"  {model} is not in our table.{meant}")
     return draft.with_fields(model=model)
 
 
@@ -142,7 +146,13 @@ def _usual_base(draft: Draft) -> str:
 
 
 def _key(draft: Draft, context: Context) -> Draft:
-    return ask_key(draft, context.terminal, context.settings, check=context.check)
+    return ask_key(
+        draft,
+        context.terminal,
+        context.settings,
+        check=context.check,
+        inside_amx=context.inside_amx,
+    )
 
 
 def _temperature(draft: Draft, context: Context) -> Draft:
@@ -206,7 +216,11 @@ def _effort(draft: Draft, context: Context) -> Draft:
 
 
 def _thinking(draft: Draft, context: Context) -> Draft:
-    now = draft.value("thinking") is True
+    profile = draft_profile(draft, context.settings)
+    usual = replace(
+        context.settings, effort=None
+    )  # what the profile says, whatever this shell does
+    now = plan(profile, profile.facts(), usual, Ask((), 1_000)).thinking
 
     def parse(text: str) -> Draft:
         if text.lower() not in ("on", "off"):
@@ -233,6 +247,12 @@ QUESTIONS: tuple[Question, ...] = (
     _effort,
 )
 """In order. A question that does not apply returns the draft as it is."""
+
+
+AMX_QUESTIONS: tuple[Question, ...] = (
+    *(_model, _api_base, _key, _temperature, _max_tokens, _alternatives),
+)
+"""Those that are left inside AMX's own wizard."""
 
 
 def shown_path(path: Path) -> str:

@@ -11,6 +11,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 
 from amx_kimi.errors import ConfigError
+from amx_kimi.wrap import wrap
 
 __all__ = ["Back", "Cancelled", "Terminal"]
 
@@ -30,7 +31,7 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """Print a line, or several."""
-        click.echo(text)
+        click.echo(wrap(text))
 
     def ask(
         self,

@@ -1,6 +1,6 @@
 """`/add-llm-profile`: collect a draft, show what it means, try it, save it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 
@@ -24,10 +24,10 @@ from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask
 from amx_kimi.wizard.key import choose_place
-from amx_kimi.wizard.questions import QUESTIONS, Context, shown_path
+from amx_kimi.wizard.questions import QUESTIONS, Context, Question, shown_path
 from amx_kimi.wizard.terminal import Back, Cancelled, Terminal
 
-__all__ = ["add_profile", "collect"]
+__all__ = ["add_profile", "after_saving", "ask_all", "collect", "summary"]
 
 _HELP = "Enter takes what stands in [brackets]; < goes back; Ctrl-C leaves all as it was."
 
@@ -41,8 +41,12 @@ def add_profile(settings: Settings, name: str = "", *, check: bool = True) -> st
     terminal = Terminal()
     terminal.say(_HELP)
     try:
-        draft = collect(Context(terminal, settings, check), name)
-        return finish(draft, terminal, settings, check=check)
+        context = Context(terminal, settings, check)
+        draft = collect(context, name)
+        while not finish(draft, context):
+            terminal.say("Again, then; Enter keeps each answer.")
+            draft = ask_all(draft, context, QUESTIONS)
+        return draft.name
     except (Cancelled, KeyboardInterrupt):
         terminal.say("\nNothing was saved; all is as it was.")
         return None
@@ -54,10 +58,19 @@ def collect(context: Context, name: str = "") -> Draft:
     Raises:
         Cancelled: the person gave up.
     """
-    drafts = [draft_of(name, context.settings)]
-    while len(drafts) <= len(QUESTIONS):
+    return ask_all(draft_of(name, context.settings), context, QUESTIONS)
+
+
+def ask_all(draft: Draft, context: Context, questions: Sequence[Question]) -> Draft:
+    """Ask these questions in order, back and forth.
+
+    Raises:
+        Cancelled: the person gave up.
+    """
+    drafts = [draft]
+    while len(drafts) <= len(questions):
         try:
-            drafts.append(QUESTIONS[len(drafts) - 1](drafts[-1], context))
+            drafts.append(questions[len(drafts) - 1](drafts[-1], context))
         except Back:
             drafts = _one_back(drafts, context.terminal)
     return drafts[-1]
@@ -71,18 +84,20 @@ def _one_back(drafts: list[Draft], terminal: Terminal) -> list[Draft]:
     return [*drafts[:-2], drafts[-1]]
 
 
-def finish(draft: Draft, terminal: Terminal, settings: Settings, *, check: bool) -> str | None:
-    """Show what the draft means, try one request, save.
+def finish(draft: Draft, context: Context) -> bool:
+    """Show what the draft means, try one request, save; whether it was saved.
 
     Raises:
         Cancelled: the person gave up.
         ConfigError: a file is broken or cannot be written; nothing is lost.
     """
+    terminal, settings = context.terminal, context.settings
     profile = draft_profile(draft, settings)
     terminal.say(summary(profile, settings))
-    tried = _try_it(draft, profile, terminal, settings) if check else None
-    if tried and tried.state == "failed" and not _confirm(terminal, "Save it all the same?"):
-        raise Cancelled
+    tried = _try_it(draft, profile, terminal, settings) if context.check else None
+    failed = tried is not None and tried.state == "failed"
+    if failed and not _confirm(terminal, "Save it all the same?", default=False):
+        return False
     activate = _is_to_be_active(draft.name, terminal, settings)
     draft = _saved(draft, terminal, settings, activate=activate)
     if tried:
@@ -92,11 +107,11 @@ def finish(draft: Draft, terminal: Terminal, settings: Settings, *, check: bool)
     )
     for line in after_saving(draft, settings):
         terminal.say(f"  {line}")
-    return draft.name
+    return True
 
 
-def _confirm(terminal: Terminal, question: str) -> bool:
-    return _without_back(lambda: terminal.confirm(question, default=True))
+def _confirm(terminal: Terminal, question: str, *, default: bool) -> bool:
+    return _without_back(lambda: terminal.confirm(question, default=default))
 
 
 def _without_back(ask: Callable[[], bool]) -> bool:
@@ -162,7 +177,8 @@ def _is_to_be_active(name: str, terminal: Terminal, settings: Settings) -> bool:
     active = active_profile(settings)
     if active in (None, name):
         return True
-    return _confirm(terminal, f"Make it the active profile, instead of '{active}'?")
+    question = f"Make it the active profile, instead of '{active}'?"
+    return _confirm(terminal, question, default=True)
 
 
 def _saved(draft: Draft, terminal: Terminal, settings: Settings, *, activate: bool) -> Draft:

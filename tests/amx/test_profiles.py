@@ -70,7 +70,7 @@ def test_a_file_that_amx_saved_in_between_means_the_same(
     assert ours("explain", "--json").json["budget"] == 4096
     assert "sk-…cdef from the OS keyring" in ours("doctor").out
     assert sandbox.chats[-1].key == KEY
-    removed = ours("remove-llm-profile", "p")
+    removed = ours("remove-llm-profile", "p", "--yes")
     assert "2 key(s)" in removed.err
     for slot in ("//amx/p/api_key", "llm_profiles/p/api_key"):
         assert held_key(keyring, slot) is None
@@ -122,7 +122,7 @@ def test_switching_in_either_tool_is_seen_by_the_other(amx: Amx, start_sandbox) 
     ours("set-llm-profile", "one", "max_tokens=5000", "temperature=0.4")
     seen = amx("load")["llm"]
     assert (seen["max_tokens"], seen["temperature"]) == (5000, 0.4)
-    ours("remove-llm-profile", "one")
+    ours("remove-llm-profile", "one", "--yes")
     assert amx("load")["active"] == "two"
     amx("save")
     assert list(rows()) == ["two"]

@@ -55,7 +55,7 @@ def test_a_key_from_stdin(home: Path, start_sandbox: Start) -> None:
         assert held_key(keyring, "//amx/p/api_key") == KEY
         for text in (ended.out, ended.err, (home / "config.yml").read_text()):
             assert KEY not in text
-        removed = piped("", "remove-llm-profile", "p", env=keyring)
+        removed = piped("", "remove-llm-profile", "p", "--yes", env=keyring)
         assert (removed.code, held_key(keyring, "//amx/p/api_key")) == (0, None)
         assert "1 key(s) from the OS keyring" in removed.err
     assert read(home)["llm_profiles"] == {}
@@ -67,7 +67,8 @@ def test_without_a_keyring_a_key_from_stdin_is_not_saved(home: Path, start_sandb
                   "--api-key-stdin")  # fmt: skip
     assert ended.code == 2
     assert "no usable keyring" in ended.err
-    assert "env:NAME" in ended.err
+    assert "--api-key-ref env:NAME" in ended.err
+    assert not sandbox.seen
     assert not (home / "config.yml").exists()
 
 
@@ -200,7 +201,13 @@ def test_living_with_several(program: Program, home: Path, start_sandbox: Start)
         (("set-llm-profile", "p", "sk-0123456789abcdef"), "without ="),
         (("set-llm-profile", "p", "a=b"), "No LLM profile 'p'"),
         (("rename-llm-profile", "p", "q"), "No LLM profile 'p'"),
-        (("remove-llm-profile", "p"), "No LLM profile 'p'"),
+        (("remove-llm-profile", "p", "--yes"), "No LLM profile 'p'"),
+        (("remove-llm-profile", "p"), "wants --yes"),
+        (("add-llm-profile", "sk-0123456789abcdef", "--model", "m"), "looks like a key"),
+        (("add-llm-profile", "p", "--model", "m", "--api-base", "sk-0123456789abcdef"), "a key"),
+        (("alias", "kimi-k3=kimi-k2.6"), "model's own id"),
+        (("alias", "a=b", "b=c"), "not an alias"),
+        (("alias", "zz="), "no alias 'zz'"),
         (("alias", "a b=c"), "not allowed"),
     ],
 )

@@ -30,7 +30,7 @@ def test_every_command_has_help(program: Program) -> None:
     listed = program("--help").out.split("Commands:")[1]
     names = [line.split()[0] for line in listed.splitlines() if line.strip()]
     assert {"run", "demo", "runs", "show", "export", "models", "doctor", "sandbox"} <= set(names)
-    for name in names:
+    for name in set(names) - {"amx"}:  # whose --help is AMX's own
         ended = program(name, "--help")
         assert ended.code == 0
         assert "--debug" in ended.out

@@ -45,12 +45,17 @@ def test_typos_and_habits(documented) -> None:
         screen.type(typed)
         screen.wait(answer)
     screen.wait(" >")
-    screen.type("/use-llm ki", enter=False)
-    screen.wait("kimi-thinking")
+    for begun, meant in (("/use-llm ki", "kimi-thinking"), ("/help expl", "explain")):
+        screen.type(begun, enter=False)
+        screen.wait(meant)
+        screen.type("\x03", enter=False)
+        screen.wait(" >")
+    screen.type("/use-lm x", enter=False)  # completing what is no command
     screen.type("\x03", enter=False)
     screen.wait(" >")
     screen.type("/quit")
     assert screen.end() == 0
+    assert "Exception" not in screen.text
 
 
 def test_the_wizard_and_the_prompt_follow_each_other(start_sandbox) -> None:

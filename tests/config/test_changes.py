@@ -197,6 +197,14 @@ def test_fields_that_are_refused(
 
 
 @pytest.mark.usefixtures("files")
+def test_an_api_base_goes_before_an_endpoint_of_before(settings: Settings) -> None:
+    set_fields(settings, "day", {"endpoint": "openrouter"})
+    assert load_profile("day", settings).base_url == "https://openrouter.ai/api/v1"
+    set_fields(settings, "day", {"api_base": "localhost:8000/v1/chat/completions"})
+    assert load_profile("day", settings).base_url == "http://localhost:8000/v1"
+
+
+@pytest.mark.usefixtures("files")
 def test_aliases(settings: Settings) -> None:
     assert set_aliases(settings, {"k2": "kimi-k2.6", "off": "kimi-k3"}) == {
         "k2": "kimi-k2.6",

@@ -115,7 +115,7 @@ def test_when_nothing_is_found_every_place_is_named(key_of: Callable[..., str], 
     assert "platform.kimi.ai" in text
     with pytest.raises(MissingKeyError, match=r"api_key_ref env:UNSET_KIMI_KEY: unset or blank"):
         key_of("", "env:UNSET_KIMI_KEY")
-    with pytest.raises(MissingKeyError, match=r"file:/no/such/key: FileNotFoundError"):
+    with pytest.raises(MissingKeyError, match=r"file:/no/such/key: No such file"):
         key_of("", "file:/no/such/key")
     with pytest.raises(MissingKeyError, match="no usable keyring"):
         key_of("keyring://amx/p/api_key")
@@ -123,12 +123,12 @@ def test_when_nothing_is_found_every_place_is_named(key_of: Callable[..., str], 
     with pytest.raises(MissingKeyError, match="blank: nothing in it"):
         key_of("", f"file:{home / 'blank'}")
     (home / "latin").write_bytes(b"sk-\xff")
-    with pytest.raises(MissingKeyError, match="UnicodeDecodeError"):
+    with pytest.raises(MissingKeyError, match="not a text file"):
         key_of("", f"file:{home / 'latin'}")
 
 
 def test_a_key_file_of_nobodys_home(key_of: Callable[..., str]) -> None:
-    with pytest.raises(MissingKeyError, match="RuntimeError"):
+    with pytest.raises(MissingKeyError, match="nobody's home"):
         key_of("", "file:~nobody-of-this-name/key")
 
 

@@ -57,7 +57,6 @@ def test_names_that_are_refused(name: str) -> None:
         f"Bearer '{KEY}'",
         f"“{KEY}”",
         f"\ufeff{KEY}\u200b",
-        KEY[:9] + "\n" + KEY[9:],
     ],
 )
 def test_pasted_keys(pasted: str) -> None:
@@ -65,7 +64,7 @@ def test_pasted_keys(pasted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pasted", ["", " ", "''", "Bearer ''", "sk-a b", "sk-ключ", "sk-\x1b[A", "s" * 5000]
+    "pasted", ["", " ", "''", "Bearer ''", "sk-a b", "sk-a\nb", "sk-ключ", "sk-\x1b[A", "s" * 5000]
 )
 def test_what_is_no_key(pasted: str) -> None:
     with pytest.raises(ConfigError) as caught:

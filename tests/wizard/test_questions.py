@@ -51,7 +51,6 @@ def test_going_back(home: Path, start_sandbox: Start) -> None:
     screen.answer("API base", sandbox.url)
     screen.answer("API key", KEY)
     screen.answer("Where is the key to live [1]", "<")
-    screen.answer("API base")
     screen.answer("API key", KEY)
     screen.answer("Where is the key to live [1]", "2")
     screen.answer("Temperature")
@@ -131,7 +130,9 @@ def test_a_refused_key_is_asked_again_and_may_be_insisted_on(
     screen.answer("Where is the key to live", "2")
     rest(screen)
     screen.wait("✗")
-    screen.answer("Save it all the same? [Y/n]", "n")
+    screen.answer("Save it all the same? [y/N]")
+    screen.wait("Again, then", "Profile name [p]", ":")
+    screen.type("\x03", enter=False)
     screen.wait("Nothing was saved")
     assert screen.end() == 130
     assert not (home / "config.yml").exists()
@@ -142,7 +143,7 @@ def test_a_key_in_a_variable_or_nowhere(home: Path, start_sandbox: Start) -> Non
     screen = start(base=sandbox.url, MY_KEY=KEY)
     screen.answer("API key", "env:OTHER")
     screen.wait("OTHER: unset or blank")
-    screen.answer("Use this reference all the same?")
+    screen.answer("Use it all the same?")
     screen.answer("API key", "env:MY_KEY")
     screen.wait("✓ The key sk-…cdef works")
     rest(screen)
@@ -199,7 +200,9 @@ def test_a_forgotten_v1_is_found(home: Path) -> None:
         for question in ("Temperature", "Output token budget", "Number of alternatives"):
             screen.answer(question)
         screen.wait(f"POST {host}/v1/chat/completions")
-        screen.answer("Save it all the same?", "n")
+        screen.answer("Save it all the same?")
+        screen.wait("Profile name [p]", ":")
+        screen.type("\x03", enter=False)
         assert screen.end() == 130
         server.shutdown()
     assert not home.exists()
@@ -213,7 +216,7 @@ def test_a_retired_model_is_saved_when_insisted(home: Path, start_sandbox: Start
     screen.answer("API key")
     rest(screen)
     screen.wait("One real test request", "✗", "retired", "kimi-k3")
-    screen.answer("Save it all the same? [Y/n]")
+    screen.answer("Save it all the same? [y/N]", "y")
     screen.wait("✓ Saved")
     assert screen.end() == 0
     assert read(home)["llm_profiles"]["p"]["model"] == "kimi-k2-thinking"
@@ -230,8 +233,9 @@ def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None
     screen.answer("Provider", "openai")
     screen.wait("This wizard makes profiles for kimi")
     screen.answer("Provider", "KIMI")
-    screen.answer("Model", "kimi k3")
-    screen.wait("one word")
+    for model, part in (("kimi k3", "one word"), (KEY, "looks like a key")):
+        screen.answer("Model", model)
+        screen.wait(part)
     screen.answer("Model", "kimi-k3")
     screen.answer("API base", "http://example.com/v1")
     screen.wait("unencrypted")
@@ -290,3 +294,50 @@ def test_a_broken_config_is_said_before_any_question(home: Path) -> None:
     screen = Screen("add-llm-profile")
     screen.wait("Error", "config.yml, line", "not valid YAML")
     assert screen.end() == 2
+
+
+def test_enter_keeps_what_cannot_be_tried_now(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox()
+    home.mkdir()
+    (home / "config.yml").write_text(
+        "llm_profiles:\n  p: {provider: kimi, model: kimi-k2.6, "
+        f"api_base: {sandbox.url}, api_key: ''}}\nactive_llm_profile: p\n"
+    )
+    ours = "profiles:\n  p: {api_key_ref: 'env:NOT_HERE', effort: high}\n"
+    (home / "kimi.yml").write_text(ours)
+    before = (home / "config.yml").read_text()
+    screen = Screen("add-llm-profile", "p")
+    for question in ("Profile name [p]", "Provider", "Model [kimi-k2.6]", "API base"):
+        screen.answer(question)
+    screen.answer("API key [env:NOT_HERE, which holds none now]")
+    screen.answer("Use it all the same? [y/N]", "<")
+    screen.answer("API key [env:NOT_HERE, which holds none now]")
+    screen.answer("Use it all the same? [y/N]", "y")
+    for question in ("Temperature", "Output token budget", "Number of alternatives"):
+        screen.answer(question)
+    screen.answer("Thinking before the answer, dearer and slower (off, on) [on]")
+    screen.wait("thinking", "! Not tried", "✓ Saved")
+    assert screen.end() == 0
+    assert read(home)["llm_profiles"]["p"] == {
+        **yaml.safe_load(before)["llm_profiles"]["p"],
+        "temperature": 0.2,
+        "max_tokens": 4096,
+        "n_alternatives": 3,
+    }
+    assert (home / "kimi.yml").read_text() == ours
+
+
+def test_thinking_that_an_effort_switched_on_can_be_switched_off(
+    home: Path, start_sandbox: Start
+) -> None:
+    sandbox = start_sandbox()
+    home.mkdir()
+    (home / "kimi.yml").write_text("profiles:\n  p: {effort: high}\n")
+    screen = start(base=sandbox.url, model="kimi-k2.6", AMX_LLM_API_KEY=KEY)
+    screen.answer("API key")
+    for question in ("Temperature", "Output token budget", "Number of alternatives"):
+        screen.answer(question)
+    screen.answer("Thinking before the answer, dearer and slower (off, on) [on]", "off")
+    screen.wait("thinking off", "✓ Saved")
+    assert screen.end() == 0
+    assert read(home, "kimi.yml")["profiles"]["p"] == {"effort": "high", "thinking": False}

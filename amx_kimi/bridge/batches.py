@@ -1,0 +1,29 @@
+"""AMX's column batches: several at once for kimi too, and a fatal error ends the run."""
+
+from collections.abc import Callable
+from typing import Any
+
+from amx_kimi.bridge.errors import forget_fatal, last_fatal
+from amx_kimi.bridge.profile import is_kimi
+
+__all__ = ["single_batch", "workers"]
+
+_MOST_AT_ONCE = 32
+
+
+def workers(original: Callable[..., int], agent: Any, n_batches: int) -> int:
+    """How many column batches of a table run at once: all, since our limiter holds the limits."""
+    if not is_kimi(agent.llm.cfg):
+        return original(agent, n_batches)
+    return max(1, min(_MOST_AT_ONCE, n_batches))
+
+
+def single_batch(original: Callable[..., Any], agent: Any, *args: Any, **kwargs: Any) -> Any:
+    """One column batch, whose fatal error is raised again instead of being swallowed."""
+    if not is_kimi(agent.llm.cfg):
+        return original(agent, *args, **kwargs)
+    forget_fatal()
+    suggestions = original(agent, *args, **kwargs)
+    if (fatal := last_fatal()) is not None:
+        raise fatal
+    return suggestions

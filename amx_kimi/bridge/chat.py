@@ -1,0 +1,202 @@
+"""`LLMProvider.chat` for kimi profiles: our policy and client, AMX's result and exceptions."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from types import SimpleNamespace
+from typing import Any
+
+from amx_kimi.bridge.errors import as_amx
+from amx_kimi.bridge.profile import is_kimi, key_of, profile_of
+from amx_kimi.client import SyncKimiClient
+from amx_kimi.config import FoundKey, Profile
+from amx_kimi.errors import KimiError
+from amx_kimi.settings import Settings
+from amx_kimi.tokens import count_messages
+from amx_kimi.types import Ask, Reply
+
+__all__ = ["chat", "configure_env"]
+
+_MOST_CLIENTS = 16
+_MOST_TURNS = 1_000
+_OURS = ("tools", "tool_choice")
+_NOT_SENT = (
+    "timeout",
+    "request_timeout",
+    "logprobs",
+    "top_logprobs",
+    "stream_options",
+    "num_probs",
+)
+_LOCK = threading.Lock()
+_CLIENTS: OrderedDict[Any, SyncKimiClient] = OrderedDict()
+_REASONING: OrderedDict[str, str] = OrderedDict()  # tool call id -> what was thought before it
+
+
+def configure_env(original: Callable[..., Any], provider: Any) -> Any:
+    """AMX writes keys and bases into `os.environ`, where the next provider finds them: not ours."""
+    return None if is_kimi(provider.cfg) else original(provider)
+
+
+def chat(
+    original: Callable[..., Any], provider: Any, messages: Sequence[Any], *args: Any, **kwargs: Any
+) -> Any:
+    """AMX's `LLMProvider.chat(messages, temperature, max_tokens, use_logprobs, …)`.
+
+    Raises:
+        FatalLLMError: every further call would fail the same way; says what to do.
+        LLMTruncationError: the answer was cut, with the larger budget too.
+        RunCancelled: AMX's cancel token was set.
+    """
+    if not is_kimi(provider.cfg):
+        return original(provider, messages, *args, **kwargs)
+    positional = ("temperature", "max_tokens", "use_logprobs", "on_thinking", "on_content")
+    return _chat(provider, messages, **dict(zip(positional, args, strict=False)), **kwargs)
+
+
+def _chat(
+    provider: Any,
+    messages: Sequence[Any],
+    *,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    use_logprobs: bool = True,
+    on_thinking: Callable[[str], None] | None = None,
+    on_content: Callable[[str], None] | None = None,
+    cancel_token: Any = None,
+    **kwargs: Any,
+) -> Any:
+    from amx.utils.cancel import get_active_cancel_token, raise_if_cancelled
+
+    raise_if_cancelled(phase="LLM call")
+    started = time.perf_counter()
+    extra = {k: v for k, v in kwargs.items() if k not in (*_OURS, *_NOT_SENT) and k[:1] != "_"}
+    chat_messages = _with_reasoning(messages)
+    ask = Ask(
+        messages=chat_messages,
+        prompt_tokens=count_messages(chat_messages),
+        max_tokens=max_tokens or provider.cfg.max_tokens,
+        tools=tuple(kwargs.get("tools") or ()),
+        tool_choice=kwargs.get("tool_choice"),
+        whole=True,
+        label="AMX",
+        temperature=temperature,
+        logprobs=use_logprobs,
+        once=on_content is not None,
+        extra=extra,
+    )
+    tokens = [token for token in (cancel_token, get_active_cancel_token()) if token is not None]
+    try:
+        settings = Settings.from_environment()
+        profile = profile_of(provider.cfg, settings)
+        client = _client(profile, key_of(provider.cfg, profile, settings), settings)
+        reply = client.chat(
+            ask,
+            on_content=_quiet(on_content),
+            on_thinking=_cumulative(on_thinking),
+            cancelled=(lambda: any(token.is_set() for token in tokens)) if tokens else None,
+        )
+    except CancelledError:
+        from amx.agents.orchestrator import RunCancelled
+
+        raise RunCancelled("Cancelled during a request") from None
+    except KimiError as error:
+        raise as_amx(error) from None
+    _remember(reply)
+    return _result(reply, time.perf_counter() - started)
+
+
+def _client(profile: Profile, key: FoundKey, settings: Settings) -> SyncKimiClient:
+    """One client for each profile, key and environment: its connections are used again."""
+    identity = (profile, key.secret, settings)
+    with _LOCK:
+        client = _CLIENTS.pop(identity, None) or SyncKimiClient(profile, settings, key=key)
+        _CLIENTS[identity] = client
+        while len(_CLIENTS) > _MOST_CLIENTS:
+            _CLIENTS.popitem(last=False)[1].close()
+        return client
+
+
+def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    """As in AMX: a callback that fails is its owner's affair, not the answer's."""
+    if callback is None:
+        return None
+
+    def call(piece: str) -> None:
+        try:
+            callback(piece)
+        except Exception:
+            return
+
+    return call
+
+
+def _cumulative(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    """AMX's `on_thinking` wants the whole thinking so far, each time."""
+    quiet, so_far = _quiet(callback), [""]
+    if quiet is None:
+        return None
+
+    def call(piece: str) -> None:
+        so_far[0] += piece
+        quiet(so_far[0])
+
+    return call
+
+
+def _remember(reply: Reply) -> None:
+    """Keep what was thought before each tool call: AMX drops it, and Kimi wants it back."""
+    with _LOCK:
+        for call in reply.tool_calls:
+            _REASONING[str(call["id"])] = reply.reasoning
+        while len(_REASONING) > _MOST_TURNS:
+            _REASONING.popitem(last=False)
+
+
+def _with_reasoning(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """The history with `reasoning_content` in those tool-call turns that came from us."""
+    whole = []
+    for message in messages:
+        calls = message.get("tool_calls") or ()
+        thought = next((_REASONING[c["id"]] for c in calls if c.get("id") in _REASONING), "")
+        if thought and not message.get("reasoning_content"):
+            message = {**message, "reasoning_content": thought}
+        whole.append(message)
+    return whole
+
+
+def _result(reply: Reply, seconds: float) -> Any:
+    """AMX's `ChatResult`, with everything that AMX reads from it."""
+    from amx.llm._logprob_confidence import logprob_confidence_score
+    from amx.llm.provider import ChatResult, ToolCall
+
+    logprobs = [_token(token.token, token.logprob) for token in reply.logprobs] or None
+    usage: dict[str, Any] = {"model_processing_sec": seconds}
+    if reply.usage.known:
+        usage |= {
+            "prompt_tokens": reply.usage.prompt,
+            "completion_tokens": reply.usage.completion,
+            "total_tokens": reply.usage.prompt + reply.usage.completion,
+        }
+        if reply.usage.reasoning:
+            usage["thinking_tokens"] = reply.usage.reasoning
+    calls = [
+        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"] or "{}")
+        for call in reply.tool_calls
+    ]
+    return ChatResult(
+        content=reply.content,
+        usage=usage,
+        logprobs=logprobs,
+        finish_reason=reply.finish_reason,
+        confidence_score=logprob_confidence_score(logprobs),
+        tool_calls=calls or None,
+        thinking_content=reply.reasoning,
+        thinking_tokens=reply.usage.reasoning,
+    )
+
+
+def _token(token: str, logprob: float) -> SimpleNamespace:
+    return SimpleNamespace(token=token, logprob=logprob, bytes=None, top_logprobs=[])

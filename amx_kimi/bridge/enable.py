@@ -1,0 +1,107 @@
+"""Into every AMX process of an environment: a `.pth` line, and a hook file beside it.
+
+Both lie in the environment's own site-packages, so that they move and vanish with it.
+"""
+
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from amx_kimi.bridge.compare import amx_folder, amx_version, misfits
+from amx_kimi.errors import ConfigError
+
+__all__ = ["Status", "disable", "enable", "status"]
+
+_NAME = "amx_kimi_hook"
+# A line that guards itself: a missing hook would print a traceback at every start of Python.
+_LINE = f'import sys; exec("try:\\n import {_NAME}\\nexcept BaseException:\\n pass")\n'
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether kimi is enabled in AMX here, which AMX that is, and what of it does not fit."""
+
+    enabled: bool
+    folder: Path
+    amx: str
+    misfits: tuple[str, ...]
+
+
+def status() -> Status:
+    """How things stand in this environment."""
+    folder, amx = _folder(), amx_folder()
+    enabled = all(path.exists() for path in (_pth(folder), _hook(folder)))
+    return Status(enabled, folder, amx_version(), tuple(misfits(amx)) if amx else ())
+
+
+def enable() -> bool:
+    """Enable; whether that changed anything.
+
+    Raises:
+        ConfigError: no AMX here, one that does not fit, or no right to write.
+    """
+    now = status()
+    if not now.amx:
+        raise ConfigError(
+            "AMX is not installed in this environment",
+            remedy="pip install amx-cli, beside amx-kimi.",
+        )
+    if now.misfits:
+        raise ConfigError(
+            f"AMX {now.amx} is not one that this amx-kimi knows: {now.misfits[0]}",
+            remedy="AMX is left as it is. A newer amx-kimi may know it: pip install -U amx-kimi.",
+        )
+    source = Path(__file__).with_name("hook.py").read_text("utf-8")
+    with _writing(now.folder):
+        # The hook first: the line is what makes it work.
+        changed = _write(_hook(now.folder), source)
+        return _write(_pth(now.folder), _LINE) or changed
+
+
+def disable() -> bool:
+    """Disable, leaving no trace; whether that changed anything.
+
+    Raises:
+        ConfigError: no right to write.
+    """
+    folder = _folder()
+    files = [_pth(folder), _hook(folder), *(folder / "__pycache__").glob(f"{_NAME}.*")]
+    there = [path for path in files if path.exists()]
+    with _writing(folder):
+        for path in there:
+            path.unlink()
+    return bool(there)
+
+
+def _folder() -> Path:
+    return Path(sysconfig.get_path("purelib"))
+
+
+def _pth(folder: Path) -> Path:
+    return folder / f"{_NAME}.pth"
+
+
+def _hook(folder: Path) -> Path:
+    return folder / f"{_NAME}.py"
+
+
+def _write(path: Path, text: str) -> bool:
+    with suppress(OSError):
+        if path.read_text("utf-8") == text:
+            return False
+    path.write_text(text, "utf-8")
+    return True
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns a refused write into clear words."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be written: {error.strerror}",
+            remedy="Use a virtual environment of your own, or `amx-kimi amx ARGS` instead.",
+        ) from None

@@ -1,0 +1,57 @@
+"""`amx`, `enable`, `disable`, `status`: Kimi inside AMX."""
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, warn
+
+__all__ = ["amx", "disable", "enable", "status"]
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def amx(arguments: tuple[str, ...]) -> None:
+    """Run AMX with Kimi inside: `amx-kimi amx ARGS` is `amx ARGS`, prepared."""
+    from amx_kimi.bridge.launch import hand_over
+
+    hand_over(list(arguments))
+
+
+@click.command(cls=KimiCommand)
+def enable() -> None:
+    """Put Kimi into every AMX process of this environment, also scheduler, MCP server, Studio."""
+    from amx_kimi.bridge.enable import enable, status
+
+    changed, now = enable(), status()
+    warn(f"Kimi is {'' if changed else 'already '}enabled in AMX {now.amx} ({now.folder}).")
+
+
+@click.command(cls=KimiCommand)
+def disable() -> None:
+    """Take Kimi out of AMX again, without a trace."""
+    from amx_kimi.bridge.enable import disable
+
+    changed = disable()
+    warn("Kimi is no longer enabled in AMX." if changed else "Kimi was not enabled in AMX here.")
+
+
+@click.command(cls=KimiCommand)
+@json_option
+def status(as_json: bool) -> int:
+    """Say whether Kimi is enabled in AMX here, and whether that AMX is one that we know.
+
+    Exits 1 when it is enabled but does not fit.
+    """
+    from amx_kimi.bridge.enable import status
+
+    now = status()
+    if as_json:
+        echo_json({**vars(now), "folder": str(now.folder)})
+    else:
+        click.echo(f"AMX: {now.amx or 'not installed in this environment'}")
+        click.echo(f"Kimi inside: {'enabled' if now.enabled else 'not enabled'} ({now.folder})")
+        for line in now.misfits:
+            click.echo(f"Does not fit, so nothing is attached: {line}")
+    return 1 if now.enabled and (now.misfits or not now.amx) else 0

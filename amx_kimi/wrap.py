@@ -1,0 +1,27 @@
+"""Lines for people, wrapped between words where there is a terminal."""
+
+import shutil
+import textwrap
+
+__all__ = ["wrap"]
+
+
+def wrap(text: str, columns: int | None = None) -> str:
+    """`text` in lines of at most `columns` (the terminal's), each line's indent kept.
+
+    Words such as URLs and paths are never broken.
+    """
+    width = columns or min(100, shutil.get_terminal_size().columns)
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()))
+        wrapped = textwrap.wrap(
+            line,
+            width - 1,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+        lines += wrapped or [""]
+    return "\n".join(lines)
