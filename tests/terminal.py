@@ -66,6 +66,18 @@ def held_key(environment: dict[str, str], username: str) -> str | None:
     return done.stdout or None
 
 
+def put_key(environment: dict[str, str], username: str, key: str) -> None:
+    """Put a key into the keyring for AMX under `username`, with `keyring` alone."""
+    script = "import keyring, sys; keyring.set_password('amx', sys.argv[1], sys.stdin.read())"
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, username],
+        input=key,
+        env={**os.environ, **environment},
+        text=True,
+        check=True,
+    )
+
+
 class Screen:
     """`amx-kimi ARGUMENTS` in a pseudo-terminal."""
 

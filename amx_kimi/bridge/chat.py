@@ -1,5 +1,7 @@
 """`LLMProvider.chat` for kimi profiles: our policy and client, AMX's result and exceptions."""
 
+import hashlib
+import json
 import threading
 import time
 from collections import OrderedDict
@@ -32,7 +34,7 @@ _NOT_SENT = (
 )
 _LOCK = threading.Lock()
 _CLIENTS: OrderedDict[Any, SyncKimiClient] = OrderedDict()
-_REASONING: OrderedDict[str, str] = OrderedDict()  # tool call id -> what was thought before it
+_REASONING: OrderedDict[str, str] = OrderedDict()  # what was asked -> thought before a tool call
 
 
 def configure_env(original: Callable[..., Any], provider: Any) -> Any:
@@ -104,7 +106,7 @@ def _chat(
         raise RunCancelled("Cancelled during a request") from None
     except KimiError as error:
         raise as_amx(error) from None
-    _remember(reply)
+    _remember(messages, reply)
     return _result(reply, time.perf_counter() - started)
 
 
@@ -146,25 +148,33 @@ def _cumulative(callback: Callable[[str], None] | None) -> Callable[[str], None]
     return call
 
 
-def _remember(reply: Reply) -> None:
-    """Keep what was thought before each tool call: AMX drops it, and Kimi wants it back."""
+def _remember(asked: Sequence[Any], reply: Reply) -> None:
+    """Keep what was thought before a tool call: AMX drops it, and Kimi wants it back."""
+    if not reply.tool_calls or not reply.reasoning:
+        return
     with _LOCK:
-        for call in reply.tool_calls:
-            _REASONING[str(call["id"])] = reply.reasoning
+        _REASONING[_digest(asked)] = reply.reasoning
         while len(_REASONING) > _MOST_TURNS:
             _REASONING.popitem(last=False)
 
 
 def _with_reasoning(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
-    """The history with `reasoning_content` in those tool-call turns that came from us."""
-    whole = []
-    for message in messages:
-        calls = message.get("tool_calls") or ()
-        thought = next((_REASONING[c["id"]] for c in calls if c.get("id") in _REASONING), "")
-        if thought and not message.get("reasoning_content"):
-            message = {**message, "reasoning_content": thought}
+    """The history with `reasoning_content` in those tool-call turns that came from us.
+
+    A turn is known by all that was said before it: ids such as `look:0` come again and again.
+    """
+    whole: list[Mapping[str, Any]] = []
+    for place, message in enumerate(messages):
+        if message.get("tool_calls") and not message.get("reasoning_content"):
+            thought = _REASONING.get(_digest(messages[:place]))
+            message = {**message, "reasoning_content": thought} if thought else message
         whole.append(message)
     return whole
+
+
+def _digest(messages: Sequence[Any]) -> str:
+    text = json.dumps(messages, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _result(reply: Reply, seconds: float) -> Any:

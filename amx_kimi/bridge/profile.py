@@ -73,6 +73,6 @@ def key_of(config: Any, profile: Profile, settings: Settings) -> FoundKey:
     try:
         return find_key(profile, settings)
     except MissingKeyError:
-        if profile.endpoint.name != "any":
+        if given or profile.endpoint.name != "any":
             raise
         return FoundKey(None, "none was given")

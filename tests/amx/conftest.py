@@ -27,9 +27,12 @@ def install(version: str) -> Path:
         if not done.exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
             # AMX 0.19 and SQLAlchemy 2.1 do not go together.
-            wanted = [f"amx-cli=={version}", "sqlalchemy<2.1"]
+            wanted = [f"amx-cli=={version}", "sqlalchemy<2.1", "psycopg2-binary", "mcp"]
+            wanted += ["-e", str(ROOT)]
             pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
             subprocess.run([*pip, "install", "--quiet", *wanted], check=True)
+            # AMX would try to install its extras again and again.
+            subprocess.run([*pip, "uninstall", "--quiet", "--yes", "pip"], check=True)
             done.touch()
     return folder / "bin/python"
 

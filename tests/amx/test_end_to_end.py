@@ -1,0 +1,109 @@
+"""A whole `/run` of an unmodified AMX on PostgreSQL, comments written, with and without us."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+import yaml
+
+from tests.amx import shop
+from tests.amx.conftest import install
+from tests.amx.run import Done, analyze, environment
+from tests.conftest import KEY
+from tests.terminal import needs_secret_service, put_key, secret_service
+
+pytestmark = needs_secret_service
+OPENAI = "sk-openai-0123456789abcdef"
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def keyring(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The documented key in a real keyring."""
+    with secret_service(home.parent) as service:
+        for name, value in service.items():
+            monkeypatch.setenv(name, value)
+        put_key(service, "//amx/kimi-thinking/api_key", KEY)
+        yield
+
+
+@pytest.fixture
+def database(fresh_postgres: str) -> str:
+    """A PostgreSQL database with the shop's tables."""
+    shop.build(fresh_postgres)
+    return fresh_postgres
+
+
+@pytest.fixture
+def run(home: Path, database: str, keyring: None) -> Run:  # noqa: ARG001
+    """Run AMX of a version on all tables, by a command, at this base."""
+
+    def go(version: str, command: str, base: str) -> Done:
+        place = sqlalchemy.engine.make_url(database)
+        block = {
+            "provider": "kimi",
+            "model": "kimi-k2-thinking",
+            "api_base": base,
+            "api_key": "keyring://amx/kimi-thinking/api_key",
+            "temperature": 0.2,
+            "n_alternatives": 3,
+        }
+        config: dict[str, Any] = {
+            "llm_profiles": {"kimi-thinking": {**block, "confidence_signal": "none"}},
+            "active_llm_profile": "kimi-thinking",
+            "db_profiles": {
+                "shop": {
+                    "backend": "postgresql",
+                    "host": "",  # as PGHOST says
+                    "port": 5432,
+                    "user": place.username,
+                    "database": place.database,
+                }
+            },
+            "active_db_profile": "shop",
+        }
+        home.mkdir(exist_ok=True)
+        (home / "config.yml").write_text(yaml.safe_dump(config))
+        python = install(version)
+        env = environment(python, PGHOST=str(place.query["host"]), OPENAI_API_KEY=OPENAI)
+        words = [
+            str(python.with_name(word)) if i == 0 else word
+            for i, word in enumerate(command.split())
+        ]
+        return analyze(words, list(shop.TABLES), env)
+
+    return go
+
+
+@pytest.mark.parametrize("version", ["0.19.0", "0.17.0"])
+def test_a_schema_is_described_completely(
+    run: Run, database: str, start_sandbox, version: str
+) -> None:
+    sandbox = start_sandbox(keys=(KEY, OPENAI))
+    done = run(version, "amx-kimi amx", sandbox.url)
+    assert done.code == 0, done.text
+    assert len(shop.comments(database)) == shop.COLUMNS
+    assert {seen.key for seen in sandbox.seen} == {KEY}
+    assert all(seen.status == 200 for seen in sandbox.chats)
+
+
+@pytest.mark.parametrize("version", ["0.19.0", "0.17.0"])
+def test_plain_amx_describes_nothing(run: Run, database: str, start_sandbox, version: str) -> None:
+    sandbox = start_sandbox(keys=(KEY, OPENAI))
+    done = run(version, "amx", sandbox.url)
+    assert "only 1 is" in done.text
+    assert shop.comments(database) == {}
+    assert {seen.key for seen in sandbox.chats} == {OPENAI}
+
+
+def test_12_a_key_that_fails_in_the_middle_stops_the_run(
+    run: Run, database: str, start_sandbox
+) -> None:
+    sandbox = start_sandbox(faults="unauthorized@4-")
+    done = run("0.19.0", "amx-kimi amx", sandbox.url)
+    assert "Check that the key" in done.text
+    assert len(sandbox.chats) == 4  # not one for every table
+    written = {name.split(".")[0] for name in shop.comments(database)}
+    assert written == {"cust", "addr"}
