@@ -30,7 +30,7 @@ from amx_kimi.settings import EFFORTS, Settings
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Reply, Secret
 
-__all__ = ["KimiLLM", "register"]
+__all__ = ["KimiLLM", "handler", "register"]
 
 _PROVIDER = "kimi"
 _OURS = {
@@ -129,10 +129,11 @@ class _Call:
         if reply.tool_calls:
             calls = [{**call, "index": index} for index, call in enumerate(reply.tool_calls)]
             yield self._piece(Delta(content=None, tool_calls=calls, role="assistant"))
-        last = self._piece(Delta(content=None), finish_reason=reply.finish_reason or "stop")
-        if reply.usage.known:
-            last.usage = _usage(reply)
-        yield last
+        if reply.usage.known:  # before the end: LiteLLM drops what comes with it
+            counted = self._piece(Delta(content=""))
+            counted.usage = _usage(reply)
+            yield counted
+        yield self._piece(Delta(content=None), finish_reason=reply.finish_reason or "stop")
 
     def _piece(self, delta: Delta, finish_reason: str | None = None) -> ModelResponseStream:
         choice = StreamingChoices(index=0, delta=delta, finish_reason=finish_reason)
@@ -248,10 +249,14 @@ def _ask(call: dict[str, Any]) -> Ask:
     )
 
 
+handler = KimiLLM()
+"""What the LiteLLM Proxy's YAML names as `custom_handler`."""
+
+
 def register() -> None:
     """Register the provider, and the prices of its models, with LiteLLM. Twice is once."""
     if not any(item["provider"] == _PROVIDER for item in litellm.custom_provider_map):
-        litellm.custom_provider_map.append({"provider": _PROVIDER, "custom_handler": KimiLLM()})
+        litellm.custom_provider_map.append({"provider": _PROVIDER, "custom_handler": handler})
     from litellm.utils import custom_llm_setup
 
     custom_llm_setup()  # type: ignore[no-untyped-call]

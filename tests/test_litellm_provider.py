@@ -1,0 +1,215 @@
+"""Kimi through LiteLLM: completion, streaming, sync and async, errors, cost."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amx_kimi.sandbox import Sandbox
+from tests.conftest import KEY
+
+Start = Callable[..., Sandbox]
+ASK = [{"role": "user", "content": "Reply with OK."}]
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+
+BEFORE = """
+import asyncio, json, sys, warnings
+warnings.simplefilter("ignore")
+import amx_kimi.litellm_provider
+import litellm
+from litellm import completion, acompletion
+spec = json.load(sys.stdin)
+base, key, ask, tools = (spec[name] for name in ("base", "key", "ask", "tools"))
+there = {"api_base": base, "api_key": key, "messages": ask}
+out = {}
+def cost(response): return response._hidden_params["response_cost"]
+"""
+
+
+@pytest.fixture
+def litellm() -> Callable[..., dict[str, Any]]:
+    """Run a script in a process of its own, as a user of LiteLLM would; what it put into `out`."""
+
+    def run(script: str, base: str = "", key: str | None = KEY, **env: str) -> dict[str, Any]:
+        code = BEFORE + textwrap.dedent(script) + "\nprint(json.dumps(out))\n"
+        spec = {"base": base or None, "key": key, "ask": ASK, "tools": TOOLS}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(spec),
+            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return found
+
+    return run
+
+
+def test_a_completion(litellm: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox()
+    out = litellm(
+        """
+        r = completion(model="kimi/kimi-k2.6", temperature=0.2, **there)
+        out |= {"content": r.choices[0].message.content, "usage": r.usage.model_dump()}
+        out |= {"cost": cost(r), "again": litellm.completion_cost(r), "model": r.model}
+        """,
+        sandbox.url,
+    )
+    (seen,) = sandbox.chats
+    assert (out["content"], out["model"]) == ("OK", "kimi-k2.6")
+    assert "temperature" not in seen.body
+    assert seen.body["thinking"] == {"type": "disabled"}
+    assert out["usage"]["prompt_tokens"] == seen.usage["prompt_tokens"]
+    assert out["usage"]["completion_tokens"] == seen.usage["completion_tokens"]
+    assert out["cost"] == pytest.approx(float(seen.cost))
+    assert out["again"] == pytest.approx(float(seen.cost))
+
+
+def test_cached_tokens_count(litellm: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox()
+    out = litellm(
+        """
+        there["messages"] = [{"role": "system", "content": "A long text. " * 400}, *ask]
+        for name in ("first", "second"):
+            r = completion(model="kimi/kimi-k2.6", **there)
+            out[name] = [cost(r), r.usage.prompt_tokens_details.cached_tokens]
+        """,
+        sandbox.url,
+    )
+    first, second = sandbox.chats
+    assert out["first"] == [pytest.approx(float(first.cost)), 0]
+    assert out["second"] == [pytest.approx(float(second.cost)), second.usage["cached_tokens"]]
+    assert out["second"][1] > 0
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_streaming(litellm: Any, start_sandbox: Start, way: str) -> None:
+    sandbox = start_sandbox()
+    out = litellm(
+        f"""
+        asked = dict(model="kimi/kimi-k3", stream=True, stream_options={{"include_usage": True}})
+        async def go():
+            return [chunk async for chunk in await acompletion(**asked, **there)]
+        chunks = asyncio.run(go()) if {way!r} == "async" else list(completion(**asked, **there))
+        deltas = [c.choices[0].delta for c in chunks if c.choices]
+        out["content"] = "".join(d.content or "" for d in deltas)
+        out["thought"] = "".join(getattr(d, "reasoning_content", None) or "" for d in deltas)
+        ends = [c.choices[0].finish_reason for c in chunks if c.choices]
+        out["finish"] = [end for end in ends if end]
+        out["usage"] = [c.usage.total_tokens for c in chunks if getattr(c, "usage", None)][-1]
+        """,
+        sandbox.url,
+    )
+    (seen,) = sandbox.chats
+    assert (out["content"], out["finish"]) == ("OK", ["stop"])
+    assert out["thought"].startswith("Let me look")
+    assert out["usage"] == seen.usage["prompt_tokens"] + seen.usage["completion_tokens"]
+
+
+def test_tools_and_async(litellm: Any, start_sandbox: Start) -> None:
+    out = litellm(
+        """
+        there["messages"] = [{"role": "user", "content": "Call the tool."}]
+        r = asyncio.run(acompletion(model="kimi/kimi-k2.6", tools=tools, **there))
+        out["call"] = r.choices[0].message.tool_calls[0].function.name
+        out["finish"] = r.choices[0].finish_reason
+        chunks = completion(model="kimi/kimi-k2.6", tools=tools, stream=True, **there)
+        calls = [c.choices[0].delta.tool_calls for c in chunks if c.choices]
+        out["streamed"] = [call[0].function.name for call in calls if call]
+        """,
+        start_sandbox().url,
+    )
+    assert out == {"call": "look", "finish": "tool_calls", "streamed": ["look"]}
+
+
+def test_a_profile_by_name_and_the_active_one(
+    litellm: Any, start_sandbox: Start, home: Path
+) -> None:
+    sandbox = start_sandbox()
+    home.mkdir()
+    (home / "config.yml").write_text(
+        "llm_profiles:\n"
+        f"  one: {{provider: kimi, model: kimi-k3, api_base: '{sandbox.url}', api_key: {KEY}}}\n"
+        f"  two: {{provider: kimi, model: kimi-k2.6, api_base: '{sandbox.url}', api_key: sk-two}}\n"
+        "active_llm_profile: one\n"
+    )
+    other = start_sandbox()
+    out = litellm(
+        f"""
+        out["named"] = completion(model="kimi/@two", messages=ask).model
+        completion(model="kimi/kimi-k2.6", messages=ask)
+        try:  # a profile's key goes nowhere else
+            completion(model="kimi/kimi-k2.6", messages=ask, api_base={other.url!r})
+        except litellm.AuthenticationError as error:
+            out["error"] = str(error)
+        """,
+        key=None,
+    )
+    assert out["named"] == "kimi-k2.6"
+    assert [(seen.key, seen.body["model"]) for seen in sandbox.chats] == [
+        ("sk-two", "kimi-k2.6"),
+        (KEY, "kimi-k2.6"),
+    ]
+    assert [seen.key for seen in other.seen] == [None]
+    assert KEY not in out["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "model", "error"),
+    [
+        ({"keys": ("sk-others-0123456789",)}, "kimi-k2.6", "AuthenticationError"),
+        ({}, "kimi-k9", "NotFoundError"),
+        ({"balance": 0.0}, "kimi-k2.6", "APIError"),
+        ({"faults": "filter@1-"}, "kimi-k2.6", "ContentPolicyViolationError"),
+        ({"faults": "forbidden@1-"}, "kimi-k2.6", "PermissionDeniedError"),
+        ({"faults": "tpd@1-"}, "kimi-k2.6", "RateLimitError"),
+    ],
+)
+def test_litellms_own_exceptions(
+    litellm: Any, start_sandbox: Start, options: dict[str, Any], model: str, error: str
+) -> None:
+    out = litellm(
+        f"""
+        for stream in (False, True):
+            try:
+                r = completion(model="kimi/{model}", stream=stream, num_retries=0, **there)
+                list(r) if stream else None
+            except Exception as error:
+                out[str(stream)] = [type(error).__name__, str(error)]
+        """,
+        start_sandbox(**options).url,
+    )
+    # LiteLLM wraps what it would try elsewhere, when it comes while streaming.
+    assert out["False"][0] == error
+    assert out["True"][0] in (error, "MidStreamFallbackError")
+    assert KEY not in str(out)
+
+
+def test_an_answer_that_was_cut_is_no_error(litellm: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(thinking_base=200_000)
+    out = litellm(
+        """
+        r = completion(model="kimi/kimi-k2-thinking", **there)
+        out |= {"finish": r.choices[0].finish_reason, "tokens": r.usage.completion_tokens}
+        """,
+        sandbox.url,
+    )
+    assert out["finish"] == "length"
+    assert out["tokens"] == sum(seen.usage["completion_tokens"] for seen in sandbox.chats)
+    assert [seen.body["max_tokens"] for seen in sandbox.chats] == [32768, 131072]
+
+
+def test_nothing_else_registers_it() -> None:
+    code = "import amx_kimi, amx_kimi.client, sys; print('litellm' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n"
