@@ -3,16 +3,20 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test consumers lint bench clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
 
 test: .venv/test lint
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n 2 --ignore tests/consumers
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# The real AMX 0.19.0 and 0.17.0 and the LiteLLM Proxy, each in an environment of its own.
+consumers: .venv/test
+	$(BIN)/pytest -n 2 tests/consumers
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from typing import Any
 from amx_kimi.bridge.errors import forget_fatal, last_fatal
 from amx_kimi.bridge.profile import is_kimi
 
-__all__ = ["single_batch", "workers"]
+__all__ = ["most_at_once", "single_batch", "workers"]
 
 _MOST_AT_ONCE = 32
 
@@ -15,7 +15,12 @@ def workers(original: Callable[..., int], agent: Any, n_batches: int) -> int:
     """How many column batches of a table run at once: all, since our limiter holds the limits."""
     if not is_kimi(agent.llm.cfg):
         return original(agent, n_batches)
-    return max(1, min(_MOST_AT_ONCE, n_batches))
+    return most_at_once(n_batches)
+
+
+def most_at_once(batches: int) -> int:
+    """All of them, within reason."""
+    return max(1, min(_MOST_AT_ONCE, batches))
 
 
 def single_batch(original: Callable[..., Any], agent: Any, *args: Any, **kwargs: Any) -> Any:

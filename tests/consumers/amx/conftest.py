@@ -3,38 +3,24 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
+from tests.consumers.environments import environment_with
 from tests.terminal import secret_service
 
-ROOT = Path(__file__).parents[2]
 HOST = Path(__file__).with_name("host.py")
 Amx = Callable[..., Any]
 
 
 def install(version: str) -> Path:
     """The interpreter of a virtual environment with this version of AMX; made if there is none."""
-    folder = ROOT / ".venv" / f"amx-{version}"
-    done = folder / ".complete"
-    folder.parent.mkdir(exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not done.exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-            # AMX 0.19 and SQLAlchemy 2.1 do not go together.
-            wanted = [f"amx-cli=={version}", "sqlalchemy<2.1", "psycopg2-binary", "mcp"]
-            wanted += ["-e", str(ROOT)]
-            pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", "--quiet", *wanted], check=True)
-            # AMX would try to install its extras again and again.
-            subprocess.run([*pip, "uninstall", "--quiet", "--yes", "pip"], check=True)
-            done.touch()
-    return folder / "bin/python"
+    # AMX 0.19 and SQLAlchemy 2.1 do not go together; LiteLLM wants mcp for tools.
+    wanted = (f"amx-cli=={version}", "sqlalchemy<2.1", "psycopg2-binary", "mcp")
+    return environment_with(f"amx-{version}", *wanted)
 
 
 @pytest.fixture(scope="session")

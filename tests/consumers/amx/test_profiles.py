@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.amx.conftest import Amx
 from tests.cli.conftest import Ended, command
 from tests.conftest import KEY
+from tests.consumers.amx.conftest import Amx
 from tests.terminal import held_key, needs_secret_service
 
 pytestmark = needs_secret_service

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy
 import yaml
 
-from tests.amx import shop
-from tests.amx.conftest import install
-from tests.amx.run import Done, analyze, environment
 from tests.conftest import KEY
+from tests.consumers.amx import shop
+from tests.consumers.amx.conftest import install
+from tests.consumers.amx.run import Done, analyze, environment
 from tests.terminal import needs_secret_service, put_key, secret_service
 
 pytestmark = needs_secret_service

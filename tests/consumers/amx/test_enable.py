@@ -12,8 +12,9 @@ import pytest
 
 from amx_kimi.bridge.compare import misfits
 from amx_kimi.bridge.points import POINTS
-from tests.amx.conftest import ROOT, install
 from tests.conftest import KEY
+from tests.consumers.amx.conftest import install
+from tests.consumers.environments import ROOT
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 CHAT = """

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from amx_kimi.sandbox import Sandbox
-from tests.amx.run import environment
 from tests.conftest import KEY
+from tests.consumers.amx.run import environment
 
 CALLS = Path(__file__).with_name("calls.py")
 OTHER = "sk-other-0123456789abcdef"
