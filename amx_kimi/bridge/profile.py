@@ -1,6 +1,8 @@
 """From AMX's `LLMConfig` to our profile and its key."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from amx_kimi.config import (
@@ -11,6 +13,7 @@ from amx_kimi.config import (
     config_path,
     find_key,
     load_overlay,
+    overlay_path,
 )
 from amx_kimi.config.profiles import assemble, raw_profiles
 from amx_kimi.errors import ConfigError, MissingKeyError
@@ -36,11 +39,30 @@ def profile_of(config: Any, settings: Settings) -> Profile:
     Raises:
         ConfigError: a value, the endpoint or a file is not usable; names it.
     """
-    entry = {name: getattr(config, name) for name in AMX_DEFAULTS if hasattr(config, name)}
-    entry = {name: value for name, value in entry.items() if value is not None}
-    name = _name(entry, settings)
+    entry = {name: getattr(config, name, None) for name in AMX_DEFAULTS if name != "confidence"}
+    folder = settings.config_dir
+    files = tuple(_stamp(path) for path in (config_path(folder), overlay_path(folder)))
+    return _assembled(tuple(entry.items()), settings, files)
+
+
+@lru_cache(maxsize=64)
+def _assembled(
+    fields: tuple[tuple[str, Any], ...],
+    settings: Settings,
+    files: tuple[Any, ...],  # noqa: ARG001  # a file that changed is read again
+) -> Profile:
+    """Reading YAML takes longer than our own work: once is enough for files that are the same."""
+    entry = {name: value for name, value in fields if value is not None}
     path = config_path(settings.config_dir)
-    return assemble(name, entry, load_overlay(settings.config_dir), path)
+    return assemble(_name(entry, settings), entry, load_overlay(settings.config_dir), path)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 def _name(entry: Mapping[str, Any], settings: Settings) -> str:

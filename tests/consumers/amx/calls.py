@@ -33,6 +33,12 @@ def call(step: dict[str, Any]) -> dict[str, Any]:
         return {"workers": ProfileAgent._profile_batch_workers(agent, step["workers"])}
     heard: dict[str, list[str]] = {"content": [], "thinking": []}
     arguments = dict(step.get("chat", {}))
+    if "cancel_after" in step:
+        import threading
+
+        token = threading.Event()
+        arguments["cancel_token"] = token
+        threading.Timer(step["cancel_after"], token.set).start()
     if step.get("stream"):
         arguments["on_content"] = heard["content"].append
         arguments["on_thinking"] = heard["thinking"].append

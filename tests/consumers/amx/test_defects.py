@@ -235,6 +235,14 @@ def test_a_key_that_is_refused_is_fatal_and_names_the_remedy(
     assert KEY not in refused["text"] + blank["text"]
 
 
+def test_a_cancel_token_ends_a_request_that_is_under_way(both: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(latency=20.0)
+    settings = {"AMX_LLM_TIMEOUT_SEC": "2"}  # or plain AMX would wait for all of it
+    sides = both({"config": kimi(sandbox.url), "cancel_after": 0.3}, **settings)
+    assert sides.kimi[0]["error"] == "RunCancelled"
+    assert sides.plain[0]["error"] != "RunCancelled"
+
+
 def test_the_fallback_key_of_a_profile_built_directly(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     both({"config": kimi(sandbox.url, api_key="")}, AMX_LLM_API_KEY=KEY)
