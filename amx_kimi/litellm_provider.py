@@ -10,7 +10,6 @@ else does. Policy, limits, retries and errors are those of the rest of amx-kimi.
 
 import asyncio
 import queue
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -21,7 +20,7 @@ from litellm import ModelResponse
 from litellm.llms.custom_llm import CustomLLM
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices, Usage
 
-from amx_kimi.client import SyncKimiClient
+from amx_kimi.client import shared_client
 from amx_kimi.config import FoundKey, Profile, active_profile, find_key, load_overlay, load_profile
 from amx_kimi.errors import KimiError, MissingKeyError, TruncatedError
 from amx_kimi.facts import load_catalog
@@ -37,8 +36,6 @@ _OURS = {
     *("temperature", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "logprobs"),
     *("top_logprobs", "stream", "stream_options", "reasoning_effort", "thinking", "max_retries"),
 }
-_LOCK = threading.Lock()
-_CLIENTS: dict[Any, SyncKimiClient] = {}
 
 
 class KimiLLM(CustomLLM):
@@ -77,7 +74,7 @@ class _Call:
             profile, key = _profile(call, settings)
             self._ask = _ask(call)
             self._profile = profile
-            self._client = _client(profile, key, settings)
+            self._client = shared_client(profile, settings, key)
         except KimiError as error:
             raise as_litellm(error, self._model) from None
 
@@ -222,14 +219,6 @@ def _active(settings: Settings) -> Profile | None:
         return load_profile(name, settings) if name else None
     except KimiError:  # another provider's: it says nothing about Kimi
         return None
-
-
-def _client(profile: Profile, key: FoundKey, settings: Settings) -> SyncKimiClient:
-    identity = (profile, key.secret, settings)
-    with _LOCK:
-        if identity not in _CLIENTS:
-            _CLIENTS[identity] = SyncKimiClient(profile, settings, key=key)
-        return _CLIENTS[identity]
 
 
 def _ask(call: dict[str, Any]) -> Ask:

@@ -46,12 +46,13 @@ async def _until(
                 scope.cancel()
 
     result: list[_T] = []
-    failure: list[Exception] = []
+    failure: list[BaseException] = []
     async with anyio.create_task_group() as group:
         group.start_soon(listen, group.cancel_scope)
         try:
             result.append(await function(*args))
-        except Exception as error:  # outside, or it would come in an exception group
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            # Raised again outside: here it would come in an exception group.
             failure.append(error)
         group.cancel_scope.cancel()
     if failure:

@@ -12,8 +12,7 @@ from typing import Any
 
 from amx_kimi.bridge.errors import as_amx
 from amx_kimi.bridge.profile import is_kimi, key_of, profile_of
-from amx_kimi.client import SyncKimiClient
-from amx_kimi.config import FoundKey, Profile
+from amx_kimi.client import shared_client
 from amx_kimi.errors import KimiError
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
@@ -21,7 +20,6 @@ from amx_kimi.types import Ask, Reply
 
 __all__ = ["chat", "configure_env"]
 
-_MOST_CLIENTS = 16
 _MOST_TURNS = 1_000
 _OURS = ("tools", "tool_choice")
 _NOT_SENT = (
@@ -33,7 +31,6 @@ _NOT_SENT = (
     "num_probs",
 )
 _LOCK = threading.Lock()
-_CLIENTS: OrderedDict[Any, SyncKimiClient] = OrderedDict()
 _REASONING: OrderedDict[str, str] = OrderedDict()  # what was asked -> thought before a tool call
 
 
@@ -93,7 +90,7 @@ def _chat(
     try:
         settings = Settings.from_environment()
         profile = profile_of(provider.cfg, settings)
-        client = _client(profile, key_of(provider.cfg, profile, settings), settings)
+        client = shared_client(profile, settings, key_of(provider.cfg, profile, settings))
         reply = client.chat(
             ask,
             on_content=_quiet(on_content),
@@ -108,17 +105,6 @@ def _chat(
         raise as_amx(error) from None
     _remember(messages, reply)
     return _result(reply, time.perf_counter() - started)
-
-
-def _client(profile: Profile, key: FoundKey, settings: Settings) -> SyncKimiClient:
-    """One client for each profile, key and environment: its connections are used again."""
-    identity = (profile, key.secret, settings)
-    with _LOCK:
-        client = _CLIENTS.pop(identity, None) or SyncKimiClient(profile, settings, key=key)
-        _CLIENTS[identity] = client
-        while len(_CLIENTS) > _MOST_CLIENTS:
-            _CLIENTS.popitem(last=False)[1].close()
-        return client
 
 
 def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:

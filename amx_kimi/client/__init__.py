@@ -12,7 +12,7 @@ from amx_kimi.client.budget import Budget
 from amx_kimi.client.check import KeyReport, check_key
 from amx_kimi.client.kimi import KimiClient, account_limits
 from amx_kimi.client.limiter import Limits
-from amx_kimi.client.sync import SyncKimiClient
+from amx_kimi.client.sync import SyncKimiClient, shared_client
 
 __all__ = [
     "Budget",
@@ -22,4 +22,5 @@ __all__ = [
     "SyncKimiClient",
     "account_limits",
     "check_key",
+    "shared_client",
 ]

@@ -7,6 +7,7 @@ own thread.
 import atexit
 import queue
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
@@ -16,16 +17,18 @@ from typing import Any, Self
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from amx_kimi.client.kimi import KimiClient
-from amx_kimi.config import Profile
+from amx_kimi.config import FoundKey, Profile
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Reply
 
-__all__ = ["SyncKimiClient"]
+__all__ = ["SyncKimiClient", "shared_client"]
 
 _POLL_SECONDS = 0.1
 _LOCK = threading.Lock()
 _STACK = ExitStack()
 _PORTAL: list[BlockingPortal] = []
+_MOST_SHARED = 64
+_SHARED: "OrderedDict[Any, SyncKimiClient]" = OrderedDict()
 
 
 def _portal() -> BlockingPortal:
@@ -122,3 +125,18 @@ def _drain(
             call()
     finally:
         future.cancel()
+
+
+def shared_client(profile: Profile, settings: Settings, key: FoundKey) -> SyncKimiClient:
+    """The client of this profile, key and environment: made once, so that connections are used
+    again. The least recently used ones are closed."""
+    identity = (profile, key.secret, settings)
+    with _LOCK:
+        client = _SHARED.pop(identity, None)
+    client = client or SyncKimiClient(profile, settings, key=key)
+    with _LOCK:
+        _SHARED[identity] = client
+        old = _SHARED.popitem(last=False)[1] if len(_SHARED) > _MOST_SHARED else None
+    if old:
+        old.close()
+    return client

@@ -43,6 +43,8 @@ def edit_yaml(
             double = isinstance(error, DuplicateKeyError)
             what = "this key stands there twice" if double else "not valid YAML"
             raise ConfigFileError(f"{path}{line}: {what}; it is unchanged") from None
+        except (ValueError, IndexError) as error:  # a plain `-_` is a number to ruamel.yaml
+            raise ConfigFileError(f"{path}: {error}; it is unchanged") from None
         document = {} if document is None else document
         if not isinstance(document, dict):
             raise ConfigFileError(f"{path}: expected a mapping at the top; it is unchanged")

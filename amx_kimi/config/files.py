@@ -18,7 +18,7 @@ from amx_kimi.errors import ConfigFileError
 
 __all__ = ["config_path", "journal_path", "learned_path", "overlay_path", "read_yaml", "rewrite"]
 
-_LOCK_SECONDS = 20.0
+_LOCK_SECONDS = 60.0
 
 
 def config_path(folder: Path) -> Path:
