@@ -203,6 +203,12 @@ _SHARED: dict[tuple[str, str], Limiter] = {}
 _SHARED_LOCK = threading.Lock()
 
 
+def forget_shared() -> None:
+    """For a forked child: what is under way is the parent's, and so are the locks."""
+    _SHARED_LOCK._at_fork_reinit()  # type: ignore[attr-defined]
+    _SHARED.clear()
+
+
 def shared(endpoint: str, key_hash: str, limits: Limits) -> Limiter:
     """The process's one limiter of this endpoint and key; the first caller's limits hold."""
     with _SHARED_LOCK:

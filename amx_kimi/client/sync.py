@@ -5,6 +5,7 @@ own thread.
 """
 
 import atexit
+import os
 import queue
 import threading
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from typing import Any, Self
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from amx_kimi.client.kimi import KimiClient
+from amx_kimi.client.limiter import forget_shared
 from amx_kimi.config import FoundKey, Profile
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Reply
@@ -27,6 +29,7 @@ _POLL_SECONDS = 0.1
 _LOCK = threading.Lock()
 _STACK = ExitStack()
 _PORTAL: list[BlockingPortal] = []
+_PARENTS: list[object] = []
 _MOST_SHARED = 64
 _SHARED: "OrderedDict[Any, SyncKimiClient]" = OrderedDict()
 
@@ -37,6 +40,19 @@ def _portal() -> BlockingPortal:
             _PORTAL.append(_STACK.enter_context(start_blocking_portal()))
             atexit.register(_STACK.close)
         return _PORTAL[0]
+
+
+def _after_fork() -> None:
+    """The child has none of the parent's threads: it begins with a loop of its own."""
+    _LOCK._at_fork_reinit()  # type: ignore[attr-defined]
+    _PARENTS.extend([_STACK.pop_all(), *_PORTAL, *_SHARED.values()])  # not the child's to close
+    _PORTAL.clear()
+    _SHARED.clear()
+    forget_shared()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class SyncKimiClient:

@@ -169,3 +169,33 @@ def test_a_process_that_forgets_to_close_ends(start_sandbox: Start) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "stop\n", "")
+
+
+FORK = """
+import os, sys
+from amx_kimi.client import shared_client
+from amx_kimi.config import FoundKey, load_profile
+from amx_kimi.settings import Settings
+from amx_kimi.types import Ask, Secret
+settings = Settings.from_environment()
+def chat():
+    client = shared_client(load_profile(settings=settings), settings, FoundKey(Secret("sk-k"), ""))
+    return client.chat(Ask([{"role": "user", "content": "Reply with OK."}], 10)).content
+first = chat()
+child = os.fork()
+if child == 0:
+    print(chat(), flush=True)
+    sys.exit(0)
+_, status = os.waitpid(child, 0)
+print(first, chat(), status)
+"""
+
+
+def test_a_forked_child_begins_anew(start_sandbox: Start, home: Path) -> None:
+    home.mkdir()
+    known = f"provider: kimi, model: kimi-k2.6, api_base: '{start_sandbox().url}'"
+    (home / "config.yml").write_text(f"llm_profiles: {{p: {{{known}}}}}")
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("OK\nOK OK 0\n", "")
