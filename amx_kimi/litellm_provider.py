@@ -12,22 +12,33 @@ import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
 import litellm
 from litellm import ModelResponse
 from litellm.llms.custom_llm import CustomLLM
-from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices, Usage
+from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 from amx_kimi.client import shared_client
-from amx_kimi.config import FoundKey, Profile, active_profile, find_key, load_overlay, load_profile
-from amx_kimi.errors import KimiError, MissingKeyError, TruncatedError
-from amx_kimi.facts import load_catalog
+from amx_kimi.config import (
+    FoundKey,
+    Overlay,
+    Profile,
+    active_profile,
+    clean_key,
+    find_key,
+    load_overlay,
+    load_profile,
+    profile_names,
+)
+from amx_kimi.errors import ConfigError, KimiError, MissingKeyError, TruncatedError
 from amx_kimi.litellm_errors import as_litellm
+from amx_kimi.litellm_models import model_rows, usage_of
 from amx_kimi.settings import EFFORTS, Settings
 from amx_kimi.tokens import count_messages
-from amx_kimi.types import Ask, Reply, Secret
+from amx_kimi.types import Ask, Reply
 
 __all__ = ["KimiLLM", "handler", "register"]
 
@@ -35,6 +46,7 @@ _PROVIDER = "kimi"
 _OURS = {
     *("temperature", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "logprobs"),
     *("top_logprobs", "stream", "stream_options", "reasoning_effort", "thinking", "max_retries"),
+    *("n", "model", "messages", "extra_body", "extra_headers"),
 }
 
 
@@ -47,20 +59,21 @@ class KimiLLM(CustomLLM):
         Raises:
             litellm exceptions: AuthenticationError, RateLimitError … as LiteLLM's users know them.
         """
-        return _Call(call).answer(lambda future: future.result())
+        return _Call(call).answer()
 
     async def acompletion(self, *_: Any, **call: Any) -> ModelResponse:
         """As `completion`, in the caller's event loop."""
         return await _Call(call).answer_later()
 
     def streaming(self, *_: Any, **call: Any) -> Iterator[Any]:
-        """The answer in pieces, content and reasoning, then usage."""
-        yield from _Call(call).pieces()
+        """The answer in pieces, content and reasoning, then usage. Returns with the first piece, or
+        raises: so that LiteLLM's Router can go elsewhere."""
+        return _Stream(_Call(call)).begun().pieces()
 
-    async def astreaming(self, *_: Any, **call: Any) -> AsyncIterator[Any]:  # type: ignore[override]
-        """As `streaming`, in the caller's event loop."""
-        async for piece in _Call(call).pieces_later():
-            yield piece
+    def astreaming(self, *_: Any, **call: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        """As `streaming`, for the caller's event loop; LiteLLM calls it in a thread."""
+        stream = _Stream(_Call(call))
+        return (stream if _in_event_loop() else stream.begun()).pieces_later()
 
 
 class _Call:
@@ -70,77 +83,42 @@ class _Call:
         self._call = call
         self._model = str(call["model"])
         try:
-            settings = _settings(call["optional_params"])
-            profile, key = _profile(call, settings)
-            self._ask = _ask(call)
-            self._profile = profile
-            self._client = shared_client(profile, settings, key)
+            settings = Settings.from_environment()
+            self.profile, key = _profile(call, settings)
+            self.ask = _ask(call)
+            self.client = shared_client(self.profile, settings, key)
         except KimiError as error:
             raise as_litellm(error, self._model) from None
+        self.seconds = _seconds(call.get("timeout"))
 
-    def answer(self, wait: Callable[["Future[Reply]"], Reply]) -> ModelResponse:
-        return self._response(self._guarded(lambda: wait(self._client.submit(self._ask))))
+    def answer(self) -> ModelResponse:
+        future = self.client.submit(self.ask)
+        return self._response(self.result(future))
 
     async def answer_later(self) -> ModelResponse:
+        future = self.client.submit(self.ask)
+        with suppress(Exception):  # `result` below says what it was
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), self.seconds)
+        return self._response(self.result(future, wait=False))
+
+    def result(self, future: "Future[Reply]", *, wait: bool = True) -> Reply:
+        """What came of it.
+
+        Raises:
+            litellm exceptions: it failed, or the call's own timeout has passed.
+        """
         try:
-            reply = await asyncio.wrap_future(self._client.submit(self._ask))
-        except KimiError as error:
-            reply = self._cut_or_raise(error)
-        return self._response(reply)
-
-    def pieces(self) -> Iterator[ModelResponseStream]:
-        heard: queue.SimpleQueue[ModelResponseStream | None] = queue.SimpleQueue()
-        future = self._begin(heard.put)
-        try:
-            while (piece := heard.get()) is not None:
-                yield piece
-            yield from self._end(self._guarded(future.result))
-        finally:
-            future.cancel()
-
-    async def pieces_later(self) -> AsyncIterator[ModelResponseStream]:
-        heard: asyncio.Queue[ModelResponseStream | None] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        future = self._begin(lambda piece: loop.call_soon_threadsafe(heard.put_nowait, piece))
-        try:
-            while (piece := await heard.get()) is not None:
-                yield piece
-            for piece in self._end(self._guarded(future.result)):
-                yield piece
-        finally:
-            future.cancel()
-
-    def _begin(self, put: Callable[[ModelResponseStream | None], Any]) -> "Future[Reply]":
-        future = self._client.submit(
-            replace(self._ask, once=True),
-            on_content=lambda text: put(self._piece(Delta(content=text, role="assistant"))),
-            on_thinking=lambda text: put(
-                self._piece(Delta(content=None, reasoning_content=text, role="assistant"))
-            ),
-        )
-        future.add_done_callback(lambda _: put(None))
-        return future
-
-    def _end(self, reply: Reply) -> Iterator[ModelResponseStream]:
-        """Tool calls, usage, and why it ended."""
-        if reply.tool_calls:
-            calls = [{**call, "index": index} for index, call in enumerate(reply.tool_calls)]
-            yield self._piece(Delta(content=None, tool_calls=calls, role="assistant"))
-        if reply.usage.known:  # before the end: LiteLLM drops what comes with it
-            counted = self._piece(Delta(content=""))
-            counted.usage = _usage(reply)
-            yield counted
-        yield self._piece(Delta(content=None), finish_reason=reply.finish_reason or "stop")
-
-    def _piece(self, delta: Delta, finish_reason: str | None = None) -> ModelResponseStream:
-        choice = StreamingChoices(index=0, delta=delta, finish_reason=finish_reason)
-        return ModelResponseStream(model=self._profile.model, choices=[choice])
-
-    def _guarded(self, call: Callable[[], Reply]) -> Reply:
-        try:
-            return call()
+            return future.result(self.seconds if wait else 0)
         except KimiError as error:
             return self._cut_or_raise(error)
+        except TimeoutError:
+            future.cancel()
+            raise self.timeout() from None
+
+    def timeout(self) -> Exception:
+        """LiteLLM's exception for a timeout of the caller's own."""
+        said = f"No answer within the call's timeout of {self.seconds:g} s"
+        return litellm.exceptions.Timeout(said, self._model, _PROVIDER)
 
     def _cut_or_raise(self, error: KimiError) -> Reply:
         """As chat APIs do, an answer that was cut comes as it is, with finish_reason=length."""
@@ -156,36 +134,125 @@ class _Call:
             "reasoning_content": reply.reasoning or None,
             "tool_calls": list(reply.tool_calls) or None,
         }
-        logprobs = [{"token": t.token, "logprob": t.logprob} for t in reply.logprobs]
+        logprobs = [
+            {"token": t.token, "logprob": t.logprob, "top_logprobs": []} for t in reply.logprobs
+        ]
         choice = {
             "index": 0,
             "finish_reason": reply.finish_reason,
             "message": {key: value for key, value in message.items() if value is not None},
             **({"logprobs": {"content": logprobs}} if logprobs else {}),
         }
-        made = ModelResponse(model=self._profile.model, choices=[choice])
-        response.choices, response.model = made.choices, self._profile.model
-        if reply.usage.known:
-            response.usage = _usage(reply)
+        made = ModelResponse(model=self.profile.model, choices=[choice])
+        response.choices, response.model = made.choices, self.profile.model
+        response.usage = usage_of(reply, self.ask)
+        if reply.cost is not None and self.profile.facts().currency == "USD":
+            response._hidden_params["response_cost"] = float(reply.cost)  # the profile's own prices
         return response
 
 
-def _usage(reply: Reply) -> Usage:
-    """LiteLLM's usage, of all attempts together; cached tokens where its costs look for them."""
-    usage = reply.usage
-    return Usage(
-        prompt_tokens=usage.prompt,
-        completion_tokens=usage.completion,
-        total_tokens=usage.prompt + usage.completion,
-        prompt_tokens_details={"cached_tokens": usage.cached},
-        completion_tokens_details={"reasoning_tokens": usage.reasoning},
-    )
+class _Stream:
+    """An answer in pieces, from the client's thread to a generator of either kind."""
+
+    def __init__(self, call: _Call) -> None:
+        self._call = call
+        self._heard: queue.SimpleQueue[ModelResponseStream | None] = queue.SimpleQueue()
+        self._first: list[ModelResponseStream | None] = []
+        self._wake: Callable[[], object] = lambda: None
+        self._id = ModelResponseStream(choices=[]).id
+        self._future = call.client.submit(
+            replace(call.ask, once=True),
+            on_content=lambda text: self._put(Delta(content=text, role="assistant")),
+            on_thinking=lambda text: self._put(
+                Delta(content=None, reasoning_content=text, role="assistant")
+            ),
+        )
+        self._future.add_done_callback(lambda _: self._push(None))
+
+    def begun(self) -> "_Stream":
+        """Itself, once the first piece is there.
+
+        Raises:
+            litellm exceptions: there will be none.
+        """
+        self._first = [self._next()]
+        if self._first == [None]:
+            self._call.result(self._future)
+        return self
+
+    def pieces(self) -> Iterator[ModelResponseStream]:
+        """Each piece as it comes, then usage and the end."""
+        try:
+            while (piece := self._first.pop() if self._first else self._next()) is not None:
+                yield piece
+            yield from self._end(self._call.result(self._future))
+        finally:
+            self._future.cancel()
+
+    async def pieces_later(self) -> AsyncIterator[ModelResponseStream]:
+        """As `pieces`, for an event loop."""
+        loop, there = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(there.set)
+        try:
+            while True:
+                there.clear()
+                while self._first or not self._heard.empty():
+                    piece = self._first.pop() if self._first else self._heard.get_nowait()
+                    if piece is None:
+                        for last in self._end(self._call.result(self._future)):
+                            yield last
+                        return
+                    yield piece
+                try:
+                    await asyncio.wait_for(there.wait(), self._call.seconds)
+                except TimeoutError:
+                    raise self._call.timeout() from None
+        finally:
+            self._wake = lambda: None
+            self._future.cancel()
+
+    def _next(self) -> ModelResponseStream | None:
+        try:
+            return self._heard.get(timeout=self._call.seconds)
+        except queue.Empty:
+            self._future.cancel()
+            raise self._call.timeout() from None
+
+    def _put(self, delta: Delta) -> None:
+        self._push(self._piece(delta))
+
+    def _push(self, piece: ModelResponseStream | None) -> None:
+        self._heard.put(piece)
+        with suppress(RuntimeError):  # the caller's event loop is closed: nobody listens
+            self._wake()
+
+    def _end(self, reply: Reply) -> Iterator[ModelResponseStream]:
+        """Tool calls, usage, and why it ended."""
+        if reply.tool_calls:
+            calls = [{**call, "index": index} for index, call in enumerate(reply.tool_calls)]
+            yield self._piece(Delta(content=None, tool_calls=calls, role="assistant"))
+        counted = self._piece(Delta(content=""))  # before the end: LiteLLM drops what comes with it
+        counted.usage = usage_of(reply, self._call.ask)
+        yield counted
+        yield self._piece(Delta(content=None), finish_reason=reply.finish_reason or "stop")
+
+    def _piece(self, delta: Delta, finish_reason: str | None = None) -> ModelResponseStream:
+        choice = StreamingChoices(index=0, delta=delta, finish_reason=finish_reason)
+        return ModelResponseStream(id=self._id, model=self._call.profile.model, choices=[choice])
 
 
-def _settings(params: dict[str, Any]) -> Settings:
-    settings = Settings.from_environment()
-    effort = params.get("reasoning_effort")
-    return replace(settings, effort=effort) if effort in EFFORTS else settings
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _seconds(timeout: Any) -> float | None:
+    """The call's timeout, in seconds: LiteLLM gives a number or httpx's."""
+    seconds = getattr(timeout, "read", timeout)
+    return float(seconds) if seconds else None
 
 
 def _profile(call: dict[str, Any], settings: Settings) -> tuple[Profile, FoundKey]:
@@ -198,13 +265,12 @@ def _profile(call: dict[str, Any], settings: Settings) -> tuple[Profile, FoundKe
         profile = _active(settings) or Profile("(litellm)", overlays.endpoint("", None))
         profile = replace(profile, model=overlays.aliases.get(model, model))
     if base and (endpoint := overlays.endpoint("", base)).url != profile.base_url:
-        profile = Profile("(litellm)", endpoint, model=profile.model)
-    thinking = call["optional_params"].get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "disabled"):
-        on = thinking["type"] == "enabled"
-        profile = replace(profile, overlay=replace(profile.overlay, thinking=on))
+        elsewhere = replace(profile.overlay, endpoint="", api_key_ref="", auth="")
+        profile = replace(profile, endpoint=endpoint, api_key="", overlay=elsewhere)
+    profile = replace(profile, overlay=_overlay(profile.overlay, call["optional_params"]))
     if call.get("api_key"):
-        return profile, FoundKey(Secret(str(call["api_key"])), "the caller's api_key")
+        key = clean_key(str(call["api_key"]))
+        return profile, FoundKey(key, "the caller's api_key")
     try:
         return profile, find_key(profile, settings)
     except MissingKeyError:
@@ -213,17 +279,30 @@ def _profile(call: dict[str, Any], settings: Settings) -> tuple[Profile, FoundKe
         return profile, FoundKey(None, "none was given")
 
 
+def _overlay(overlay: Overlay, params: dict[str, Any]) -> Overlay:
+    """The call's own `thinking` and `reasoning_effort`."""
+    thinking, effort = params.get("thinking"), params.get("reasoning_effort")
+    if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "disabled"):
+        overlay = replace(overlay, thinking=thinking["type"] == "enabled")
+    if effort is None:
+        return overlay
+    if effort not in EFFORTS:
+        raise ConfigError(f"reasoning_effort is {effort!r:.40}; it is one of {', '.join(EFFORTS)}")
+    return replace(overlay, effort=effort)
+
+
 def _active(settings: Settings) -> Profile | None:
+    """The active profile, if it is one of Kimi's; an error in it is not passed over."""
     name = active_profile(settings)
-    try:
-        return load_profile(name, settings) if name else None
-    except KimiError:  # another provider's: it says nothing about Kimi
-        return None
+    provider = profile_names(settings).get(name or "", "").strip().lower()
+    return load_profile(name, settings) if provider == _PROVIDER else None
 
 
 def _ask(call: dict[str, Any]) -> Ask:
     params: dict[str, Any] = call["optional_params"]
     extra = {**params, **(params.get("extra_body") or {})}
+    if (params.get("n") or 1) > 1:
+        raise ConfigError("n is above 1: Kimi is asked for one answer a call")
     messages = [dict(message) for message in call["messages"]]
     return Ask(
         messages=messages,
@@ -234,7 +313,8 @@ def _ask(call: dict[str, Any]) -> Ask:
         label="LiteLLM",
         temperature=params.get("temperature"),
         logprobs=bool(params.get("logprobs")),
-        extra={name: value for name, value in extra.items() if name not in {*_OURS, "extra_body"}},
+        extra={name: value for name, value in extra.items() if name not in _OURS},
+        own=frozenset(extra),
     )
 
 
@@ -249,29 +329,7 @@ def register() -> None:
     from litellm.utils import custom_llm_setup
 
     custom_llm_setup()  # type: ignore[no-untyped-call]
-    litellm.register_model(
-        {f"{_PROVIDER}/{row.id}": _model_row(row) for row in load_catalog().models}
-    )
-
-
-def _model_row(row: Any) -> dict[str, Any]:
-    """A model as LiteLLM's price map has it: USD per token."""
-    known: dict[str, Any] = {
-        "litellm_provider": _PROVIDER,
-        "mode": "chat",
-        "max_input_tokens": row.context,
-        "max_output_tokens": row.max_output or row.context,
-        "supports_function_calling": row.tools,
-        "supports_vision": row.vision,
-        "supports_reasoning": row.thinking != "never",
-    }
-    if usd := row.prices.get("USD"):
-        known |= {
-            "input_cost_per_token": float(usd.miss / 1_000_000),
-            "output_cost_per_token": float(usd.output / 1_000_000),
-            "cache_read_input_token_cost": float(usd.hit / 1_000_000),
-        }
-    return known
+    litellm.register_model(model_rows(_PROVIDER))
 
 
 register()

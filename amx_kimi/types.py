@@ -80,7 +80,8 @@ class Ask:
     asked again with the larger budget. `json_mode` asks for a JSON object where the model supports
     it. `cache_key` groups requests with a common prefix. `temperature` is the caller's own wish,
     and `extra` holds its other parameters; `logprobs` False: it has no use for them. `once`: what
-    it heard of the answer it has passed on, so that it cannot be told again.
+    it heard of the answer it has passed on, so that it cannot be told again. `own` names parameters
+    whose refusal by the endpoint is for the caller to hear: they are neither corrected nor learnt.
     """
 
     messages: Sequence[Message]

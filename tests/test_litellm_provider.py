@@ -213,3 +213,181 @@ def test_nothing_else_registers_it() -> None:
     code = "import amx_kimi, amx_kimi.client, sys; print('litellm' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n"
+
+
+def test_a_callers_mistake_teaches_nothing(
+    litellm: Any, start_sandbox: Start, tmp_path: Path
+) -> None:
+    sandbox = start_sandbox()
+    out = litellm(
+        """
+        wrong = {"tool_choice": "required", "response_format": {"type": "bogus"}}
+        for name, value in wrong.items():
+            try:
+                completion(model="kimi/kimi-k2.6", tools=tools, **{name: value}, **there)
+                out[name] = "no error"
+            except litellm.BadRequestError as error:
+                out[name] = type(error).__name__
+        choice = {"type": "function", "function": {"name": "look"}}
+        answer = completion(model="kimi/kimi-k2.6", tools=tools, tool_choice=choice, **there)
+        out["finish"] = answer.choices[0].finish_reason
+        """,
+        sandbox.url,
+        AMX_CONFIG_DIR=str(tmp_path),
+    )
+    assert out == {
+        "tool_choice": "BadRequestError",
+        "response_format": "BadRequestError",
+        "finish": "tool_calls",
+    }
+    learned = tmp_path / "kimi-learned.json"
+    assert not learned.exists() or "tool_choice" not in learned.read_text()
+
+
+def test_effort_and_thinking_of_the_call(litellm: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox()
+    out = litellm(
+        """
+        allow = {"allowed_openai_params": ["reasoning_effort", "thinking"]}
+        completion(model="kimi/kimi-k3", reasoning_effort="high", **allow, **there)
+        completion(model="kimi/kimi-k2.6", reasoning_effort="high", **allow, **there)
+        completion(model="kimi/kimi-k2.6", thinking={"type": "enabled"}, **allow, **there)
+        for wrong in ({"reasoning_effort": "xhigh"}, {"n": 2}):
+            try:
+                completion(model="kimi/kimi-k3", **wrong, **allow, **there)
+            except litellm.BadRequestError as error:
+                out[str(wrong)] = str(error)
+        """,
+        sandbox.url,
+    )
+    first, second, third = (seen.body or {} for seen in sandbox.chats)
+    assert "high" in json.dumps(first)
+    assert second["thinking"]["type"] == third["thinking"]["type"] == "enabled"
+    assert "xhigh" in out["{'reasoning_effort': 'xhigh'}"]
+    assert "one answer a call" in out["{'n': 2}"]
+
+
+def test_log_probabilities(litellm: Any, start_sandbox: Start) -> None:
+    out = litellm(
+        """
+        answer = completion(model="kimi/kimi-k2-0905-preview", logprobs=True, **there)
+        out["tokens"] = [(t.token, t.logprob) for t in answer.choices[0].logprobs.content]
+        """,
+        start_sandbox().url,
+    )
+    assert "".join(token for token, _ in out["tokens"])
+    assert all(logprob <= 0 for _, logprob in out["tokens"])
+
+
+def test_the_calls_timeout(litellm: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(latency=30)
+    out = litellm(
+        """
+        import time
+        def timed(call):
+            begun = time.monotonic()
+            try:
+                call()
+                kind = "none"
+            except litellm.Timeout:
+                kind = "Timeout"
+            return [kind, time.monotonic() - begun]
+        ask = dict(model="kimi/kimi-k2.6", timeout=1, max_retries=0, **there)
+        async def whole(): return await acompletion(**ask)
+        async def streamed():
+            async for _ in await acompletion(stream=True, **ask): pass
+        out["sync"] = timed(lambda: completion(**ask))
+        out["stream"] = timed(lambda: list(completion(stream=True, **ask)))
+        out["async"] = timed(lambda: asyncio.run(whole()))
+        out["astream"] = timed(lambda: asyncio.run(streamed()))
+        """,
+        sandbox.url,
+    )
+    for kind, seconds in out.values():
+        assert kind == "Timeout"
+        assert seconds < 20
+
+
+def test_a_broken_profile_is_not_passed_over(
+    litellm: Any, start_sandbox: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yml").write_text(
+        "active_llm_profile: k\nllm_profiles:\n  k: {provider: kimi, model: kimi-k2.6}\n"
+    )
+    (tmp_path / "kimi.yml").write_text("profiles:\n  k: {endpoint: our-gatewy}\n")
+    out = litellm(
+        """
+        try:
+            completion(model="kimi/kimi-k2.6", messages=ask)
+        except litellm.BadRequestError as error:
+            out["said"] = str(error)
+        """,
+        start_sandbox().url,
+        AMX_CONFIG_DIR=str(tmp_path),
+        AMX_LLM_API_KEY=KEY,
+    )
+    assert "our-gatewy" in out["said"]
+
+
+def test_usage_after_a_retry_without_usage(litellm: Any, start_sandbox: Start) -> None:
+    sandbox = start_sandbox(faults="reset-within@1")
+    out = litellm(
+        """
+        answer = completion(model="kimi/kimi-k2.6", **there)
+        out["usage"] = answer.usage.prompt_tokens, answer.usage.completion_tokens
+        out["cost"] = cost(answer)
+        """,
+        sandbox.url,
+    )
+    assert all(out["usage"])
+    assert out["cost"] > 0
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_routers_fallback_while_streaming(litellm: Any, start_sandbox: Start, way: str) -> None:
+    bad, good = start_sandbox(faults="unauthorized@1-"), start_sandbox()
+    out = litellm(
+        f"""
+        good = json.loads({json.dumps(good.url)!r})
+        def entry(name, base, k):
+            return {{"model_name": name, "litellm_params": {{
+                "model": "kimi/kimi-k2.6", "api_base": base, "api_key": k}}}}
+        router = litellm.Router(
+            model_list=[entry("a", base, key), entry("b", good, key)],
+            fallbacks=[{{"a": ["b"]}}], num_retries=0,
+        )
+        async def later():
+            answer = await router.acompletion(model="a", messages=ask, stream=True)
+            return [piece async for piece in answer]
+        if {way!r} == "sync":
+            pieces = list(router.completion(model="a", messages=ask, stream=True))
+        else:
+            pieces = asyncio.run(later())
+        out["text"] = "".join(p.choices[0].delta.content or "" for p in pieces)
+        out["ids"] = len({{p.id for p in pieces}})
+        """,
+        bad.url,
+    )
+    assert out["text"]
+    assert out["ids"] == 1
+    assert len(good.chats) == 1
+
+
+def test_a_pasted_key_and_a_profiles_settings_elsewhere(
+    litellm: Any, start_sandbox: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yml").write_text(
+        "llm_profiles:\n  night: {provider: kimi, model: kimi-k2.6, max_tokens: 5000}\n"
+    )
+    (tmp_path / "kimi.yml").write_text("profiles:\n  night: {thinking: true}\n")
+    sandbox = start_sandbox()
+    litellm(
+        """
+        pasted = "Bearer " + key + "\\n"
+        completion(model="kimi/@night", messages=ask, api_base=base, api_key=pasted)
+        """,
+        sandbox.url,
+        AMX_CONFIG_DIR=str(tmp_path),
+    )
+    (seen,) = sandbox.chats
+    assert (seen.body or {})["thinking"]["type"] == "enabled"

@@ -329,6 +329,8 @@ class KimiClient:
         return journey.failures <= allowed
 
     def _may_correct(self, journey: _Journey, quirk: Quirk) -> bool:
+        if quirk.parameter in journey.ask.own:  # a caller's mistake teaches nothing
+            return False
         seen = {known.parameter for known in journey.corrected}
         return quirk.parameter not in seen and len(seen) < MOST_CORRECTIONS
 
