@@ -97,6 +97,7 @@ class Ask:
     logprobs: bool = True
     once: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ class Item:
 
     `kind` is `table`, `view` or `column`; `type` the database's own type; `key_role` any of
     `pk`, `unique`, `fk` joined by commas; `fk` the column referred to (`schema.table.column`);
-    `rows` an estimate for a table; `definition` a view's SQL.
+    `rows` an estimate for a table; `definition` a view's SQL; `details` what else its schema tells,
+    in the contract's words (docs/contract.md): `values` of an enum, `check`, `partitions`, …
     """
 
     schema: str
@@ -191,6 +193,7 @@ class Item:
     comment: str = ""
     rows: int | None = None
     definition: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -202,11 +205,11 @@ class Item:
 class Suggestion:
     """What the model says of one item: wordings best first, and how sure it is.
 
-    `signal` names where the confidence comes from (`logprobs` or `declared`), `score` is the
-    0–1 figure behind it where there is one.
+    `signal` names where the confidence comes from (`logprobs`, `declared`, or `inherited`: people
+    wrote it), `score` is the 0–1 figure behind it where there is one.
     """
 
     alternatives: tuple[str, ...]
     confidence: Confidence
-    signal: Literal["logprobs", "declared"] = "declared"
+    signal: Literal["logprobs", "declared", "inherited"] = "declared"
     score: float | None = field(default=None)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from amx_kimi.annotate.redact import ColumnFacts, Masked
+from amx_kimi.annotate.redact import ColumnFacts, check_masked
 from amx_kimi.journal import Stored
 from amx_kimi.types import Item
 
@@ -15,14 +16,18 @@ class Piece:
     """Some columns of one table, with the table as context.
 
     `ask` is the table's own entry when a description of it is wanted; `neighbours` are the names of
-    its columns, for the context of those that are asked without them; `definition` is a view's SQL.
+    its columns, for the context of those that are asked without them; `known` is what the schema
+    tells of the table: its comment, a view's SQL and so on, all of it masked.
     """
 
     table: Item
     ask: Stored | None
     columns: tuple[tuple[Stored, ColumnFacts], ...]
     neighbours: tuple[str, ...] = ()
-    definition: Masked | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_masked(self.known)
 
     @property
     def size(self) -> int:

@@ -1,12 +1,12 @@
 """From the journal's pending items to batches: statistics are read for the next tables only."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.pack import Packer
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.redact import redact, redact_definition
+from amx_kimi.annotate.redact import kept
 from amx_kimi.annotate.sources import RawFacts, TableGoneError
 from amx_kimi.journal import Journal, Stored, items
 from amx_kimi.types import Item
@@ -62,15 +62,17 @@ async def _piece(
     schema, name = _place(group[0].item)
     table = ask.item if ask else journal.read(items.table_item, run, schema, name)
     assert table is not None  # the inventory puts a table before its columns
-    try:
-        names = [stored.item.column for stored in columns]
-        raw = await reader.call(reader.source.profile, table, names)
-    except TableGoneError as error:
-        await journal.write(items.fail_items, [stored.id for stored in group], error.message)
-        return None
+    raw: Mapping[str, RawFacts] = {}
+    if not job.names_only:
+        try:
+            names = [stored.item.column for stored in columns]
+            raw = await reader.call(reader.source.profile, table, names)
+        except TableGoneError as error:
+            await journal.write(items.fail_items, [stored.id for stored in group], error.message)
+            return None
+    redactor = job.redactor
     facts = [
-        redact(stored.item.column, raw.get(stored.item.column, RawFacts()), values=job.samples)
-        for stored in columns
+        redactor.column(stored.item, raw.get(stored.item.column, RawFacts())) for stored in columns
     ]
     neighbours = journal.read(items.column_names, run, schema, name, _MOST_NEIGHBOURS)
     return Piece(
@@ -78,7 +80,7 @@ async def _piece(
         ask=ask,
         columns=tuple(zip(columns, facts, strict=True)),
         neighbours=tuple(neighbours),
-        definition=redact_definition(table.definition, values=job.samples),
+        known=kept(table),
     )
 
 

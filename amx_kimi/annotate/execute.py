@@ -4,27 +4,28 @@ notes in the journal how it ended."""
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import anyio
 from sqlalchemy import URL
 
+from amx_kimi.annotate.context import Context, load_context
 from amx_kimi.annotate.inventory import take_inventory
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate
-from amx_kimi.annotate.sources import Selection, open_source
+from amx_kimi.annotate.sources import Reading, Selection, Source, open_source
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import KimiClient
 from amx_kimi.config import Profile
-from amx_kimi.errors import KimiError, SourceError
+from amx_kimi.errors import ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
 from amx_kimi.log import get_logger
 from amx_kimi.settings import Settings
 
-__all__ = ["Result", "Target", "dry_run", "execute", "job_of"]
+__all__ = ["Result", "Target", "begin", "dry_run", "execute", "job_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,21 @@ class Target:
 
     url: str | URL
     db_profile: str = ""
+    reading: Reading = Reading()
+
+    def open(self, job: Job) -> Source:
+        """Open it, for as deep a look as the database profile and the job allow.
+
+        Raises:
+            SourceError: it cannot be opened.
+            ConfigError: the job looks into tables, and the database profile forbids that.
+        """
+        if job.profile_data and not self.reading.samples:
+            raise ConfigError(
+                f"The database profile {self.db_profile!r} says `profiling_mode: metadata`",
+                remedy="Leave --profile-data out, or change that in AMX.",
+            )
+        return open_source(self.url, replace(self.reading, data=job.profile_data))
 
     def stored(self, reopen: str) -> str:
         """What the journal keeps, without a secret: `db-profile:NAME` or a URL."""
@@ -48,6 +64,7 @@ class Result:
     currency: str | None
     seconds: float
     stopped: KimiError | None
+    notes: tuple[str, ...] = ()
     interrupted: bool = False
 
 
@@ -75,13 +92,13 @@ def execute(
     except KeyboardInterrupt:
         if state.run is None:
             raise
-        return _ended(journal, state.run, job, begun, None, interrupted=True)
+        return _ended(journal, state, job, begun, None, interrupted=True)
     except BaseException as error:
         if state.run is not None:
             journal.write_now(runs.set_status, state.run, "stopped", str(error) or repr(error))
         raise
     assert state.run is not None
-    return _ended(journal, state.run, job, begun, stopped)
+    return _ended(journal, state, job, begun, stopped)
 
 
 def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> Estimate:
@@ -92,8 +109,8 @@ def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> E
     """
 
     async def look() -> Estimate:
-        async with Reader(lambda: open_source(target.url)) as reader:
-            run = await journal.write(_begin, job, target, reader)
+        async with Reader(lambda: target.open(job)) as reader:
+            run = await journal.write(begin, job, target, reader)
             try:
                 facts = job.profile.facts()
                 return await estimate(reader, journal, run, job, facts, settings)
@@ -105,11 +122,23 @@ def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> E
 
 
 def job_of(run: Run, profile: Profile) -> Job:
-    """The job that a stored run was begun with."""
+    """The job that a stored run was begun with.
+
+    Raises:
+        ConfigError: one of its context files is gone or has changed.
+    """
     options = json.loads(run.options)
     selection, wanted = options.pop("selection"), options.pop("wanted")
+    files = [tuple(file) for file in options.pop("context", ())]
+    context = load_context([path for path, _ in files])
+    if context.files != tuple(files):
+        raise ConfigError(
+            "A context file has changed since the run was begun",
+            remedy="Begin a new run: what is not touched by the change is not asked again.",
+        )
     return Job(
         profile=profile,
+        context=context,
         selection=Selection(tuple(selection["schemas"]), tuple(selection["tables"])),
         wanted=Wanted(**wanted),
         **options,
@@ -119,6 +148,7 @@ def job_of(run: Run, profile: Profile) -> Job:
 @dataclass
 class _State:
     run: str | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 async def _execute(
@@ -131,11 +161,12 @@ async def _execute(
     started: Callable[[str], None],
     resume: Run | None,
 ) -> KimiError | None:
-    async with Reader(lambda: open_source(target.url)) as reader:
+    async with Reader(lambda: target.open(job)) as reader:
+        state.notes = reader.source.notes
         client = KimiClient(job.profile, settings)  # a missing key is said before a run is begun
         async with client:
             if resume is None:
-                state.run = await journal.write(_begin, job, target, reader)
+                state.run = await journal.write(begin, job, target, reader)
             else:
                 state.run = await _take_over(resume, journal, reader, client)
             run = state.run
@@ -170,7 +201,8 @@ async def _first_inventory(
         raise
 
 
-def _begin(connection: Any, job: Job, target: Target, reader: Reader) -> str:
+def begin(connection: Any, job: Job, target: Target, reader: Reader) -> str:
+    """A row for a run that begins; returns its id."""
     facts = job.profile.facts()
     return runs.begin_run(
         connection,
@@ -185,18 +217,22 @@ def _begin(connection: Any, job: Job, target: Target, reader: Reader) -> str:
 
 
 def _options(job: Job) -> dict[str, Any]:
-    return {key: value for key, value in asdict(job).items() if key != "profile"}
+    plain = replace(job, context=Context())
+    options = {key: value for key, value in asdict(plain).items() if key != "profile"}
+    return {**options, "context": job.context.files}
 
 
 def _ended(
     journal: Journal,
-    run: str,
+    state: _State,
     job: Job,
     begun: float,
     stopped: KimiError | None,
     *,
     interrupted: bool = False,
 ) -> Result:
+    run = state.run
+    assert run is not None
     status = "interrupted" if interrupted else "stopped" if stopped else "complete"
     journal.write_now(runs.set_status, run, status, str(stopped) if stopped else None)
     result = Result(
@@ -205,6 +241,7 @@ def _ended(
         currency=job.profile.facts().currency,
         seconds=time.monotonic() - begun,
         stopped=stopped,
+        notes=tuple(state.notes),
         interrupted=interrupted,
     )
     _log_end(result, status)

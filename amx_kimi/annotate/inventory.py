@@ -1,10 +1,12 @@
-"""The inventory: every column of the selection, streamed into the journal with its reuse key."""
+"""The inventory: every column of the selection, streamed into the journal with its reuse key; and
+what is known of it already, from dbt or an earlier run."""
 
 import hashlib
 import json
 from collections.abc import Iterator
 from itertools import islice
 
+from amx_kimi.annotate.inherit import inherit
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import Selection, check_selection
@@ -27,16 +29,18 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
     await reader.call(check_selection, reader.source, job.selection)
     found = await reader.call(reader.source.items, job.selection)
     unseen = set(job.selection.tables)
+    redactor = job.redactor
     count = 0
     while chunk := await reader.call(_next, found):
         unseen -= {item.table for item in chunk} | {item.name for item in chunk}
         rows = [
-            (item, reuse_key(item, reader.source.identity, job), _status(item, job))
+            (redactor.item(item), reuse_key(item, reader.source.identity, job), _status(item, job))
             for item in chunk
         ]
         await journal.write(items.add_items, run, rows)
         count += len(rows)
     _check_found(count, unseen, job.selection)
+    await inherit(journal, run, job)
     await journal.write(items.reuse, run)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run, job.limit)
@@ -44,7 +48,8 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
 
 
 def reuse_key(item: Item, database: str, job: Job) -> str:
-    """What an item *is*, for reuse: never its neighbours, samples, statistics, or our version."""
+    """What an item *is*, for reuse, and what the context says of it: never its neighbours,
+    samples, statistics, or our version."""
     parts = [
         database,
         item.schema,
@@ -57,6 +62,7 @@ def reuse_key(item: Item, database: str, job: Job) -> str:
         job.wanted.language,
         job.wanted.alternatives,
         job.wanted.style,
+        *job.context.part(item),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from amx_kimi.annotate.context import Context
 from amx_kimi.annotate.prompt import Wanted
+from amx_kimi.annotate.redact import Redactor
 from amx_kimi.annotate.sources import Selection
 from amx_kimi.config import Profile
 
@@ -14,7 +16,9 @@ class Job:
     """A run's task.
 
     `all_columns` takes those that have a comment too; `limit` is the most columns to ask about;
-    `batch_size` fixes the columns of a request; `samples` False sends no values at all.
+    `batch_size` fixes the columns of a request; `samples` False sends no values at all, and
+    `names_only` nothing but names, types and keys; `profile_data` looks into tables of which the
+    database's own statistics know nothing; `context` is what people wrote.
     """
 
     profile: Profile
@@ -24,6 +28,14 @@ class Job:
     limit: int | None = None
     batch_size: int | None = None
     samples: bool = True
+    names_only: bool = False
+    profile_data: bool = False
+    context: Context = field(default_factory=Context)
+
+    @property
+    def redactor(self) -> Redactor:
+        """What may leave, in this run."""
+        return Redactor(self.profile.masking, samples=self.samples, names_only=self.names_only)
 
     @property
     def fixed_size(self) -> int | None:

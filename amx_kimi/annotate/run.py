@@ -30,7 +30,7 @@ from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Reply, Usage
 
-__all__ = ["Estimate", "Progress", "annotate", "estimate"]
+__all__ = ["Estimate", "Progress", "annotate", "estimate", "packer_of", "question"]
 
 _WORKERS = 8  # where the account's concurrency is not known
 _MOST_TRIES = 3  # the first, and twice again for what was forgotten
@@ -108,7 +108,7 @@ class _Asking:
 
     async def _ask(self, batch: Batch) -> list[Batch]:
         expected = self.packer.expectation
-        ask = _question(batch, self.job, expected, self.run)
+        ask = question(batch, self.job, expected, self.run)
         try:
             reply = await self.client.chat(ask)
         except KimiError as error:
@@ -194,7 +194,7 @@ async def annotate(
     """
     progress = Progress(columns=journal.read(items.count_pending, run))
     notify(progress)
-    packer = _packer(job, client.facts, client.settings)
+    packer = packer_of(job, client.facts, client.settings)
     asking = _Asking(journal, run, job, client, packer, progress, notify)
     workers = account_limits(job.profile).concurrency or _WORKERS
     send, receive = anyio.create_memory_object_stream[Batch]()
@@ -211,12 +211,12 @@ async def estimate(
 ) -> Estimate:
     """What a run would ask: inventory and packing as in a run, nothing sent."""
     await take_inventory(reader, journal, run, job)
-    packer = _packer(job, facts, settings)
+    packer = packer_of(job, facts, settings)
     expected = packer.expectation
     requests = prompt = output = 0
     async for batch in batches(reader, journal, run, job, packer, lambda _: None):
         requests += 1
-        prompt += _question(batch, job, expected, run).prompt_tokens
+        prompt += question(batch, job, expected, run).prompt_tokens
         output += expected.output(batch.size)
     totals = journal.read(runs.totals, run)
     return Estimate(
@@ -229,7 +229,7 @@ async def estimate(
     )
 
 
-def _packer(job: Job, facts: Facts, settings: Settings) -> Packer:
+def packer_of(job: Job, facts: Facts, settings: Settings) -> Packer:
     """A packer for the budget that policy gives to a request of this profile."""
     most_prompt = min(MOST_PROMPT, facts.model.context // 2)
     probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
@@ -237,8 +237,9 @@ def _packer(job: Job, facts: Facts, settings: Settings) -> Packer:
     return Packer(expectation, probe.budget, job.fixed_size, most_prompt)
 
 
-def _question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:
-    chat = messages(batch, job.wanted)
+def question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:
+    """The question of a batch, as the client is asked."""
+    chat = messages(batch, job.wanted, job.context)
     return Ask(
         messages=chat,
         prompt_tokens=round(count_messages(chat) * expected.prompt_ratio),

@@ -25,9 +25,11 @@ __all__ = [
     "State",
     "complete_profiles",
     "console",
+    "database_options",
     "echo_json",
     "json_option",
     "profile_option",
+    "prompt_options",
     "run_main",
     "store_option",
     "warn",
@@ -109,6 +111,57 @@ def profile_option(function: _F) -> _F:
         shell_complete=complete_profiles,
         help="The LLM profile (default: the active one).",
     )(function)
+
+
+def database_options(function: _F) -> _F:
+    """`[URL]…`, `--db-profile`, `--schema`, `--table`."""
+    for decorate in (
+        click.option(
+            "--table",
+            "tables",
+            metavar="T",
+            multiple=True,
+            help="Only this table or schema.table (repeat).",
+        ),
+        click.option(
+            "--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat)."
+        ),
+        click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles."),
+        click.argument("urls", metavar="[URL]", nargs=-1),
+    ):
+        function = decorate(function)
+    return function
+
+
+def prompt_options(function: _F) -> _F:
+    """What decides which texts stand in a run's prompts."""
+    for decorate in (
+        click.option(
+            "--profile-data",
+            is_flag=True,
+            help="Look into tables that the server's own statistics know nothing of (bounded).",
+        ),
+        click.option(
+            "--names-only", is_flag=True, help="Send names, types and keys, and nothing else."
+        ),
+        click.option(
+            "--no-samples", is_flag=True, help="Send no values, ranges or shapes of values."
+        ),
+        click.option(
+            "--batch-size", type=click.IntRange(1, 500), metavar="N", help="Columns in one request."
+        ),
+        click.option(
+            "--context",
+            metavar="FILE",
+            multiple=True,
+            help="A glossary, house rules, or a dbt manifest.json (repeat).",
+        ),
+        click.option(
+            "--language", metavar="L", help="Language of the descriptions, such as en or de."
+        ),
+    ):
+        function = decorate(function)
+    return function
 
 
 def store_option(function: _F) -> _F:

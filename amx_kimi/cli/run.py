@@ -11,9 +11,11 @@ from amx_kimi.cli.common import (
     INTERRUPTED,
     KimiCommand,
     State,
+    database_options,
     echo_json,
     json_option,
     profile_option,
+    prompt_options,
     store_option,
     warn,
 )
@@ -26,55 +28,41 @@ if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run
     from amx_kimi.settings import Settings
 
-__all__ = ["exit_code", "in_words", "open_journal", "report", "run", "summary"]
+__all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run", "summary"]
 
 
 @click.command(cls=KimiCommand)
-@click.argument("url", required=False)
-@click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
-@click.option("--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat).")
-@click.option(
-    "--table",
-    "tables",
-    metavar="T",
-    multiple=True,
-    help="Only this table or schema.table (repeat).",
-)
+@database_options
 @profile_option
 @store_option
 @click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
-@click.option("--language", metavar="L", help="Language of the descriptions, such as en or de.")
-@click.option(
-    "--batch-size", type=click.IntRange(1, 500), metavar="N", help="Columns in one request."
-)
-@click.option("--no-samples", is_flag=True, help="Send no values, ranges or shapes of values.")
+@prompt_options
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
 @click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
 @json_option
-def run(url: str | None, db_profile: str | None, resume: str | None, **options: Any) -> int:
+def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **options: Any) -> int:
     """Describe the columns of a database that have no comment yet.
 
-    URL is a SQLAlchemy URL (sqlite:///erp.db, postgresql://user@host/db) or the path of a SQLite
-    file; a password is better left to PGPASSWORD, ~/.pgpass or AMX's database profile. Without
-    one, AMX's active database profile is taken. The descriptions go to the journal: see `show` and
-    `export`. What an earlier run described is not asked again.
+    URL is a SQLAlchemy URL (postgresql://user@host/db, sqlite:///erp.db, duckdb:///dwh.duckdb),
+    the path of a SQLite or DuckDB file, or files of data (data/*.parquet, .csv, .json), each of
+    them a table; a password is better left to PGPASSWORD, ~/.pgpass or AMX's database profile.
+    Without one, AMX's active database profile is taken. The descriptions go to the journal: see
+    `show` and `export`. What an earlier run described is not asked again.
 
     Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 130 interrupted.
     """
-    from amx_kimi.cli.target import with_password
+    from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.settings import Settings
 
-    if url and db_profile:
-        raise click.UsageError("Give a URL or --db-profile, not both.")
     settings = Settings.from_environment()
     with open_journal(options["store"], settings) as journal:
         if resume:
-            return _resume(journal, resume, url, db_profile, settings, options)
+            return _resume(journal, resume, urls, db_profile, settings, options)
         profile = _load_profile(options["profile"], settings)
-        job = _job(profile, options)
-        target = _target(url, db_profile, settings)
+        job = job_from(profile, options)
+        target = find_target(urls, db_profile, settings)
         target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
         if options["dry_run"]:
             return _dry_run(job, target, journal, settings, as_json=options["as_json"])
@@ -94,18 +82,17 @@ def open_journal(store: str | None, settings: "Settings", *, create: bool = True
 def _resume(
     journal: "Journal",
     name: str,
-    url: str | None,
+    urls: tuple[str, ...],
     db_profile: str | None,
     settings: "Settings",
     options: dict[str, Any],
 ) -> int:
     from amx_kimi.annotate.execute import job_of
-    from amx_kimi.cli.target import with_password
+    from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.errors import ConfigError
     from amx_kimi.journal import runs
 
-    fixed = ("schemas", "tables", "all_columns", "limit", "language", "dry_run", "no_samples")
-    if any(options[key] for key in fixed) or options["batch_size"]:
+    if any(options[key] for key in _FIXED):
         raise click.UsageError("--resume goes on with the run's own choices; leave the others out.")
     found = journal.read(runs.find_run, name)
     profile = _load_profile(options["profile"] or found.profile, settings)
@@ -116,11 +103,17 @@ def _resume(
             remedy="Resume it with a profile of that model (--profile), or begin a new run.",
         )
     kind, _, place = found.source.partition(":")
-    if url is None and db_profile is None and kind == "db-profile":
-        db_profile = place
-    target = _target(url or (None if db_profile else found.source), db_profile, settings)
+    if not urls and db_profile is None:
+        db_profile, urls = (place, ()) if kind == "db-profile" else (None, (found.source,))
+    target = find_target(urls, db_profile, settings)
     target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
     return _execute(job_of(found, profile), target, journal, settings, options, found)
+
+
+_FIXED = (  # a run's own choices
+    *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
+    *("no_samples", "names_only", "profile_data", "context"),
+)
 
 
 def _load_profile(name: str | None, settings: "Settings") -> "Profile":
@@ -136,7 +129,9 @@ def _load_profile(name: str | None, settings: "Settings") -> "Profile":
     return profile
 
 
-def _job(profile: "Profile", options: dict[str, Any]) -> "Job":
+def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
+    """The job that the options of `run` (or `payload`) ask for."""
+    from amx_kimi.annotate.context import load_context
     from amx_kimi.annotate.job import Job
     from amx_kimi.annotate.prompt import Wanted
     from amx_kimi.annotate.sources import Selection
@@ -150,9 +145,12 @@ def _job(profile: "Profile", options: dict[str, Any]) -> "Job":
             style=profile.description_verbosity,
         ),
         all_columns=options["all_columns"],
-        limit=options["limit"],
+        limit=options.get("limit"),
         batch_size=options["batch_size"],
         samples=not options["no_samples"],
+        names_only=options["names_only"],
+        profile_data=options["profile_data"],
+        context=load_context(options["context"]),
     )
 
 
@@ -164,25 +162,6 @@ def _language(value: str) -> str:
     if not value.replace("-", "").replace(" ", "").isalpha() or len(value) > 40:
         raise click.BadParameter(f"{value!r} is no language", param_hint="--language")
     return _LANGUAGES.get(value.lower(), value.lower())
-
-
-def _target(url: str | None, db_profile: str | None, settings: "Settings") -> "Target":
-    from amx_kimi.annotate.execute import Target
-    from amx_kimi.annotate.sources import database_url
-    from amx_kimi.config import load_database
-    from amx_kimi.errors import ConfigError
-
-    if url:
-        return Target(url)
-    try:
-        found = load_database(db_profile, settings)
-    except ConfigError:
-        if db_profile:
-            raise
-        raise click.UsageError(
-            "Which database? Give its URL, or --db-profile NAME for one of AMX's."
-        ) from None
-    return Target(database_url(found), found.name)
 
 
 def _execute(
@@ -211,6 +190,8 @@ def report(result: "Result", profile: "Profile", *, as_json: bool, own_store: bo
         click.echo(in_words(result, profile))
         if not result.interrupted and not result.stopped:
             click.echo(f"See them: amx-kimi show {result.run}{same}")
+    for note in result.notes:
+        warn(note, label="Note")
     if result.interrupted:
         warn(f"Interrupted. Go on with: amx-kimi run --resume {result.run}{same}")
         return INTERRUPTED
@@ -239,6 +220,8 @@ def summary(result: "Result") -> dict[str, Any]:
         "run": result.run,
         "columns": totals.columns,
         "described": totals.described,
+        "reused": totals.reused,
+        "inherited": totals.inherited,
         "failed": totals.failed,
         "requests": totals.requests,
         "retries": totals.retries,
@@ -253,12 +236,15 @@ def summary(result: "Result") -> dict[str, Any]:
             "currency": result.currency,
         },
         "seconds": round(result.seconds, 3),
+        "notes": list(result.notes),
     }
 
 
 def in_words(result: "Result", profile: "Profile") -> str:
     totals = result.totals
-    reused = f" ({totals.reused:,} of them from earlier runs)" if totals.reused else ""
+    free = [f"{totals.reused:,} of them from earlier runs"] if totals.reused else []
+    free += [f"{totals.inherited:,} inherited from dbt"] if totals.inherited else []
+    reused = f" ({', '.join(free)})" if free else ""
     lines = [
         f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
         f"and {totals.tables_described:,} of {totals.tables:,} tables",

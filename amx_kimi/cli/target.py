@@ -1,14 +1,45 @@
-"""Asking for a database password on a terminal, so that it needs to stand in no command line."""
+"""Which database a command means, and asking for its password on a terminal."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import click
 
 from amx_kimi.annotate.execute import Target
-from amx_kimi.annotate.sources import open_source
-from amx_kimi.errors import SourceError
+from amx_kimi.annotate.sources import Reading, database_url, files_or_url, open_source
+from amx_kimi.config import AMX_MOST_ROWS, load_database
+from amx_kimi.errors import ConfigError, SourceError
+from amx_kimi.settings import Settings
 
-__all__ = ["with_password"]
+__all__ = ["find_target", "with_password"]
+
+
+def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
+    """What the arguments mean: a URL or files, or one of AMX's database profiles (its active one
+    without arguments).
+
+    Raises:
+        KimiError: there is no such profile, or the arguments fit no database.
+    """
+    if urls and db_profile:
+        raise click.UsageError("Give a URL or --db-profile, not both.")
+    if urls:
+        return Target(files_or_url(urls))
+    try:
+        found = load_database(db_profile, settings)
+    except ConfigError:
+        if db_profile:
+            raise
+        raise click.UsageError(
+            "Which database? Give its URL, or --db-profile NAME for one of AMX's."
+        ) from None
+    most = found.profiling_max_rows
+    reading = Reading(
+        samples=found.profiling_mode != "metadata",
+        # AMX writes its default into every profile: it says nothing about what the user wants.
+        most_rows=most if most and most != AMX_MOST_ROWS else 0,
+    )
+    return Target(database_url(found), found.name, reading)
 
 
 def with_password(target: Target, *, ask: bool) -> Target:

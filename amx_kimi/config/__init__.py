@@ -18,7 +18,7 @@ from amx_kimi.config.changes import (
     set_fields,
     use_profile,
 )
-from amx_kimi.config.databases import DatabaseProfile, load_database
+from amx_kimi.config.databases import AMX_MOST_ROWS, DatabaseProfile, load_database
 from amx_kimi.config.draft import (
     Draft,
     KeyChoice,
@@ -32,7 +32,7 @@ from amx_kimi.config.learned import LearnedStore
 from amx_kimi.config.os_keyring import keyring_state, store_key
 from amx_kimi.config.overlay import load_overlay
 from amx_kimi.config.presets import Preset, load_preset, load_presets
-from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
+from amx_kimi.config.profile import AMX_DEFAULTS, Masking, Overlay, Profile
 from amx_kimi.config.profiles import active_profile, load_profile, nearest, profile_names
 from amx_kimi.config.secrets import FoundKey, absolute_reference, check_reference, find_key
 from amx_kimi.config.words import (
@@ -46,12 +46,14 @@ from amx_kimi.config.words import (
 
 __all__ = [
     "AMX_DEFAULTS",
+    "AMX_MOST_ROWS",
     "RANGES",
     "DatabaseProfile",
     "Draft",
     "FoundKey",
     "KeyChoice",
     "LearnedStore",
+    "Masking",
     "Overlay",
     "Preset",
     "Profile",

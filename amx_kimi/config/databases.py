@@ -11,12 +11,19 @@ from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
-__all__ = ["DatabaseProfile", "load_database"]
+__all__ = ["AMX_MOST_ROWS", "DatabaseProfile", "load_database"]
+
+AMX_MOST_ROWS = 1_000_000
+"""AMX 0.19's default of `profiling_max_rows`."""
 
 
 @dataclass(frozen=True)
 class DatabaseProfile:
-    """One entry of `db_profiles`; `backend` is AMX's word for the kind of database."""
+    """One entry of `db_profiles`; `backend` is AMX's word for the kind of database.
+
+    `profiling_mode` is AMX's too: `metadata` looks at the catalog only. `profiling_max_rows` is
+    None where it is absent; AMX writes its default, 1,000,000, into every profile.
+    """
 
     name: str
     backend: str
@@ -25,6 +32,8 @@ class DatabaseProfile:
     user: str = ""
     password: Secret | None = None
     database: str = ""
+    profiling_mode: str = "full"
+    profiling_max_rows: int | None = None
 
 
 def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
@@ -50,20 +59,23 @@ def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
         name=chosen,
         backend=str(entry.get("backend") or "postgresql"),
         host=str(entry.get("host") or ""),
-        port=_port(entry.get("port"), where),
+        port=_number(entry, "port", where),
         user=str(entry.get("user") or ""),
         password=_password(str(entry.get("password") or ""), where),
         database=str(entry.get("database") or ""),
+        profiling_mode=str(entry.get("profiling_mode") or "full").strip().lower(),
+        profiling_max_rows=_number(entry, "profiling_max_rows", where),
     )
 
 
-def _port(value: Any, where: str) -> int | None:
+def _number(entry: Mapping[Any, Any], key: str, where: str) -> int | None:
+    value: Any = entry.get(key)
     if value in (None, ""):
         return None
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):
-        raise ConfigFileError(f"{where}: port is {value!r:.40}, expected a number") from None
+        raise ConfigFileError(f"{where}: {key} is {value!r:.40}, expected a number") from None
 
 
 def _password(reference: str, where: str) -> Secret | None:

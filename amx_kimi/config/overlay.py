@@ -1,4 +1,4 @@
-"""`kimi.yml`: what AMX does not know of a profile, model aliases, the user's own endpoints."""
+"""`kimi.yml`: what AMX does not know of a profile, model aliases, endpoints, rules for values."""
 
 import difflib
 from collections.abc import Mapping
@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from amx_kimi.config.files import overlay_path, read_yaml
-from amx_kimi.config.profile import Overlay
+from amx_kimi.config.profile import Masking, Overlay
 from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.facts import EndpointRow, load_catalog, match_endpoint
 from amx_kimi.typed import build
 
 __all__ = ["OverlayFile", "check_url", "load_overlay", "parse_overlay", "raw_overlay"]
+
+_SECTIONS = ("profiles", "aliases", "endpoints", "masking")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class OverlayFile:
     profiles: Mapping[str, Overlay] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointRow] = field(default_factory=dict)
+    masking: Masking = Masking()
 
     def endpoint(self, name: str, api_base: str | None) -> EndpointRow:
         """The endpoint of a profile: by `name`, else by `api_base`, else Moonshot's global one.
@@ -87,9 +90,9 @@ def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
     Raises:
         ConfigFileError: names the place and what is allowed.
     """
-    if unknown := sorted(set(map(str, document)) - {"profiles", "aliases", "endpoints"}):
+    if unknown := sorted(set(map(str, document)) - set(_SECTIONS)):
         raise ConfigFileError(
-            f"{where}: unknown key {unknown[0]!r} (known: profiles, aliases, endpoints)"
+            f"{where}: unknown key {unknown[0]!r} (known: {', '.join(_SECTIONS)})"
         )
     return OverlayFile(
         profiles={
@@ -101,6 +104,7 @@ def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
             name: _endpoint(name, entry, f"{where}, endpoint {name!r}")
             for name, entry in _section(document, "endpoints", where).items()
         },
+        masking=_masking(document.get("masking"), f"{where}, masking"),
     )
 
 
@@ -154,6 +158,18 @@ def _overlay(entry: Any, where: str) -> Overlay:
         if getattr(overlay, key) == 0:
             raise ConfigFileError(f"{where}: {key} has to be above zero")
     return overlay
+
+
+def _masking(entry: Any, where: str) -> Masking:
+    if isinstance(entry, Mapping) and isinstance(countries := entry.get("countries"), list):
+        # YAML 1.1 reads Norway's `no` as false.
+        words = ["no" if code is False else code for code in countries]
+        entry = {**entry, "countries": [w.lower() if isinstance(w, str) else w for w in words]}
+    masking = build(Masking, {} if entry is None else entry, where, ConfigFileError)
+    for code in masking.countries:
+        if len(code) != 2 or not code.isascii() or not code.isalpha():
+            raise ConfigFileError(f"{where}: {code!r} is no country's two-letter code, such as de")
+    return masking
 
 
 def _words_of(entry: Any) -> Any:

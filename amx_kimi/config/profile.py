@@ -10,7 +10,7 @@ from amx_kimi.errors import ConfigFileError
 from amx_kimi.facts import EndpointRow, Facts, Prices, Quirk, resolve
 from amx_kimi.settings import Effort
 
-__all__ = ["AMX_DEFAULTS", "Overlay", "Profile", "amx_fields"]
+__all__ = ["AMX_DEFAULTS", "Masking", "Overlay", "Profile", "amx_fields"]
 
 AMX_DEFAULTS: Mapping[str, Any] = {
     "provider": "",
@@ -65,6 +65,23 @@ class Overlay:
 
 
 @dataclass(frozen=True)
+class Masking:
+    """`kimi.yml`'s rules for values, as globs over `schema.table.column` and `table.column`.
+
+    Of `never` columns no value leaves, not even its shape; of `always` columns each one does that
+    has no personal format. `countries` are those whose phone numbers and numbers of people are
+    told, as ISO 3166 codes.
+    """
+
+    never: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+    countries: tuple[str, ...] = (
+        *("at", "be", "ch", "cz", "de", "dk", "es", "fi", "fr", "gb", "ie", "it", "nl", "no"),
+        *("pl", "pt", "se", "tr", "us"),
+    )
+
+
+@dataclass(frozen=True)
 class Profile:
     """A named LLM configuration. AMX's fields keep AMX's names, types and defaults."""
 
@@ -86,6 +103,7 @@ class Profile:
     custom_input_cost_per_mtok: float | None = None
     custom_output_cost_per_mtok: float | None = None
     overlay: Overlay = Overlay()
+    masking: Masking = Masking()
 
     @property
     def base_url(self) -> str:

@@ -93,7 +93,9 @@ def assemble(name: str, entry: object, overlays: OverlayFile, path: Path) -> Pro
     if overlay.auth:
         endpoint = replace(endpoint, auth=overlay.auth)
     return Profile(
-        **{**values, "name": name, "endpoint": endpoint, "model": model}, overlay=overlay
+        **{**values, "name": name, "endpoint": endpoint, "model": model},
+        overlay=overlay,
+        masking=overlays.masking,
     )
 
 

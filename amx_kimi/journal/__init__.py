@@ -7,8 +7,19 @@
 """
 
 from amx_kimi.journal import items, runs
-from amx_kimi.journal.items import Described, Stored
-from amx_kimi.journal.journal import Journal, RunRecorder
+from amx_kimi.journal.items import Described, Inherited, Stored
+from amx_kimi.journal.journal import Journal, RunRecorder, digest_of
 from amx_kimi.journal.runs import Run, Totals
 
-__all__ = ["Described", "Journal", "Run", "RunRecorder", "Stored", "Totals", "items", "runs"]
+__all__ = [
+    "Described",
+    "Inherited",
+    "Journal",
+    "Run",
+    "RunRecorder",
+    "Stored",
+    "Totals",
+    "digest_of",
+    "items",
+    "runs",
+]

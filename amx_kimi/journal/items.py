@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     and_,
@@ -24,18 +25,25 @@ from amx_kimi.types import Confidence, Item, Suggestion
 
 __all__ = [
     "Described",
+    "Inherited",
     "Stored",
+    "add_context",
     "add_items",
     "column_names",
+    "comment_of",
     "count_pending",
     "defer_beyond",
     "described",
     "fail_items",
     "pending",
+    "pending_of",
     "reopen_failed",
     "reuse",
+    "save_inherited",
     "save_suggestions",
+    "set_definition",
     "table_item",
+    "table_items",
 ]
 
 
@@ -69,6 +77,15 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Inherited:
+    """An item that people described elsewhere: their text, and of which table or column it is."""
+
+    stored: Stored
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True)
 class Described:
     """An item with what came of it; `suggestion` is None while there is none."""
 
@@ -99,6 +116,7 @@ def add_items(connection: Connection, run: str, rows: Sequence[tuple[Item, str, 
                 "comment": item.comment,
                 "row_estimate": item.rows,
                 "definition": item.definition,
+                "details": _json(item.details),
                 "reuse_key": key,
                 "status": status,
             }
@@ -111,7 +129,7 @@ def reuse(connection: Connection, run: str) -> None:
     """Give pending items the newest suggestion that any run has for the same reuse key."""
     newest = (
         select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
-        .where(suggestions.c.reused_from.is_(None))
+        .where(suggestions.c.reused_from.is_(None), suggestions.c.signal != "inherited")
         .group_by(suggestions.c.reuse_key)
         .subquery()
     )
@@ -192,14 +210,77 @@ def column_names(connection: Connection, run: str, schema: str, table: str, most
 
 def table_item(connection: Connection, run: str, schema: str, table: str) -> Item | None:
     """The table's own row: kind, comment, rows, definition."""
-    query = select(columns).where(
+    query = select(columns).where(*_in_table(run, schema, table), columns.c.column_name == "")
+    row = connection.execute(query).one_or_none()
+    return _item(row) if row else None
+
+
+def table_items(connection: Connection, run: str) -> list[Item]:
+    """The tables (and views) of a run, without their columns."""
+    query = select(columns).where(columns.c.run_id == run, columns.c.column_name == "")
+    return [_item(row) for row in connection.execute(query.order_by(columns.c.id))]
+
+
+def pending_of(connection: Connection, run: str, schema: str, table: str) -> list[Stored]:
+    """What is still to be asked of one table, itself included."""
+    query = select(columns).where(*_in_table(run, schema, table), columns.c.status == "pending")
+    found = connection.execute(query.order_by(columns.c.id))
+    return [Stored(row.id, _item(row), row.reuse_key) for row in found]
+
+
+def comment_of(connection: Connection, run: str, schema: str, table: str, column: str) -> str:
+    """The comment that the database has for a column, or ""."""
+    query = select(columns.c.comment).where(
+        *_in_table(run, schema, table), columns.c.column_name == column
+    )
+    return str(connection.execute(query).scalar() or "")
+
+
+def set_definition(connection: Connection, run: str, table: Item, sql: str) -> None:
+    """The SQL that a table is made by."""
+    connection.execute(
+        update(columns)
+        .where(*_in_table(run, table.schema, table.table), columns.c.column_name == "")
+        .values(definition=sql)
+    )
+
+
+def add_context(connection: Connection, rows: Sequence[tuple[int, Item, str]]) -> None:
+    """What people wrote elsewhere of some items: by id, the item with it, and its reuse key."""
+    if rows:
+        connection.execute(
+            update(columns)
+            .where(columns.c.id == bindparam("item"))
+            .values(details=bindparam("told"), reuse_key=bindparam("key")),
+            [{"item": id_, "told": _json(item.details), "key": key} for id_, item, key in rows],
+        )
+
+
+def save_inherited(connection: Connection, found: Sequence[Inherited]) -> None:
+    """Descriptions that cost nothing, marked with where they come from."""
+    if not found:
+        return
+    inherited = [
+        _row("dbt", heir.stored, Suggestion((heir.text,), "high", "inherited")) for heir in found
+    ]
+    connection.execute(insert(suggestions), inherited)
+    connection.execute(
+        update(columns)
+        .where(columns.c.id == bindparam("item"))
+        .values(status="inherited", facts=bindparam("shown")),
+        [
+            {"item": heir.stored.id, "shown": _json({"inherited_from": heir.origin})}
+            for heir in found
+        ],
+    )
+
+
+def _in_table(run: str, schema: str, table: str) -> tuple[ColumnElement[bool], ...]:
+    return (
         columns.c.run_id == run,
         columns.c.schema_name == schema,
         columns.c.table_name == table,
-        columns.c.column_name == "",
     )
-    row = connection.execute(query).one_or_none()
-    return _item(row) if row else None
 
 
 def save_suggestions(
@@ -228,6 +309,10 @@ def save_suggestions(
             for item, seen in shown
         ],
     )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False) if value else ""
 
 
 def _row(model: str, stored: Stored, suggestion: Suggestion) -> dict[str, Any]:
@@ -291,4 +376,5 @@ def _item(row: Row[Any]) -> Item:
         comment=row.comment,
         rows=row.row_estimate,
         definition=row.definition,
+        details=json.loads(row.details) if row.details else {},
     )

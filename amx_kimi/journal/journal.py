@@ -5,8 +5,10 @@ which thread they run: `await journal.write(items.add_items, run, rows)`, `journ
 """
 
 import asyncio
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +23,9 @@ from amx_kimi.errors import JournalError
 from amx_kimi.journal.runs import begin_request, settle_request
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
-from amx_kimi.types import Ask, Attempt
+from amx_kimi.types import Ask, Attempt, Message
 
-__all__ = ["Journal", "RunRecorder"]
+__all__ = ["Journal", "RunRecorder", "digest_of"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -144,11 +146,19 @@ class RunRecorder:
 
     async def begin(self, ask: Ask, **sent: Any) -> int:
         """A durable row; returns its id."""
-        return await self._journal.write(begin_request, self._run, label=ask.label, **sent)
+        return await self._journal.write(
+            begin_request, self._run, label=ask.label, digest=digest_of(ask.messages), **sent
+        )
 
     async def settle(self, request: int, attempt: Attempt) -> None:
         """How the attempt ended."""
         await self._journal.write(settle_request, request, attempt)
+
+
+def digest_of(messages: Sequence[Message]) -> str:
+    """SHA-256 of chat messages, in hexadecimal: what `payload` prints and a run keeps."""
+    text = json.dumps(list(messages), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _open(store: str | Path, create: bool) -> Engine:

@@ -68,6 +68,7 @@ class Totals:
     columns: int = 0
     described: int = 0
     reused: int = 0
+    inherited: int = 0
     failed: int = 0
     tables: int = 0
     tables_described: int = 0
@@ -185,6 +186,7 @@ def begin_request(
     budget: int,
     reason: str,
     worst: Decimal | None,
+    digest: str | None = None,
 ) -> int:
     """A row for an attempt that is about to be sent; returns its id."""
     result = connection.execute(
@@ -195,6 +197,7 @@ def begin_request(
             budget=budget,
             reason=reason,
             worst_cost=_nano(worst),
+            digest=digest,
             sent_at=now(),
         )
     )
@@ -270,15 +273,17 @@ def _counts(connection: Connection, run: str) -> dict[str, int]:
 
     return {
         "columns": of(True, *_ASKED),
-        "described": of(True, "described", "reused"),
+        "described": of(True, *_DONE),
         "reused": of(True, "reused"),
+        "inherited": of(True, "inherited"),
         "failed": of(True, "failed"),
         "tables": of(False, *_ASKED),
-        "tables_described": of(False, "described", "reused"),
+        "tables_described": of(False, *_DONE),
     }
 
 
-_ASKED = ("pending", "described", "reused", "failed")
+_DONE = ("described", "reused", "inherited")
+_ASKED = ("pending", "failed", *_DONE)
 
 
 def _nano(amount: Decimal | None) -> int | None:

@@ -36,7 +36,7 @@ __all__ = [
     "writes",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _LOCK = 1_263_095_117  # a number of our own among PostgreSQL's advisory locks
 
 _metadata = MetaData()
@@ -80,10 +80,11 @@ columns = Table(
     Column("comment", Text, nullable=False),
     Column("row_estimate", BigInteger),
     Column("definition", Text, nullable=False),
+    Column("details", Text, nullable=False, server_default=""),  # JSON: what else the schema tells
     Column("reuse_key", Text, nullable=False),
     Column(
         "status", Text, nullable=False
-    ),  # pending, described, reused, failed, commented, deferred
+    ),  # pending, described, reused, inherited, failed, commented, deferred
     Column("facts", Text),  # JSON: the masked statistics that the model saw
     Column("error", Text),
     UniqueConstraint("run_id", "schema_name", "table_name", "column_name"),
@@ -107,6 +108,7 @@ requests = Table(
     Column("reasoning_tokens", BigInteger),
     Column("cost", BigInteger),  # null: unknown, so the worst case counts
     Column("seconds", Float),
+    Column("digest", Text),  # SHA-256 of the messages that were sent
     Column("sent_at", Text, nullable=False),
 )
 
@@ -148,7 +150,13 @@ writes = Table(
     Column("undone_at", Text),
 )
 
-_MIGRATIONS: dict[int, Callable[[Connection], None]] = {}
+
+def _to_2(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE columns ADD COLUMN details TEXT NOT NULL DEFAULT ''"))
+    connection.execute(text("ALTER TABLE requests ADD COLUMN digest TEXT"))
+
+
+_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _to_2}
 """From a version to the next: `{1: to_version_2}`."""
 
 

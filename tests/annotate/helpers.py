@@ -16,8 +16,9 @@ from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.execute import Result, Target, execute
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.redact import ColumnFacts
+from amx_kimi.annotate.redact import ColumnFacts, Masked, Redactor, kept
 from amx_kimi.annotate.run import Progress
+from amx_kimi.annotate.sources import RawFacts
 from amx_kimi.config import Overlay, Profile
 from amx_kimi.facts import EndpointRow
 from amx_kimi.journal import Described, Journal, Run, Stored, items, runs
@@ -41,6 +42,16 @@ def column_item(table: Item, name: str, position: int = 1, **more: Any) -> Item:
     return Item(table.schema, table.table, name, "column", position, **more)
 
 
+def mask(column: str, value: str, occurrences: int) -> Masked:
+    """A value of a column, as it may leave under no rules."""
+    return Redactor().mask(column_item(table_item("t"), column), value, occurrences)
+
+
+def redact(column: str, raw: RawFacts, *, values: bool = True) -> ColumnFacts:
+    """A column's facts, as they may leave under no rules."""
+    return Redactor(samples=values).column(column_item(table_item("t"), column), raw)
+
+
 def piece_of(table: Item, columns: Sequence[str], *, first_id: int = 1, ask: bool = True) -> Piece:
     """A table's piece; ids in the journal count from `first_id`, the table's own first."""
     stored = Stored(first_id, table, "key")
@@ -48,7 +59,7 @@ def piece_of(table: Item, columns: Sequence[str], *, first_id: int = 1, ask: boo
         (Stored(first_id + n, column_item(table, name, n), "key"), ColumnFacts())
         for n, name in enumerate(columns, 1)
     )
-    return Piece(table, stored if ask else None, pairs, tuple(columns))
+    return Piece(table, stored if ask else None, pairs, tuple(columns), kept(table))
 
 
 def batch_of(*columns: str, table: str = "orders", ask: bool = True) -> Batch:

@@ -40,6 +40,7 @@ NOT_PART_OF_IT: dict[str, Any] = {
     "fk": "s.v.id",
     "rows": 10,
     "definition": "SELECT 1",
+    "details": {"check": "a > 0"},
 }
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import SYSTEM, Wanted, messages
-from amx_kimi.annotate.redact import ColumnFacts, redact, redact_definition
+from amx_kimi.annotate.redact import ColumnFacts, Redactor, kept
 from amx_kimi.annotate.sources import RawFacts
 from amx_kimi.journal import Stored
 
-from .helpers import batch_of, column_item, table_item
+from .helpers import batch_of, column_item, redact, table_item
 
 ORDERS = table_item("orders", rows=1200, comment="All orders")
 
@@ -22,7 +22,7 @@ def piece(
     *columns: tuple[Any, ColumnFacts], ask: bool = True, names: tuple[str, ...] = ()
 ) -> Piece:
     pairs = tuple((Stored(n, item, "k"), facts) for n, (item, facts) in enumerate(columns, 10))
-    return Piece(ORDERS, Stored(1, ORDERS, "k") if ask else None, pairs, names)
+    return Piece(ORDERS, Stored(1, ORDERS, "k") if ask else None, pairs, names, kept(ORDERS))
 
 
 def question(batch: Batch, **wanted: Any) -> Any:
@@ -39,7 +39,7 @@ def test_the_contract_to_the_byte() -> None:
         ),
         (
             column_item(ORDERS, "code", type="text", key_role="unique", comment="Straße"),
-            ColumnFacts(nulls=3),
+            ColumnFacts(nulls=3, known=kept(table_item("t", comment="Straße"))),
         ),
     )
     users = Piece(
@@ -101,7 +101,8 @@ def test_comments_are_bounded() -> None:
     long = "word " * 10_000
     table = table_item("t", comment=long)
     column = column_item(table, "c", comment=long)
-    made = Piece(table, None, ((Stored(1, column, "k"), ColumnFacts()),))
+    pair = (Stored(1, column, "k"), ColumnFacts(known=kept(column)))
+    made = Piece(table, None, (pair,), known=kept(table))
     assert len(messages(Batch((made,)), Wanted())[1]["content"]) < 2_000
 
 
@@ -117,8 +118,7 @@ def test_unknown_facts_are_left_out() -> None:
 
 def test_a_views_definition() -> None:
     view = table_item("v", kind="view", definition="SELECT 'Anna Schmidt' AS a")
-    shown = redact_definition(view.definition)
-    made = Piece(view, Stored(1, view, "k"), (), definition=shown)
+    made = Piece(view, Stored(1, view, "k"), (), known=kept(Redactor().item(view)))
     assert question(Batch((made,)))["tables"] == [
         {
             "id": "T1",
@@ -130,9 +130,13 @@ def test_a_views_definition() -> None:
     ]
 
 
-def test_a_views_raw_definition_stays_here() -> None:
-    view = table_item("v", kind="view", definition="SELECT 1 AS a")
-    assert "view" not in question(Batch((Piece(view, None, ()),)))["tables"][0]
+def test_a_text_that_the_redactor_has_not_seen_is_refused() -> None:
+    with pytest.raises(TypeError):
+        Piece(ORDERS, None, (), known={"view": "SELECT 1 AS a"})
+    with pytest.raises(TypeError):
+        ColumnFacts(known={"values": ["open"]})
+    with pytest.raises(TypeError):
+        ColumnFacts(least="1")  # type: ignore[arg-type]
 
 
 def test_zero_rows_are_a_fact() -> None:
@@ -145,7 +149,8 @@ def test_zero_rows_are_a_fact() -> None:
 def test_the_catalogs_texts_appear_inside_the_json_only(name: str) -> None:
     table = table_item(name, comment=name)
     column = column_item(table, name, comment=name, type=name, fk=name)
-    made = Piece(table, None, ((Stored(1, column, "k"), ColumnFacts()),))
+    pair = (Stored(1, column, "k"), ColumnFacts(known=kept(column)))
+    made = Piece(table, None, (pair,), known=kept(table))
     chat = messages(Batch((made,)), Wanted())
     assert chat[0]["content"] == SYSTEM
     found = json.loads(chat[1]["content"])["tables"][0]

@@ -194,7 +194,7 @@ def test_a_views_sql_leaves_masked(
     assert plain(views) == ["hers", "open_orders"]
     sent = json.dumps(list(views.values()))
     assert "ada@" not in sent
-    assert "'aaa@aaaaaaa.aaa'" in sent
+    assert "'a***@e***.org'" in sent
     assert shown in sent
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import Journal, RunRecorder, items, runs, schema
-from amx_kimi.types import Ask
+from amx_kimi.types import Ask, Item
 
 from .helpers import add, all_of, attempt, begin, column, columns, save, states, until_async
 
@@ -52,13 +52,31 @@ def test_an_older_schema_is_brought_forward(
         steps.append(2)
         connection.execute(text("CREATE TABLE added (a INTEGER)"))
 
-    monkeypatch.setattr(schema, "_MIGRATIONS", {1: lambda _: steps.append(1), 2: second_step})
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
+    now = schema.SCHEMA_VERSION
+    later = {now: lambda _: steps.append(1), now + 1: second_step}
+    monkeypatch.setattr(schema, "_MIGRATIONS", later)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", now + 2)
     with Journal(store) as journal:
-        assert journal.read(version_of) == 3
+        assert journal.read(version_of) == now + 2
         journal.write_now(lambda c: c.execute(text("INSERT INTO added VALUES (1)")))
     with Journal(store):
         assert steps == [1, 2]
+
+
+def test_the_first_versions_journal_is_brought_forward(store: str | Path) -> None:
+    with Journal(store) as journal:
+        run = begin(journal)
+        for statement in (
+            "ALTER TABLE columns DROP COLUMN details",
+            "ALTER TABLE requests DROP COLUMN digest",
+            "UPDATE kimi_meta SET schema_version = 1",
+        ):
+            journal.write_now(lambda c, s=statement: c.execute(text(s)))
+    with Journal(store) as journal:
+        item = Item("s", "t", "c", "column", 1, details={"values": ["a"]})
+        journal.write_now(items.add_items, run, [(item, "k", "pending")])
+        (stored,) = journal.read(items.pending, run, 0, 5)
+        assert stored.item == item
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -72,12 +90,13 @@ def test_a_migration_that_fails_changes_nothing(
         connection.execute(text("SELECT * FROM nowhere"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "_MIGRATIONS", {1: fail})
-        patch.setattr(schema, "SCHEMA_VERSION", 2)
+        now = schema.SCHEMA_VERSION
+        patch.setattr(schema, "_MIGRATIONS", {now: fail})
+        patch.setattr(schema, "SCHEMA_VERSION", now + 1)
         with pytest.raises(JournalError, match=r"(?s)cannot be opened.*nowhere"):
             Journal(store)
     with Journal(store) as journal:
-        assert journal.read(version_of) == 1
+        assert journal.read(version_of) == now
         assert journal.read(runs.find_run, run)
         with pytest.raises(JournalError):
             journal.read(lambda c: c.execute(text("SELECT * FROM half")).all())

@@ -10,7 +10,7 @@ from typing import Protocol
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
 
-__all__ = ["MOST_VALUES", "RawFacts", "Selection", "Source", "TableGoneError"]
+__all__ = ["MOST_VALUES", "RawFacts", "Reading", "Selection", "Source", "TableGoneError"]
 
 MOST_VALUES = 8
 """How many of a column's most frequent values are looked at."""
@@ -25,13 +25,28 @@ class TableGoneError(SourceError):
 @dataclass(frozen=True)
 class RawFacts:
     """A column's unmasked statistics; None is unknown. `values` are (value, how often it occurs)
-    most frequent first; `nulls` and `distinct` are counts, estimates where the catalog has them."""
+    most frequent first; `nulls` and `distinct` are counts, estimates where the catalog has them.
+    `seen` is how many different values were looked at where `distinct` is unknown; `keys` are the
+    top-level keys of documents, and in how many of those looked at each occurs."""
 
     nulls: int | None = None
     distinct: int | None = None
     least: str | None = None
     greatest: str | None = None
     values: tuple[tuple[str, int], ...] = ()
+    seen: int = 0
+    keys: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How deep a source may look: `samples` False leaves it with the catalog, `data` lets it look
+    into tables of a server that its catalog knows nothing of, unless they have more than
+    `most_rows` rows (0: no bound)."""
+
+    samples: bool = True
+    data: bool = False
+    most_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,11 +67,12 @@ class Source(Protocol):
     """An open database, used from one thread.
 
     `identity` says which database it is, without driver, user or password; `reopen` is a URL
-    without the password.
+    without the password; `notes` are what a person should know of what was left out, or folded.
     """
 
     identity: str
     reopen: str
+    notes: list[str]
 
     def schemas(self) -> list[str]:
         """The schemas that can be chosen, "" where the database has none."""

@@ -1,87 +1,36 @@
-"""PostgreSQL: read-only sessions with short timeouts; everything comes from its catalogs.
+"""PostgreSQL: read-only transactions with short timeouts; everything comes from its catalogs.
 
-No table is scanned: rows from `reltuples`, the rest from `pg_stats`, as ANALYZE left them.
+Rows are `reltuples`, the rest is what ANALYZE left in `pg_stats` and `pg_statistic_ext`. Only
+with `--profile-data` a table is looked into, and then into a few pages of it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from itertools import chain
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from amx_kimi.annotate.sources.base import MOST_VALUES, RawFacts, Selection, TableGoneError
+from amx_kimi.annotate.sources import postgresql_sql as sql
+from amx_kimi.annotate.sources.base import RawFacts, Reading, Selection, TableGoneError
+from amx_kimi.annotate.sources.postgresql_items import Structure, items_of
+from amx_kimi.annotate.sources.postgresql_stats import statistics_of
+from amx_kimi.annotate.sources.samples import sample_facts
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import SourceError
+from amx_kimi.log import get_logger
 from amx_kimi.types import Item
 
 __all__ = ["PostgresqlSource"]
 
-_SESSION = {  # set by SQL: every driver and pooler takes that
-    "default_transaction_read_only": "on",
-    "statement_timeout": "5s",
-    "lock_timeout": "1s",
-    "idle_in_transaction_session_timeout": "60s",
-    "application_name": "amx-kimi",
-    "client_encoding": "UTF8",
-}
 _CONNECT_SECONDS = 10
-_DEFINITION_LENGTH = 4_000
+_RECONNECT_SECONDS = (0.2, 0.5, 1, 2, 4, 8, 15)  # a restart takes that long
 _FETCH = 1_000
-
-_SCHEMAS = """
-SELECT nspname FROM pg_namespace
-WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY 1
-"""
-
-_KEYS = """
-SELECT k.conrelid, a.attnum,
-       string_agg(DISTINCT CASE k.contype WHEN 'p' THEN 'pk' WHEN 'u' THEN 'unique' ELSE 'fk' END,
-                  ',') AS roles,
-       min(CASE WHEN k.contype = 'f' THEN fn.nspname || '.' || fc.relname || '.' || fa.attname END)
-           AS target
-FROM pg_constraint k
-JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS a(attnum, place) ON true
-LEFT JOIN pg_class fc ON fc.oid = k.confrelid
-LEFT JOIN pg_namespace fn ON fn.oid = fc.relnamespace
-LEFT JOIN pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = k.confkey[a.place]
-WHERE k.contype IN ('p', 'f') OR (k.contype = 'u' AND cardinality(k.conkey) = 1)
-GROUP BY 1, 2
-"""
-
-_INVENTORY = f"""
-WITH keys AS MATERIALIZED ({_KEYS})
-SELECT n.nspname, c.relname, c.relkind, c.reltuples::bigint,
-       coalesce(obj_description(c.oid, 'pg_class'), ''),
-       CASE WHEN :definitions AND c.relkind IN ('v', 'm') AND coalesce(a.attnum, 1) = 1
-            THEN left(pg_get_viewdef(c.oid), {_DEFINITION_LENGTH}) END,
-       a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       coalesce(col_description(c.oid, a.attnum), ''),
-       coalesce(keys.roles, ''), coalesce(keys.target, '')
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN keys ON keys.conrelid = c.oid AND keys.attnum = a.attnum
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-  AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-  AND (:all_schemas OR n.nspname = ANY(:schemas))
-ORDER BY n.nspname, c.relname, a.attnum
-"""
-
-_EXISTS = """
-SELECT c.reltuples::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relname = :table
-"""
-
-_STATISTICS = """
-SELECT attname, null_frac, n_distinct, most_common_vals::text::text[], most_common_freqs,
-       (histogram_bounds::text::text[])[1],
-       (histogram_bounds::text::text[])[array_upper(histogram_bounds::text::text[], 1)]
-FROM pg_stats
-WHERE schemaname = :schema AND tablename = :table AND attname = ANY(:columns)
-ORDER BY inherited
-"""
+_SAMPLE_ROWS = 1_000
+_VALUE_LENGTH = 300
+_MOST_NOTES = 20
 
 
 class PostgresqlSource:
@@ -91,15 +40,23 @@ class PostgresqlSource:
         SourceError: no driver, no connection, or no permission; says which.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, reading: Reading) -> None:
         full = with_driver(url, SourceError)
         self.reopen = _without_secrets(full).render_as_string()
         self.identity = (
             f"postgresql://{full.host or full.query.get('host', 'localhost')}:{full.port or 5432}"
             f"/{full.database or full.username}"
         )
+        self.notes: list[str] = []
+        self._reading = reading
         timeout = "timeout" if full.drivername.endswith("pg8000") else "connect_timeout"
-        self._engine = create_engine(full, connect_args={timeout: _CONNECT_SECONDS}, pool_size=1)
+        self._engine = create_engine(
+            full,
+            connect_args={timeout: _CONNECT_SECONDS},
+            pool_size=1,
+            max_overflow=0,
+            execution_options={"postgresql_readonly": True},
+        )
         # Before SQLAlchemy's own first questions: without an encoding psycopg answers in bytes.
         event.listen(self._engine, "connect", _set_up, insert=True)
         self._connection = self._connect()
@@ -107,64 +64,149 @@ class PostgresqlSource:
     def schemas(self) -> list[str]:
         """Every schema but the system's."""
         try:
-            with self._connection.begin():
-                return list(self._connection.execute(text(_SCHEMAS)).scalars())
+            with self._transaction() as connection:
+                return list(connection.execute(text(sql.SCHEMAS)).scalars())
         except SQLAlchemyError as error:
             raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
 
     def items(self, selection: Selection) -> Iterator[Item]:
-        """As `Source.items`; partitions are left to their parent."""
+        """As `Source.items`; partitions are folded into their parent."""
         wanted = {"all_schemas": not selection.schemas, "schemas": list(selection.schemas)}
         try:
+            definitions = True
             try:
+                structure = self._structure({**wanted, "definitions": True})
                 rows = self._stream({**wanted, "definitions": True})
                 first = next(rows, None)
-            except OperationalError as error:
-                # A view's definition waits for locks on its tables: then it goes without.
-                lost = error.connection_invalidated
-                rows = self._stream({**wanted, "definitions": lost})
+            except DBAPIError as error:
+                # Definitions wait for locks on their tables: then it goes without.
+                if error.connection_invalidated:
+                    self._reconnect()
+                else:
+                    definitions = False
+                    self._note(f"definitions of views and checks are left out: {_reason(error)}")
+                structure = self._structure({**wanted, "definitions": definitions})
+                rows = self._stream({**wanted, "definitions": definitions})
                 first = next(rows, None)
-            yield from _items(chain([first] if first else [], rows), selection)
+            yield from items_of(first, rows, structure, selection)
         except SQLAlchemyError as error:
             raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
         """As `Source.profile`."""
-        place = {"schema": table.schema, "table": table.table}
         try:
-            with self._connection.begin():
-                found = self._connection.execute(text(_EXISTS), place).one_or_none()
-                if found is None:
-                    raise TableGoneError(f"The table {table.name} was dropped during the run")
-                if table.kind == "view":
-                    return {}
-                rows = self._connection.execute(
-                    text(_STATISTICS), {**place, "columns": list(columns)}
-                ).all()
+            return self._profile(table, columns)
         except SQLAlchemyError as error:
-            return self._after_failure(error)
-        return {row[0]: _facts(max(0, found[0]), *row[1:]) for row in rows}
+            if not getattr(error, "connection_invalidated", False):
+                return self._lost(table, error)
+        self._reconnect()
+        try:
+            return self._profile(table, columns)
+        except SQLAlchemyError as error:
+            return self._lost(table, error)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
         self._engine.dispose()
 
+    def _profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
+        place = {"schema": table.schema, "table": table.table}
+        with self._transaction() as connection:
+            found = connection.execute(text(sql.RELATION), place).one_or_none()
+            if found is None:
+                raise TableGoneError(f"The table {table.name} was dropped during the run")
+            relation, kind, rows, pages, largest = found
+            if kind == "v":
+                return {}
+            wanted = {"relation": relation, "relations": [relation, largest or relation]}
+            named = {"columns": list(columns)}
+            known = connection.execute(text(sql.STATISTICS), {**wanted, **named}).all()
+            extended = connection.execute(text(sql.EXTENDED), {**place, **named}).all()
+        estimate = rows if rows >= 0 and kind != "p" else table.rows or 0
+        facts = statistics_of(known, extended, columns, estimate)
+        missing = [name for name in columns if name not in facts]
+        if missing and self._may_sample(kind, estimate):
+            facts |= self._sample(table, missing, estimate if pages > 0 or kind == "p" else 0)
+        return facts
+
+    def _may_sample(self, kind: str, rows: int) -> bool:
+        reading = self._reading
+        allowed = reading.data and reading.samples and kind in ("r", "p", "m")
+        return allowed and not (reading.most_rows and rows > reading.most_rows)
+
+    def _sample(self, table: Item, columns: Sequence[str], rows: int) -> dict[str, RawFacts]:
+        """Look at some rows of random pages; a table of unknown size is read until there are
+        enough of them."""
+        percent = min(100.0, 100.0 * 2 * _SAMPLE_ROWS / rows) if rows else 100.0
+        quote = self._engine.dialect.identifier_preparer.quote_identifier
+        picked = ", ".join(f"left({quote(name)}::text, {_VALUE_LENGTH})" for name in columns)
+        query = (
+            f"SELECT {picked} FROM {quote(table.schema)}.{quote(table.table)} "
+            f"TABLESAMPLE SYSTEM ({percent:.6f}) LIMIT {_SAMPLE_ROWS + 1}"
+        )
+        counters: list[Counter[Any]] = [Counter() for _ in columns]
+        seen = 0
+        with self._transaction() as connection:
+            for row in connection.exec_driver_sql(query.replace("%", "%%")):
+                seen += 1
+                for counter, value in zip(counters, row, strict=True):
+                    counter[value] += 1
+        whole = percent == 100.0 and seen <= _SAMPLE_ROWS
+        found = (sample_facts(counter, whole=whole) for counter in counters)
+        return dict(zip(columns, found, strict=True))
+
+    def _structure(self, wanted: Mapping[str, Any]) -> Structure:
+        with self._transaction() as connection:
+
+            def rows(query: str, **values: Any) -> Sequence[Any]:
+                return connection.execute(text(query), values).all()
+
+            return Structure.of(
+                constraints=rows(sql.CONSTRAINTS, **wanted),
+                enums=rows(sql.ENUMS),
+                fields=rows(sql.FIELDS),
+                partitions=rows(sql.PARTITIONS),
+                parents=rows(sql.PARENTS),
+                reads=rows(sql.DEPENDENCIES),
+            )
+
     def _stream(self, wanted: Mapping[str, Any]) -> Iterator[Any]:
         options = {"yield_per": _FETCH}
-        query = text(_INVENTORY)
+        query = text(sql.INVENTORY)
         with (
-            self._connection.begin(),
-            self._connection.execute(query, wanted, execution_options=options) as rows,
+            self._transaction() as connection,
+            connection.execute(query, wanted, execution_options=options) as rows,
         ):
             yield from rows
 
-    def _after_failure(self, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
-        """A timeout or a missing right costs these statistics; a lost connection is made anew."""
-        if getattr(error, "connection_invalidated", False):
-            self._connection.close()
-            self._connection = self._connect()
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._connection.begin():
+            self._connection.execute(text(sql.SESSION))
+            yield self._connection
+
+    def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
+        """A timeout or a missing right costs these statistics, never the run."""
+        reason = _reason(error)
+        get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
+        self._note(f"{table.name} has no statistics in its prompt: {reason:.120}")
         return {}
+
+    def _note(self, what: str) -> None:
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(what)
+
+    def _reconnect(self) -> None:
+        self._connection.close()
+        for seconds in _RECONNECT_SECONDS:
+            try:
+                self._connection = self._connect()
+            except SourceError:
+                time.sleep(seconds)
+            else:
+                return
+        self._connection = self._connect()
 
     def _connect(self) -> Connection:
         try:
@@ -183,96 +225,10 @@ def _without_secrets(url: URL) -> URL:
 
 def _set_up(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
-    for name, value in _SESSION.items():
-        cursor.execute(f"SET {name} = '{value}'")
+    cursor.execute("SET client_encoding = 'UTF8'")
+    cursor.execute("SET application_name = 'amx-kimi'")
     cursor.close()
     connection.commit()
-
-
-def _items(rows: Iterable[Any], selection: Selection) -> Iterator[Item]:
-    current = None
-    for row in rows:
-        if not selection.takes(row[0], row[1]):
-            continue
-        if row[:2] != current:
-            current = row[:2]
-            yield _table(*row[:6])
-        if row[6] is not None:
-            yield _column(row[0], row[1], *row[6:])
-
-
-def _table(
-    schema: str, name: str, kind: str, rows: int, comment: str, definition: str | None
-) -> Item:
-    is_view = kind in ("v", "m")
-    return Item(
-        schema=schema,
-        table=name,
-        column="",
-        kind="view" if is_view else "table",
-        position=0,
-        comment=comment,
-        rows=rows if rows >= 0 and not is_view else None,  # -1: never analysed
-        definition=definition or "",
-    )
-
-
-def _column(
-    schema: str,
-    table: str,
-    position: int,
-    name: str,
-    type_: str,
-    notnull: bool,
-    comment: str,
-    roles: str,
-    target: str,
-) -> Item:
-    return Item(
-        schema=schema,
-        table=table,
-        column=name,
-        kind="column",
-        position=position,
-        type=type_,
-        nullable=not notnull,
-        key_role=roles,
-        fk=target,
-        comment=comment,
-    )
-
-
-def _facts(
-    rows: int,
-    null_fraction: float,
-    distinct: float,
-    values: list[str] | None,
-    frequencies: list[float] | None,
-    least: str | None,
-    greatest: str | None,
-) -> RawFacts:
-    nulls = round(rows * null_fraction)
-    # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
-    count = round(-distinct * rows) if distinct < 0 else round(distinct)
-    common = zip(values or [], frequencies or [], strict=False)
-    # The histogram leaves out the most common values.
-    ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
-    return RawFacts(
-        nulls=nulls if rows else None,
-        distinct=count or None,
-        least=ordered[0] if ordered else None,
-        greatest=ordered[-1] if ordered else None,
-        values=tuple((value, round(share * rows)) for value, share in common)[:MOST_VALUES],
-    )
-
-
-def _order(value: str) -> tuple[bool, Decimal, str]:
-    """Numbers by their size, before NaN and texts by their letters."""
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        number = Decimal("nan")
-    return (True, Decimal(0), value) if number.is_nan() else (False, number, "")
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from amx_kimi.annotate.sources.base import MOST_VALUES, RawFacts, Selection, TableGoneError
+from amx_kimi.annotate.sources.base import RawFacts, Reading, Selection, TableGoneError
+from amx_kimi.annotate.sources.samples import sample_facts
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
 
@@ -42,7 +43,9 @@ class SqliteSource:
         SourceError: there is no such file, or it is no SQLite database.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reading: Reading) -> None:
+        self.notes: list[str] = []
+        self._reading = reading
         if not path.is_file():
             raise SourceError(f"There is no SQLite file {path}")
         self._path = path.resolve()
@@ -74,7 +77,9 @@ class SqliteSource:
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
         """As `Source.profile`: frequencies are those of the first rows, in storage order."""
-        if table.kind == "view":
+        if table.kind == "view" or not self._reading.samples:
+            return {}
+        if self._reading.most_rows and (table.rows or 0) > self._reading.most_rows:
             return {}
         facts: dict[str, RawFacts] = {}
         for start in range(0, len(columns), _COLUMNS_AT_ONCE):
@@ -105,7 +110,7 @@ class SqliteSource:
             if "no such table" in str(error):
                 raise TableGoneError(f"The table {table} was dropped during the run") from None
             return [RawFacts() for _ in columns]  # a column altered meanwhile, a damaged page
-        return [_facts(counter, whole=seen <= _SAMPLE_ROWS) for counter in counters]
+        return [sample_facts(counter, whole=seen <= _SAMPLE_ROWS) for counter in counters]
 
     def _estimates(self) -> dict[str, int]:
         """Row counts that ANALYZE left behind; nothing is counted."""
@@ -155,17 +160,6 @@ def _column(
         key_role=",".join(role for role, holds in roles if holds),
         fk=(reference or "").rstrip("."),
     )
-
-
-def _facts(counter: "Counter[Any]", *, whole: bool) -> RawFacts:
-    """Of a whole small table the figures are exact; of a sample only the frequent values count."""
-    nulls = counter.pop(None, 0)
-    values = tuple((str(value), count) for value, count in counter.most_common(MOST_VALUES))
-    if not whole:
-        return RawFacts(values=values)
-    ordered = sorted(counter, key=lambda v: (isinstance(v, str), v))
-    least, greatest = (str(ordered[0]), str(ordered[-1])) if ordered else (None, None)
-    return RawFacts(nulls, len(counter), least, greatest, values)
 
 
 def _quoted(name: str) -> str:

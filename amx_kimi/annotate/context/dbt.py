@@ -1,0 +1,110 @@
+"""A dbt `manifest.json`: descriptions that people wrote, compiled SQL, what comes from where."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from amx_kimi.errors import ConfigFileError
+
+__all__ = ["Manifest", "Relation"]
+
+_KINDS = ("model", "seed", "snapshot", "source")
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or view that dbt knows. `columns` are descriptions by the column's name in lower
+    case; `sql` is what dbt compiled, or "" (sources, seeds, a manifest of `dbt parse`)."""
+
+    id: str
+    schema: str
+    name: str
+    description: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sql: str = ""
+    parents: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """`schema.table`."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All relations of a project, and the SQL dialect they are written in."""
+
+    relations: Mapping[str, Relation]
+    dialect: str
+
+    @classmethod
+    def of(cls, document: Any, where: str) -> "Manifest":
+        """From the JSON of any version that has nodes with descriptions: v4 (dbt 1.0) to v12 were
+        looked at, and later ones are read the same way.
+
+        Raises:
+            ConfigFileError: it is no manifest.
+        """
+        nodes = _section(document, "nodes", where)
+        entries = {**nodes, **_section(document, "sources", where)}
+        found = (_relation(key, entry) for key, entry in entries.items())
+        relations = {relation.id: relation for relation in found if relation}
+        if not relations:
+            raise ConfigFileError(f"{where}: this manifest has no models, seeds or sources")
+        metadata = document.get("metadata")
+        adapter = metadata.get("adapter_type") if isinstance(metadata, Mapping) else None
+        return cls(relations, str(adapter or ""))
+
+    def relation(self, schema: str, table: str) -> Relation | None:
+        """The relation of this place; in a database without schemas, the only one of that name."""
+        named = self._by_name.get(table.lower(), [])
+        if not schema:
+            return named[0] if len(named) == 1 else None
+        return next((r for r in named if r.schema.lower() == schema.lower()), None)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, list[Relation]]:
+        index: dict[str, list[Relation]] = {}
+        for relation in self.relations.values():
+            index.setdefault(relation.name.lower(), []).append(relation)
+        return index
+
+
+def _section(document: Any, key: str, where: str) -> Mapping[str, Any]:
+    section = document.get(key) if isinstance(document, Mapping) else None
+    if section is None and key == "sources":
+        return {}
+    if not isinstance(section, Mapping):
+        raise ConfigFileError(
+            f"{where} is no dbt manifest: it has no {key!r}",
+            remedy="dbt writes it to target/manifest.json: run `dbt compile` or `dbt build`.",
+        )
+    return section
+
+
+def _relation(key: str, entry: Any) -> Relation | None:
+    if not isinstance(entry, Mapping) or entry.get("resource_type") not in _KINDS:
+        return None
+    name = entry.get("identifier") or entry.get("alias") or entry.get("name")
+    depends = entry.get("depends_on")
+    parents = depends.get("nodes") if isinstance(depends, Mapping) else None
+    return Relation(
+        id=key,
+        schema=str(entry.get("schema") or ""),
+        name=str(name or ""),
+        description=_text(entry.get("description")),
+        columns=dict(_columns(entry.get("columns"))),
+        sql=_text(entry.get("compiled_code") or entry.get("compiled_sql")),  # until dbt 1.2
+        parents=tuple(map(str, parents)) if isinstance(parents, list) else (),
+    )
+
+
+def _columns(entries: Any) -> Iterator[tuple[str, str]]:
+    for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+        if isinstance(entry, Mapping):
+            yield str(entry.get("name") or name).lower(), _text(entry.get("description"))
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""

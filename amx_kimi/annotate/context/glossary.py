@@ -1,0 +1,107 @@
+"""A glossary: which of its terms stand in a name or a comment."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from amx_kimi.errors import ConfigFileError
+
+__all__ = ["Glossary", "words_of"]
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_HUMP = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
+_REFERENCE = re.compile(r"(?:see|siehe|s\.|=|→|->)\s*(?P<term>.+?)\.?", re.IGNORECASE)
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of an identifier or a text, in lower case: `KdNr_2` has kd, nr, 2."""
+    return tuple(word.casefold() for word in _WORD.findall(_HUMP.sub(" ", name)))
+
+
+@dataclass(frozen=True)
+class Glossary:
+    """Terms and their meanings, references between them resolved."""
+
+    meanings: Mapping[str, str]
+
+    @classmethod
+    def of(cls, entries: Iterable[tuple[str, str, str]]) -> "Glossary":
+        """From (term, meaning, where it stands). A meaning such as `see Customer` takes the other
+        term's.
+
+        Raises:
+            ConfigFileError: a term with two meanings, without one, or a circle of references.
+        """
+        meanings: dict[str, str] = {}
+        spelled: dict[tuple[str, ...], tuple[str, str]] = {}
+        for term, meaning, where in entries:
+            key = words_of(term)
+            if not key or not meaning.strip():
+                raise ConfigFileError(f"{where}: the term {term!r:.60} has no words or no meaning")
+            first, place = spelled.setdefault(key, (term, where))
+            if meanings.setdefault(first, meaning.strip()) != meaning.strip():
+                raise ConfigFileError(
+                    f"{where}: the term {term!r:.60} has another meaning than at {place}",
+                    remedy="Keep one of the two, or join them in one entry.",
+                )
+        names = {key: term for key, (term, _) in spelled.items()}
+        return cls({term: _resolved(term, meanings, names) for term in meanings})
+
+    def about(self, *texts: str) -> dict[str, str]:
+        """The terms that stand in any of these names or comments, in the glossary's order."""
+        found: set[str] = set()
+        for text in texts:
+            words = words_of(text)
+            found.update(term for word in words for term in self._solid.get(word, ()))
+            found.update(self._solid.get("".join(words), ()))
+            for start, word in enumerate(words):
+                found.update(
+                    term
+                    for key, term in self._by_first.get(word, ())
+                    if words[start : start + len(key)] == key
+                )
+        return {term: self.meanings[term] for term in self.meanings if term in found}
+
+    @cached_property
+    def _by_first(self) -> Mapping[str, list[tuple[tuple[str, ...], str]]]:
+        index: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        for term in self.meanings:
+            key = words_of(term)
+            index.setdefault(key[0], []).append((key, term))
+        return index
+
+    @cached_property
+    def _solid(self) -> Mapping[str, list[str]]:
+        """KDNR for the term `KD-Nr`: written together, as old schemas do."""
+        index: dict[str, list[str]] = {}
+        for term in self.meanings:
+            index.setdefault("".join(words_of(term)), []).append(term)
+        return index
+
+
+def _resolved(term: str, meanings: Mapping[str, str], names: Mapping[tuple[str, ...], str]) -> str:
+    chain = list(_chain(term, meanings, names))
+    if chain[-1] in chain[:-1]:
+        raise ConfigFileError(
+            f"The glossary goes round in a circle: {' → '.join(chain)}",
+            remedy="Give one of these terms a meaning of its own.",
+        )
+    meaning = meanings[chain[-1]]
+    return meaning if len(chain) == 1 else f"{chain[-1]}: {meaning}"
+
+
+def _chain(
+    term: str, meanings: Mapping[str, str], names: Mapping[tuple[str, ...], str]
+) -> Iterator[str]:
+    passed: set[str] = set()
+    while True:
+        yield term
+        if term in passed:
+            return
+        passed.add(term)
+        reference = _REFERENCE.fullmatch(meanings[term])
+        target = names.get(words_of(reference["term"])) if reference else None
+        if target is None:
+            return
+        term = target

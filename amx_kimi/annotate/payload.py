@@ -1,0 +1,53 @@
+"""What a run would send, to the byte: inventory, statistics, masking and packing as in a run."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amx_kimi.annotate.batches import batches
+from amx_kimi.annotate.execute import Target, begin
+from amx_kimi.annotate.inventory import take_inventory
+from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.reader import Reader
+from amx_kimi.annotate.run import packer_of, question
+from amx_kimi.config import LearnedStore
+from amx_kimi.journal import Journal, digest_of
+from amx_kimi.policy import plan
+from amx_kimi.settings import Settings
+
+__all__ = ["Payload", "payloads"]
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One request: what it is about, its JSON body, and the digest of its messages, which a run
+    keeps of every request."""
+
+    label: str
+    body: dict[str, Any]
+    digest: str
+
+
+async def payloads(job: Job, target: Target, settings: Settings) -> AsyncIterator[Payload]:
+    """The requests of a run in a journal that knows nothing yet; nothing is sent, no key is needed.
+
+    Raises:
+        KimiError: the database is unusable, or there is nothing to describe.
+    """
+    learned = LearnedStore(settings.config_dir).quirks(job.profile.base_url, job.profile.model)
+    facts = job.profile.facts(learned)
+    packer = packer_of(job, facts, settings)
+    with (
+        tempfile.TemporaryDirectory(prefix="amx-kimi-") as folder,
+        Journal(Path(folder) / "payload.db") as journal,
+    ):
+        async with Reader(lambda: target.open(job)) as reader:
+            run = await journal.write(begin, job, target, reader)
+            await take_inventory(reader, journal, run, job)
+            async for batch in batches(reader, journal, run, job, packer, lambda _: None):
+                ask = question(batch, job, packer.expectation, run)
+                body = plan(job.profile, facts, settings, ask).body
+                body.pop("prompt_cache_key", None)  # it names the run, and there is none
+                yield Payload(batch.label, body, digest_of(ask.messages))

@@ -1,0 +1,332 @@
+"""DuckDB: a file opened read-only, or files of data as tables; statistics from a bounded sample.
+
+By DuckDB's own API and its `duckdb_…()` functions: SQLAlchemy's dialect for it (duckdb-engine)
+fails at reflection with DuckDB 2.0.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL
+
+from amx_kimi.annotate.sources.base import (
+    MOST_VALUES,
+    RawFacts,
+    Reading,
+    Selection,
+    TableGoneError,
+)
+from amx_kimi.annotate.sources.samples import document_keys
+from amx_kimi.errors import SourceError
+from amx_kimi.log import get_logger
+from amx_kimi.types import Item
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["CONFIG", "DuckdbSource", "need_duckdb", "reason_of"]
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 2,
+    "memory_limit": "1GB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_SAMPLE_ROWS = 10_000
+_VALUE_LENGTH = 300
+_DEFINITION_LENGTH = 4_000
+_MOST_LABELS = 50
+
+_SCHEMAS = """
+SELECT DISTINCT schema_name FROM duckdb_columns()
+WHERE NOT internal AND database_name = current_database() ORDER BY 1
+"""
+
+_RELATIONS = """
+SELECT schema_name, table_name, 'table', estimated_size, coalesce(comment, ''), ''
+FROM duckdb_tables() WHERE NOT internal AND NOT temporary AND database_name = current_database()
+UNION ALL
+SELECT schema_name, view_name, 'view', NULL, coalesce(comment, ''), coalesce(sql, '')
+FROM duckdb_views() WHERE NOT internal AND NOT temporary AND database_name = current_database()
+"""
+
+_COLUMNS = """
+SELECT schema_name, table_name, column_name, column_index, data_type, is_nullable,
+       coalesce(comment, ''), column_default
+FROM duckdb_columns() WHERE NOT internal AND database_name = current_database()
+ORDER BY schema_name, table_name, column_index
+"""
+
+_CONSTRAINTS = """
+SELECT schema_name, table_name, constraint_type, constraint_text, constraint_column_names,
+       referenced_table, referenced_column_names
+FROM duckdb_constraints() WHERE database_name = current_database()
+ORDER BY schema_name, table_name, constraint_index
+"""
+_GENERATED = """
+SELECT schema_name, table_name, column_name, generation_expression
+FROM duckdb_columns() WHERE is_generated AND database_name = current_database()
+"""
+
+
+class DuckdbSource:
+    """A DuckDB file.
+
+    Raises:
+        SourceError: duckdb is not installed, there is no such file, another process writes to
+            it, or it is no DuckDB file.
+    """
+
+    def __init__(self, path: Path, reading: Reading) -> None:
+        if not path.is_file():
+            raise SourceError(f"There is no DuckDB file {path}")
+        need_duckdb()
+        import duckdb
+
+        place = path.resolve()
+        try:
+            config = {**CONFIG, "enable_external_access": False}
+            connection = duckdb.connect(str(place), read_only=True, config=config)
+            connection.execute("SET lock_configuration = true")
+        except duckdb.Error as error:
+            raise SourceError(
+                f"{path} cannot be read as DuckDB: {reason_of(error)}",
+                remedy="A file that another process writes to has to be closed there, or copied.",
+            ) from None
+        self._begin(connection, reading)
+        self.identity = f"duckdb:{place}"
+        self.reopen = URL.create("duckdb", database=str(place)).render_as_string()
+
+    def _begin(self, connection: "duckdb.DuckDBPyConnection", reading: Reading) -> None:
+        self.notes: list[str] = []
+        self._connection = connection
+        self._reading = reading
+
+    def schemas(self) -> list[str]:
+        """Every schema that has tables or views."""
+        return [row[0] for row in self._rows(_SCHEMAS)]
+
+    def items(self, selection: Selection) -> Iterator[Item]:
+        """As `Source.items`."""
+        relations = {(row[0], row[1]): row for row in self._rows(_RELATIONS)}
+        keys = _Keys.of(self._rows(_CONSTRAINTS))
+        generated = {tuple(row[:3]): row[3] for row in self._generated()}
+        for place, columns in groupby(self._rows(_COLUMNS), key=lambda row: (row[0], row[1])):
+            relation = relations.get(place)
+            if relation and selection.takes(*place):
+                yield _table(relation, keys)
+                for row in columns:
+                    yield _column(row, keys, generated.get((*place, row[2])))
+
+    def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
+        """As `Source.profile`: of a large table, by some of its row groups."""
+        import duckdb
+
+        most = self._reading.most_rows
+        too_many = most and (table.rows or 0) > most
+        if table.kind == "view" or not self._reading.samples or too_many:
+            return {}
+        place = f"{_quoted(table.schema)}.{_quoted(table.table)}"
+        try:
+            return self._sampled(place, table.rows, columns)
+        except duckdb.CatalogException:
+            raise TableGoneError(f"The table {table.name} was dropped during the run") from None
+        except duckdb.Error as error:
+            reason = reason_of(error)
+            get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
+            self.notes.append(f"{table.name} has no statistics in its prompt: {reason:.120}")
+            return {}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _sampled(self, place: str, rows: int | None, columns: Sequence[str]) -> dict[str, RawFacts]:
+        share = 100 * 2 * _SAMPLE_ROWS / rows if rows else 100
+        pages = f" TABLESAMPLE SYSTEM ({share:.4f} PERCENT)" if share < 100 else ""
+        picked = ", ".join(_quoted(name) for name in columns)
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE kimi_sample AS "
+            f"SELECT {picked} FROM {place}{pages} LIMIT {_SAMPLE_ROWS + 1}"
+        )
+        summaries = self._connection.execute("SUMMARIZE kimi_sample").fetchall()
+        found = {}
+        for name, kind, least, greatest, distinct, *_, count, nulls in summaries:
+            whole = not pages and count <= _SAMPLE_ROWS
+            found[name] = self._facts(name, kind, least, greatest, distinct, count, nulls, whole)
+        self._connection.execute("DROP TABLE kimi_sample")
+        return found
+
+    def _facts(
+        self,
+        name: str,
+        kind: str,
+        least: str | None,
+        greatest: str | None,
+        distinct: int | None,
+        count: int,
+        null_percentage: Any,
+        whole: bool,
+    ) -> RawFacts:
+        nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB"))
+        values: list[tuple[str, int]] = []
+        keys: tuple[tuple[str, int], ...] = ()
+        if not nested:
+            values = self._connection.execute(
+                f"SELECT left({_quoted(name)}::VARCHAR, {_VALUE_LENGTH}), count(*) AS n "
+                f"FROM kimi_sample WHERE {_quoted(name)} IS NOT NULL "
+                f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {MOST_VALUES}"
+            ).fetchall()
+            if kind == "JSON" or (values and values[0][0].startswith("{")):
+                keys = self._keys(name)
+        if keys or nested:
+            values, least, greatest = [], None, None
+        nulls = round(count * float(null_percentage or 0) / 100) if whole else None
+        return RawFacts(
+            nulls=nulls,
+            distinct=self._distinct(name) if whole and not keys and not nested else None,
+            least=least[:_VALUE_LENGTH] if least and whole else None,
+            greatest=greatest[:_VALUE_LENGTH] if greatest and whole else None,
+            values=tuple(values),
+            seen=distinct or 0,
+            keys=keys,
+        )
+
+    def _distinct(self, name: str) -> int:
+        row = self._connection.execute(
+            f"SELECT count(DISTINCT {_quoted(name)}) FROM kimi_sample"
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _keys(self, name: str) -> tuple[tuple[str, int], ...]:
+        rows = self._connection.execute(
+            f"SELECT {_quoted(name)}::VARCHAR FROM kimi_sample "
+            f"WHERE {_quoted(name)} IS NOT NULL LIMIT 1000"
+        ).fetchall()
+        return document_keys(Counter(row[0] for row in rows).items())
+
+    def _generated(self) -> list[Any]:
+        import duckdb
+
+        try:
+            return self._connection.execute(_GENERATED).fetchall()
+        except duckdb.BinderException:  # before DuckDB 2.0: nothing tells
+            return []
+
+    def _rows(self, query: str) -> list[Any]:
+        import duckdb
+
+        try:
+            return self._connection.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+
+
+class _Keys:
+    """What constraints say, by (schema, table)."""
+
+    def __init__(self) -> None:
+        self.roles: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        self.targets: dict[tuple[str, ...], str] = {}
+        self.checks: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self.composite: dict[tuple[str, ...], list[str]] = defaultdict(list)
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> "_Keys":
+        found = cls()
+        for row in rows:
+            found._add(*row)
+        return found
+
+    def _add(
+        self,
+        schema: str,
+        table: str,
+        kind: str,
+        told: str,
+        names: Sequence[str],
+        target: str | None,
+        target_names: Sequence[str] | None,
+    ) -> None:
+        word, role = {
+            "PRIMARY KEY": ("primary", "pk"),
+            "UNIQUE": ("unique", "unique"),
+            "FOREIGN KEY": ("foreign", "fk"),
+        }.get(kind, ("", ""))
+        if kind == "CHECK" and len(set(names)) == 1:
+            self.checks[schema, table, names[0]].append(told)
+        if not word:
+            return
+        others = list(target_names or ())
+        if len(names) > 1:
+            refers = f" -> {target} ({', '.join(others)})" if target else ""
+            self.composite[schema, table].append(f"{word} ({', '.join(names)}){refers}")
+        for name, other in zip(names, others or [""] * len(names), strict=False):
+            if role != "unique" or len(names) == 1:
+                self.roles[schema, table, name].add(role)
+            if target:
+                self.targets.setdefault((schema, table, name), f"{schema}.{target}.{other}")
+
+
+def need_duckdb() -> None:
+    """Refuse when duckdb is not there.
+
+    Raises:
+        SourceError: with the line that installs it.
+    """
+    if not find_spec("duckdb"):
+        raise SourceError(
+            "duckdb is not installed", remedy='Install it: pip install "amx-kimi[duckdb]"'
+        )
+
+
+def _table(row: Sequence[Any], keys: _Keys) -> Item:
+    schema, name, kind, rows, comment, sql = row
+    composite = keys.composite.get((schema, name))
+    return Item(
+        schema=schema,
+        table=name,
+        column="",
+        kind=kind,
+        position=0,
+        comment=comment,
+        rows=rows,
+        definition=sql[:_DEFINITION_LENGTH],
+        details={"keys": composite} if composite else {},
+    )
+
+
+def _column(row: Sequence[Any], keys: _Keys, generated: str | None) -> Item:
+    schema, table, name, position, type_, nullable, comment, default = row
+    place = (schema, table, name)
+    details = {
+        "check": " AND ".join(keys.checks.get(place, ())) or None,
+        "generated": generated,
+        "identity": True if str(default or "").startswith("nextval(") else None,
+    }
+    return Item(
+        schema=schema,
+        table=table,
+        column=name,
+        kind="column",
+        position=position,
+        type=type_,
+        nullable=bool(nullable),
+        key_role=",".join(sorted(keys.roles.get(place, ()))),
+        fk=keys.targets.get(place, ""),
+        comment=comment,
+        details={key: value for key, value in details.items() if value is not None},
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def reason_of(error: Exception) -> str:
+    """DuckDB's message without the query that it repeats."""
+    return " ".join(str(error).partition("\nLINE ")[0].split())

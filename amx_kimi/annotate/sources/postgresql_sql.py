@@ -1,0 +1,150 @@
+"""What `postgresql` asks the catalogs. None of it scans a table."""
+
+__all__ = [
+    "CONSTRAINTS",
+    "DEPENDENCIES",
+    "ENUMS",
+    "EXTENDED",
+    "FIELDS",
+    "INVENTORY",
+    "PARENTS",
+    "PARTITIONS",
+    "RELATION",
+    "SCHEMAS",
+    "SESSION",
+    "STATISTICS",
+]
+
+# Local to each transaction: a pooler may give the next one to somebody else.
+SESSION = """
+SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '1s', true),
+       set_config('idle_in_transaction_session_timeout', '60s', true)
+"""
+
+_OURS = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
+_WANTED = f"{_OURS} AND (:all_schemas OR n.nspname = ANY(:schemas))"
+
+SCHEMAS = f"SELECT n.nspname FROM pg_namespace n WHERE {_OURS} ORDER BY 1"
+
+INVENTORY = f"""
+SELECT n.nspname, c.oid, c.relname, c.relkind, c.reltuples::bigint AS rows,
+       coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
+       CASE WHEN :definitions AND c.relkind IN ('v', 'm') AND coalesce(a.attnum, 1) = 1
+            THEN left(pg_get_viewdef(c.oid), 4000) END AS definition,
+       a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
+       coalesce(col_description(c.oid, a.attnum), '') AS column_comment,
+       a.attidentity <> '' AS identity,
+       CASE WHEN :definitions AND a.attgenerated <> ''
+            THEN left(pg_get_expr(d.adbin, d.adrelid), 500) END AS generated,
+       CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
+       a.atttypid, coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid) AS inner_type
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_WANTED}
+ORDER BY n.nspname, c.relname, a.attnum
+"""
+
+CONSTRAINTS = f"""
+SELECT k.conrelid, k.contypid, k.contype, k.conkey,
+       ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS p(num, place)
+             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num
+             ORDER BY p.place) AS names,
+       fn.nspname || '.' || fc.relname AS target,
+       ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS p(num, place)
+             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num
+             ORDER BY p.place) AS target_names,
+       CASE WHEN :definitions AND k.contype = 'c' AND (k.contypid <> 0 OR cardinality(k.conkey) = 1)
+            THEN left(pg_get_constraintdef(k.oid), 1000) END AS expression
+FROM pg_constraint k
+LEFT JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = k.connamespace
+LEFT JOIN pg_class fc ON fc.oid = k.confrelid
+LEFT JOIN pg_namespace fn ON fn.oid = fc.relnamespace
+WHERE k.contype IN ('p', 'f', 'u', 'c') AND c.relispartition IS NOT TRUE
+  AND (k.contypid <> 0 OR ({_WANTED}))
+ORDER BY k.conrelid, k.conname
+"""
+
+ENUMS = """
+SELECT enumtypid, (array_agg(enumlabel::text ORDER BY enumsortorder))[1:50] FROM pg_enum GROUP BY 1
+"""
+
+FIELDS = """
+SELECT t.oid, left(string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', '
+                              ORDER BY a.attnum), 1000)
+FROM pg_type t
+JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+GROUP BY 1
+"""
+
+PARTITIONS = """
+WITH RECURSIVE below AS (
+    SELECT i.inhparent AS root, i.inhrelid AS oid
+    FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
+    WHERE p.relkind = 'p' AND NOT p.relispartition
+  UNION ALL
+    SELECT b.root, i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+)
+SELECT b.root, count(*), sum(greatest(c.reltuples, 0))::bigint
+FROM below b JOIN pg_class c ON c.oid = b.oid
+WHERE c.relkind <> 'p'
+GROUP BY 1
+"""
+
+PARENTS = """
+SELECT i.inhrelid, string_agg(n.nspname || '.' || p.relname, ', ' ORDER BY i.inhseqno)
+FROM pg_inherits i
+JOIN pg_class c ON c.oid = i.inhrelid AND NOT c.relispartition
+JOIN pg_class p ON p.oid = i.inhparent
+JOIN pg_namespace n ON n.oid = p.relnamespace
+WHERE c.relkind IN ('r', 'f')
+GROUP BY 1
+"""
+
+DEPENDENCIES = """
+SELECT r.ev_class, (array_agg(DISTINCT n.nspname || '.' || c.relname))[1:20]
+FROM pg_rewrite r
+JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+JOIN pg_namespace n ON n.oid = c.relnamespace
+GROUP BY 1
+"""
+
+# Autovacuum never analyses a partitioned table: then its largest partition speaks for it.
+RELATION = """
+SELECT c.oid, c.relkind, c.reltuples::bigint, c.relpages,
+       CASE WHEN c.relkind = 'p' THEN
+           (SELECT l.oid FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
+            WHERE t.isleaf ORDER BY l.reltuples DESC LIMIT 1) END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = :table
+"""
+
+STATISTICS = """
+SELECT s.attname, s.null_frac, s.n_distinct, s.most_common_vals::text::text[],
+       s.most_common_freqs, (s.histogram_bounds::text::text[])[1],
+       (s.histogram_bounds::text::text[])[array_upper(s.histogram_bounds::text::text[], 1)],
+       s.most_common_elems::text::text[], s.most_common_elem_freqs,
+       CASE WHEN a.atttypid = 'jsonb'::regtype THEN s.histogram_bounds::text::text[] END,
+       c.reltuples::bigint
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
+WHERE c.oid = ANY(:relations) AND s.attname = ANY(:columns)
+ORDER BY c.oid = :relation, s.inherited
+"""
+
+EXTENDED = """
+SELECT e.attnames::text[], e.most_common_vals::text[], e.most_common_freqs
+FROM pg_stats_ext e
+WHERE e.schemaname = :schema AND e.tablename = :table AND e.attnames::text[] && :columns
+  AND e.most_common_vals IS NOT NULL
+"""

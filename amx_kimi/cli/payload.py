@@ -1,0 +1,70 @@
+"""`amx-kimi payload`: what a run would send."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from amx_kimi.cli.common import (
+    KimiCommand,
+    database_options,
+    echo_json,
+    json_option,
+    profile_option,
+    prompt_options,
+)
+
+__all__ = ["payload"]
+
+
+@click.command(cls=KimiCommand)
+@database_options
+@profile_option
+@click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@prompt_options
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@json_option
+def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> None:
+    """Print exactly what `run` would send of a database, and send nothing.
+
+    Each request with the digest (SHA-256) of its messages, which a run keeps with each of its
+    requests. The texts are those of a first run of all that is chosen: what an earlier run
+    described is not left out. With --json: one object a line, with the whole body.
+    """
+    import anyio
+
+    from amx_kimi.annotate.payload import payloads
+    from amx_kimi.cli.run import job_from
+    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.config import load_profile
+    from amx_kimi.settings import Settings
+
+    settings = Settings.from_environment()
+    job = job_from(load_profile(options["profile"], settings), options)
+    target = find_target(urls, db_profile, settings)
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+
+    async def go() -> None:
+        number = 0
+        system = ""
+        async for found in payloads(job, target, settings):
+            number += 1
+            if as_json:
+                echo_json({"about": found.label, "digest": found.digest, "body": found.body})
+                continue
+            rest = {key: value for key, value in found.body.items() if key != "messages"}
+            click.echo(f"Request {number}: {found.label}\nDigest:  {found.digest}")
+            click.echo(f"Beside the messages: {json.dumps(rest, ensure_ascii=False)}")
+            for message in found.body["messages"]:
+                same = message["role"] == "system" and message["content"] == system
+                click.echo(f"--- {message['role']}" + (" (as above)" if same else ""))
+                if not same:
+                    click.echo(message["content"])
+                if message["role"] == "system":
+                    system = message["content"]
+            click.echo()
+        if not number:
+            click.echo("Nothing would be sent: every column has a comment (--all asks again).")
+
+    anyio.run(go)

@@ -1,0 +1,324 @@
+"""What people already wrote: glossaries, house rules, dbt manifests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amx_kimi.annotate.context import Context, Glossary, Manifest, load_context
+from amx_kimi.annotate.context.glossary import words_of
+from amx_kimi.annotate.context.lineage import Origin, origins
+from amx_kimi.annotate.execute import job_of
+from amx_kimi.errors import ConfigError, ConfigFileError
+
+from .helpers import Database, World, column_item, profile_at, table_item
+
+Worlds = Callable[..., World]
+
+
+def glossary(**terms: str) -> Glossary:
+    return Glossary.of((term, meaning, "here") for term, meaning in terms.items())
+
+
+def written(folder: Path, name: str, text: str) -> str:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+# Glossary
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("KdNr_2", ("kd", "nr", "2")),
+        ("KDNR", ("kdnr",)),
+        ("XMLParser", ("xml", "parser")),
+        ("straßenName", ("strassen", "name")),
+        ("größe", ("grösse",)),
+        ("", ()),
+    ],
+)
+def test_the_words_of_a_name(name: str, words: tuple[str, ...]) -> None:
+    assert words_of(name) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("kd_nr", {"KD", "KD-Nr"}),
+        ("KDNR", {"KD-Nr"}),
+        ("kdNr", {"KD", "KD-Nr"}),
+        ("sum of net revenue a month", {"net revenue"}),
+        ("netRevenueEUR", {"net revenue"}),
+        ("revenue_net", set()),
+        ("skd", set()),
+    ],
+)
+def test_terms_are_found_in_names_and_comments(text: str, found: set[str]) -> None:
+    terms = Glossary.of(
+        [("KD", "Kunde", ""), ("KD-Nr", "customer number", ""), ("net revenue", "w/o VAT", "")]
+    )
+    assert set(terms.about(text)) == found
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_text_is_looked_through(one: str, other: str) -> None:
+    assert set(glossary(kd="Kunde").about(one, other)) <= {"kd"}
+
+
+def test_a_reference_takes_the_other_terms_meaning() -> None:
+    found = glossary(KD="see Kunde", Kunde="somebody who buys").about("kd")
+    assert found == {"KD": "Kunde: somebody who buys"}
+
+
+def test_a_circle_is_refused() -> None:
+    with pytest.raises(ConfigFileError, match="circle: a → b → c → a"):
+        glossary(a="see b", b="siehe c", c="= a")
+
+
+def test_duplicates() -> None:
+    same = [("KD", "Kunde", "line 1"), ("kd", "Kunde", "line 2")]
+    assert len(Glossary.of(same).meanings) == 1
+    with pytest.raises(ConfigFileError, match=r"line 2.*another meaning than at line 1"):
+        Glossary.of([("KD", "Kunde", "line 1"), ("kd", "Karton", "line 2")])
+
+
+def test_csv_yaml_json_and_rules(tmp_path: Path) -> None:
+    files = [
+        written(tmp_path, "a.csv", "\ufeffTerm;Owner;Meaning\nKD;x;Kunde\n\n"),
+        written(tmp_path, "b.yml", "terms: [{term: BE, meaning: Bestellung}]\nrules: [Short.]\n"),
+        written(tmp_path, "c.yaml", "LF: Lieferung\n"),
+        written(tmp_path, "d.json", '{"terms": {"RE": "Rechnung"}}'),
+        written(tmp_path, "e.md", "Write for accountants.\n"),
+    ]  # fmt: skip
+    context = load_context(files)
+    assert context.glossary.meanings == {
+        **{"KD": "Kunde", "BE": "Bestellung", "LF": "Lieferung", "RE": "Rechnung"}
+    }
+    assert context.rules == "Short.\nWrite for accountants."
+    assert [path for path, _ in context.files] == files
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "name,text\nx,y\n", "has to name the columns"),
+        ("a.csv", "term,meaning\nx\n", "line 2: expected a term"),
+        ("a.csv", "term,meaning\nx,\n", "line 2.*no meaning"),
+        ("a.csv", "", "it has nothing"),
+        ("a.yml", "a: [1", "not valid YAML"),
+        ("a.yml", "a: &x {b: *x}", "expected a term and its meaning"),
+        ("a.yml", "- 5", "entry 1: expected a term"),
+        ("a.yml", "rules: {a: 1}", "`rules` has to be"),
+        ("a.yml", "text", "expected terms"),
+        ("a.json", "{", "not valid JSON"),
+        ("a.json", '{"nodes": {}}', "no models"),
+        ("a.json", '{"metadata": {}}', "no dbt manifest"),
+        ("a.xls", "", "no known kind"),
+        ("a.txt", "x" * 9_000, "house rules have 9,000"),
+    ],
+)
+def test_what_does_not_fit_is_said(tmp_path: Path, name: str, text: str, said: str) -> None:
+    path = written(tmp_path, name, text)
+    with pytest.raises(ConfigFileError, match=said):
+        load_context([path])
+
+
+def test_a_missing_file_and_one_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFileError, match="cannot be read"):
+        load_context([str(tmp_path / "no.csv")])
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigFileError, match="not UTF-8"):
+        load_context([str(tmp_path / "a.csv")])
+
+
+# dbt
+
+
+def node(name: str, sql: str = "", parents: tuple[str, ...] = (), **columns: str) -> dict[str, Any]:
+    return {
+        "resource_type": "model",
+        "schema": "main",
+        "name": name,
+        "alias": name,
+        "description": f"All {name}",
+        "columns": {c: {"name": c, "description": text} for c, text in columns.items()},
+        "compiled_code": sql,
+        "depends_on": {"nodes": list(parents)},
+    }
+
+
+MANIFEST = {
+    "metadata": {"adapter_type": "duckdb"},
+    "sources": {
+        "source.raw": {
+            **node("raw", id="Number of the customer", fn="First name", ln="Last name"),
+            **{"resource_type": "source", "identifier": "raw_customers", "depends_on": None},
+        }
+    },
+    "nodes": {
+        "model.stg": node(
+            "stg",
+            'with s as (select * from "db"."main"."raw_customers")'
+            " select id as customer_id, fn || ' ' || ln as full_name, upper(fn) as fn_up from s",
+            ("source.raw",),
+        ),
+        "model.mart": node(
+            "mart",
+            "select customer_id as cid, count(*) as n, full_name from main.stg group by 1, 3",
+            ("model.stg",),
+        ),
+        "test.x": {"resource_type": "test"},
+    },
+}
+
+TABLES = (
+    "CREATE TABLE raw_customers (id int, fn text, ln text)",
+    "CREATE TABLE stg (customer_id int, full_name text, fn_up text)",
+    "CREATE TABLE mart (cid int, n int, full_name text)",
+    "CREATE TABLE other (cid int)",
+)
+
+
+def test_origins() -> None:
+    columns = {"main": {"raw_customers": ["id", "fn", "ln"]}}
+    found = origins(MANIFEST["nodes"]["model.stg"]["compiled_code"], "duckdb", columns)  # type: ignore[index]
+    raw = ("main", "raw_customers")
+    assert found["customer_id"] == Origin(((*raw, "id"),), unchanged=True)
+    assert set(found["full_name"].sources) == {(*raw, "fn"), (*raw, "ln")}
+    assert not found["full_name"].unchanged
+    assert not found["fn_up"].unchanged
+
+
+@pytest.mark.parametrize("sql", ["select", "{{ ref('x') }}", "DELETE FROM t", "", "select 1"])
+def test_sql_that_says_nothing(sql: str) -> None:
+    assert origins(sql, "duckdb", {}) == {}
+
+
+def test_a_union_is_not_unchanged() -> None:
+    sql = "select a from main.x union all select b as a from main.y"
+    found = origins(sql, "duckdb", {"main": {"x": ["a"], "y": ["b"]}})
+    assert not found["a"].unchanged
+
+
+def test_an_older_manifest() -> None:
+    old = node("m")
+    old["compiled_sql"] = old.pop("compiled_code") or "select 1 as a"
+    found = Manifest.of({"nodes": {"m": old}, "metadata": None}, "m.json")
+    relation = found.relation("MAIN", "M")
+    assert relation is not None
+    assert relation.sql == "select 1 as a"
+    assert found.relation("", "m") == relation
+    assert found.relation("other", "m") is None
+
+
+def test_descriptions_are_inherited(
+    sqlite_database: Database, worlds: Worlds, tmp_path: Path
+) -> None:
+    sqlite_database.execute(*TABLES)
+    context = load_context([written(tmp_path, "manifest.json", json.dumps(MANIFEST))])
+    world = worlds(sqlite_database)
+    result = world.run(context=context)
+    found = world.found(result)
+    assert world.asked() == [
+        *("mart.n", "mart.full_name", "other", "other.cid", "stg.full_name", "stg.fn_up")
+    ]
+    inherited = {n: d for n, d in found.items() if d.status == "inherited"}
+    assert {
+        name: (d.suggestion.alternatives[0], d.suggestion.signal, d.facts["inherited_from"])
+        for name, d in inherited.items()
+        if d.suggestion and d.item.column
+    } == {
+        "raw_customers.id": ("Number of the customer", "inherited", "main.raw_customers.id"),
+        "raw_customers.fn": ("First name", "inherited", "main.raw_customers.fn"),
+        "raw_customers.ln": ("Last name", "inherited", "main.raw_customers.ln"),
+        "stg.customer_id": ("Number of the customer", "inherited", "main.raw_customers.id"),
+        "mart.cid": ("Number of the customer", "inherited", "main.raw_customers.id"),
+    }
+    assert (result.totals.inherited, result.totals.described) == (5, 10)
+    tables = {t["name"]: t for q in world.questions() for t in q["tables"]}
+    assert "upper(fn) as fn_up" in tables["stg"]["view"]
+    froms = {c["name"]: c.get("from") for c in tables["stg"]["columns"]}
+    assert froms["fn_up"] == ["main.raw_customers.fn: First name"]
+    assert "from" not in tables["other"]["columns"][0]
+    # What people wrote is not reused as if a model had been paid for it.
+    plain = world.run()
+    assert plain.totals.inherited == 0
+    assert world.statuses(plain)["mart.cid"] == "described"
+
+
+def test_with_all_they_are_context(
+    sqlite_database: Database, worlds: Worlds, tmp_path: Path
+) -> None:
+    sqlite_database.execute(*TABLES)
+    context = load_context([written(tmp_path, "manifest.json", json.dumps(MANIFEST))])
+    world = worlds(sqlite_database)
+    world.run(context=context, all_columns=True)
+    tables = {t["name"]: t for q in world.questions() for t in q["tables"]}
+    assert tables["raw_customers"]["existing"] == "All raw"
+    assert tables["mart"]["columns"][0]["existing"] == "Number of the customer"
+
+
+# In a run
+
+SHOP = (
+    "CREATE TABLE kd (kd_nr int, plz text)",
+    "CREATE TABLE re (re_nr int, betrag int)",
+)
+
+
+def test_only_what_concerns_a_batch_is_in_its_prompt(
+    sqlite_database: Database, worlds: Worlds
+) -> None:
+    sqlite_database.execute(*SHOP)
+    world = worlds(sqlite_database)
+    terms = glossary(KD="Kunde, ask anna@example.org", RE="Rechnung", BE="Bestellung")
+    world.run(context=Context(terms, "Write for accountants."), batch_size=2)
+    asked = {q["tables"][0]["name"]: q.get("glossary") for q in world.questions()}
+    assert asked == {"kd": {"KD": "Kunde, ask a***@e***.org"}, "re": {"RE": "Rechnung"}}
+    systems = {seen.body["messages"][0]["content"] for seen in world.sandbox.chats if seen.body}
+    assert len(systems) == 1
+    assert systems.pop().endswith("Write for accountants.\n")
+
+
+def test_a_changed_term_asks_again_only_what_it_touches(
+    sqlite_database: Database, worlds: Worlds
+) -> None:
+    sqlite_database.execute(*SHOP)
+    world = worlds(sqlite_database)
+    world.run(context=Context(glossary(KD="Kunde", RE="Rechnung")))
+    world.sandbox.reset()
+    world.run(context=Context(glossary(KD="Kunde", RE="Retoure", XY="unused")))
+    assert world.asked() == ["re", "re.re_nr", "re.betrag"]
+    world.sandbox.reset()
+    world.run(context=Context(glossary(KD="Kunde", RE="Retoure"), "Short."))
+    assert len(world.asked()) == 6
+
+
+def test_a_run_is_resumed_with_its_context_or_not_at_all(
+    sqlite_database: Database, worlds: Worlds, tmp_path: Path
+) -> None:
+    sqlite_database.execute(*SHOP)
+    path = written(tmp_path, "g.csv", "term,meaning\nKD,Kunde\n")
+    world = worlds(sqlite_database)
+    run = world.stored(world.run(context=load_context([path]), limit=1))
+    job = job_of(run, profile_at(world.sandbox.url))
+    assert job.context.glossary.meanings == {"KD": "Kunde"}
+    written(tmp_path, "g.csv", "term,meaning\nKD,Karton\n")
+    with pytest.raises(ConfigError, match="has changed since"):
+        job_of(run, profile_at(world.sandbox.url))
+
+
+def test_a_context_that_says_nothing_of_a_column_changes_no_key() -> None:
+    item = column_item(table_item("orders"), "total")
+    assert Context(glossary(KD="Kunde")).part(item) == []
+    assert Context(glossary(total="Sum")).part(item) != []
+    assert Context(rules="Short.").part(item) != []
