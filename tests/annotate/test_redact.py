@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 import amx_kimi
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import Wanted, messages
-from amx_kimi.annotate.redact import ColumnFacts, Masked, shape
+from amx_kimi.annotate.redact import ColumnFacts, Masked, Redactor, redact_text, shape
 from amx_kimi.annotate.redact import redact_sql as redact_definition
+from amx_kimi.annotate.redact import redactor as redactor_module
 from amx_kimi.annotate.sources import RawFacts
+from amx_kimi.config import Masking
 from amx_kimi.journal import Stored
 
 from .helpers import column_item, mask, redact, table_item
@@ -296,3 +298,142 @@ def test_the_prompt_has_no_other_values(column: str, raw: RawFacts) -> None:
     question = json.loads(chat[-1]["content"])
     known = {"describe", "en", "T1", "s.t", column, "text"}
     assert strings_in(question) - known <= strings_in(dict(facts.as_json()))
+
+
+# Rules
+
+
+def ruled(value: str, *, column: str = "x", count: int = 1, **rules: tuple[str, ...]) -> str:
+    item = column_item(table_item("staff", "hr"), column)
+    return Redactor(Masking(**rules)).mask(item, value, count)
+
+
+@pytest.mark.parametrize("pattern", ["hr.*", "*.x", "staff.x", "HR.STAFF.X", "*"])
+def test_of_never_columns_nothing_leaves(pattern: str) -> None:
+    assert ruled("open", count=1_000, never=(pattern,)) == "aaaa"
+    redactor = Redactor(Masking(never=(pattern,), always=("*",)))
+    item = column_item(
+        table_item("staff", "hr"),
+        "x",
+        type="ENUM('open', 'shut')",
+        details={"values": ["open"], "check": "x IN ('open')"},
+    )
+    raw = RawFacts(1, 2, "open", "shut", (("open", 900),), keys=(("open", 900),))
+    shown = redactor.column(redactor.item(item), raw).as_json()
+    assert "open" not in json.dumps(shown)
+    assert (shown["nulls"], shown["distinct"]) == (1, 2)
+    assert "samples" not in shown
+    assert redactor.item(item).type == "ENUM('aaaa', 'aaaa')"
+
+
+@pytest.mark.parametrize("pattern", ["other.*", "hr.other.*", "y", "*.xy"])
+def test_other_columns_are_not_concerned(pattern: str) -> None:
+    assert ruled("open", count=1_000, never=(pattern,)) == "open"
+
+
+def test_of_always_columns_each_value_leaves_but_formats() -> None:
+    rule = {"always": ("*.name",)}
+    assert ruled("Anna Schmidt", column="name", **rule) == "Anna Schmidt"
+    assert ruled("Anna Schmidt", column="name") == "Aaaa Aaaaaaa"
+    assert ruled("anna@example.org", column="name", **rule) == "a***@e***.org"
+    assert (
+        ruled("DE89 3704 0044 0532 0130 00", column="name", **rule) != "DE89 3704 0044 0532 0130 00"
+    )
+
+
+def test_a_detector_that_fails_lets_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bool:
+        raise RuntimeError("strange value")
+
+    monkeypatch.setattr(redactor_module, "is_formatted", fail)
+    assert mask("status", "open", 1_000) == "aaaa"
+
+
+@pytest.mark.parametrize(
+    ("country", "value"),
+    [
+        *(("it", "RSSMRA85T10A562S"), ("gb", "AB 12 34 56 C"), ("no", "22 33 44 55")),
+        *(("es", "12345678Z"), ("fi", "131052-308T"), ("in", "ACUPA7085R")),
+        ("fr", "01 23 45 67 89"),
+    ],
+)
+def test_numbers_of_a_country(country: str, value: str) -> None:
+    assert ruled(value, count=1_000, countries=(country,)) == shape(value)
+
+
+@pytest.mark.parametrize("value", ["20240115", "2024-01-15", "AB12CD", "A-1234", "1234-5"])
+def test_codes_are_no_numbers_of_people(value: str) -> None:
+    expected = shape(value) if value == "20240115" else value  # eight digits may be anything
+    assert mask("status", value, 1_000) == expected
+
+
+def test_many_different_words_are_names_of_something() -> None:
+    names = tuple((name, 50) for name in ("Schmidt", "Meyer", "Weber", "Koch"))
+    assert redact("c1", RawFacts(0, 400, None, None, names)).samples == ("Aaaaaaa", "Aaaaa", "Aaaa")
+    assert redact("c1", RawFacts(None, None, None, None, names, seen=300)).samples[0] == "Aaaaaaa"
+    assert redact("c1", RawFacts(0, 4, None, None, names)).samples[0] == "Schmidt"
+    codes = (("A-1", 50), ("B-2", 50))
+    assert redact("c1", RawFacts(0, 400, None, None, codes)).samples == ("A-1", "B-2")
+
+
+def test_keys_of_documents_that_recur_leave() -> None:
+    keys = (("lang", 90), ("opt_in", 5), ("rare", 2), ("anna@example.org", 90), ("4711", 90))
+    assert redact("doc", RawFacts(keys=keys)).keys == ("lang", "opt_in")
+    assert redact("doc", RawFacts(keys=keys), values=False).as_json() == {}
+
+
+# Prose, checks, enums
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ask anna.b@firma.de, please", "Ask a***@f***.de, please"),
+        ("call +49 30 1234567 at night", "call +99 99 9999999 at night"),
+        ("IBAN DE89 3704 0044 0532 0130 00.", "IBAN free text, ~27 characters."),
+        ("host 10.0.0.1 and https://x.y/z?k=1", "host 99.9.9.9 and aaaaa://a.a/a?a=9"),
+        ("key sk-abc123def456", "key aa-aaa999aaa999"),
+        ("since 2019, in EUR, 5 digits", "since 2019, in EUR, 5 digits"),
+        ("see customer_address_line_2", "see customer_address_line_2"),
+        ("", ""),
+    ],
+)
+def test_prose(text: str, expected: str) -> None:
+    assert redact_text(text) == expected
+
+
+@given(st.text(max_size=80))
+def test_prose_of_any_kind(text: str) -> None:
+    assert "ada.l@example.org" not in redact_text(f"{text} ada.l@example.org {text}")
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("name = 'anna' AND st = 'open'", "name = 'aaaa' AND st = 'open'"),
+        ("lower(kd_name) IN ('anna', 'otto')", "lower(kd_name) IN ('aaaa', 'aaaa')"),
+        ("(nachname)::text ~~ 'sch%'::text", "(nachname)::text ~~ 'aaa%'::text"),
+        ("\"E-Mail\" = 'x'", "\"E-Mail\" = 'a'"),
+        ("a = E'it\\'s Anna Schmidt'", "a = 'aa''a Aaaa Aaaaaaa'"),
+        ("id = 123456789 OR id < 10", "id = 999999999 OR id < 10"),
+        ("st = 'Offen Anna von Berg'", "st = 'Aaaaa Aaaa aaa Aaaa'"),
+        ("st = 'In Progress'", "st = 'In Progress'"),
+    ],
+)
+def test_a_literal_beside_a_personal_column_is_masked(sql: str, expected: str) -> None:
+    assert redact_definition(sql) == expected
+
+
+def test_what_the_schema_declares_leaves_but_formats() -> None:
+    item = column_item(
+        table_item("t"),
+        "st",
+        details={
+            "values": ["Closed Won", "waiting_for_customer_reply", "ada@example.org"],
+            "check": "st IN ('Closed Won', 'ada@example.org')",
+        },
+    )
+    assert Redactor().item(item).details == {
+        "values": ["Closed Won", "waiting_for_customer_reply", "a***@e***.org"],
+        "check": "st IN ('Closed Won', 'a***@e***.org')",
+    }

@@ -22,7 +22,8 @@ db_profiles:
     password: in-clear
     database: erp
     profiling_mode: full
-  file: {backend: duckdb, database: /data/x.duckdb, port: null, password: null}
+  file: {backend: duckdb, database: /data/x.duckdb, port: null, password: null,
+    profiling_mode: Metadata, profiling_max_rows: 5000}
   bare: {}
 active_db_profile: erp
 """
@@ -37,7 +38,11 @@ def test_a_database_of_amx(write: Write, settings: Settings) -> None:
     assert load_database(None, settings) == erp
     assert "in-clear" not in repr(erp)
     assert load_database("file", settings) == DatabaseProfile(
-        "file", "duckdb", database="/data/x.duckdb"
+        "file",
+        "duckdb",
+        database="/data/x.duckdb",
+        profiling_mode="metadata",
+        profiling_max_rows=5_000,
     )
     assert load_database("bare", settings) == DatabaseProfile("bare", "postgresql")
 

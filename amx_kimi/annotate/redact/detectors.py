@@ -42,6 +42,7 @@ _NO_NAME = frozenset(  # words that stand beside other words in a status, not be
     "an auf aus bei bis das dem den der des die ein in ist mit nach nicht noch oder ohne teilweise "
     "und vom von vor wird zu zum zur".split()
 )
+_PARTICLES = frozenset("al bin da de del della den der di du el la le van vom von zu zur".split())
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ]?\d\d[-./ ]?\d\d|\d\d?[-./ ]\d\d?[-./ ](?:19|20)\d\d")
 _PHONE = re.compile(r"[\d+()/. -]+")
 
@@ -71,13 +72,19 @@ def is_formatted(value: str, countries: Sequence[str]) -> bool:
 
 
 def is_full_name(value: str) -> bool:
-    """Anna Schmidt; Müller, Hans; José García-Lang: capitalised words, not capitals only."""
-    words = [word.removesuffix(",") for word in value.split()]
+    """Anna Schmidt; Müller, Hans; K. Lang; Anna von Berg, also within a longer text: capitalised
+    words side by side, the last of them not in capitals only."""
+    words = [word.strip(",;:()\"'") for word in value.split()]
+    parts = [word for word in words if word.lower() not in _PARTICLES]
+    return any(map(_is_pair, parts, parts[1:]))
+
+
+def _is_pair(first: str, last: str) -> bool:
     return (
-        len(words) > 1
-        and all(_NAME_PART.fullmatch(word) and word[0].isupper() for word in words)
-        and any(character.islower() for character in words[-1])
-        and not any(word.lower() in _NO_NAME for word in words)
+        all(_NAME_PART.fullmatch(word) and word[0].isupper() for word in (first, last))
+        and any(character.islower() for character in last)
+        and first.lower() not in _NO_NAME
+        and last.lower() not in _NO_NAME
     )
 
 
@@ -88,7 +95,8 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _is_number_of_somebody(value: str, countries: Sequence[str]) -> bool:
     digits = sum(character.isdigit() for character in value)
-    if digits < 4 or len(value) < 7 or _DATE.fullmatch(value):
+    lettered = any(character.isalpha() for character in value)
+    if digits < (4 if lettered else 7) or len(value) < 7 or _DATE.fullmatch(value):
         return False
     if "gb" in countries and _INSURANCE.fullmatch(value):
         return True

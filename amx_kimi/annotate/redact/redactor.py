@@ -70,7 +70,8 @@ class Redactor:
     def item(self, item: Item) -> Item:
         """An item of the inventory as the journal may keep it, and the model see it."""
         if self.names_only:
-            return replace(item, type=self._type(item), comment="", definition="", details={})
+            bare = replace(item, comment="", rows=None, definition="", details={})
+            return replace(bare, type=self._type(item))
         details = {key: self._detail(item, key, value) for key, value in item.details.items()}
         return replace(
             item,

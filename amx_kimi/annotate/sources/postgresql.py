@@ -116,18 +116,21 @@ class PostgresqlSource:
             found = connection.execute(text(sql.RELATION), place).one_or_none()
             if found is None:
                 raise TableGoneError(f"The table {table.name} was dropped during the run")
-            relation, kind, rows, pages, largest = found
+            kind = found.relkind
             if kind == "v":
                 return {}
-            wanted = {"relation": relation, "relations": [relation, largest or relation]}
-            named = {"columns": list(columns)}
-            known = connection.execute(text(sql.STATISTICS), {**wanted, **named}).all()
+            named = {"relation": found.oid, "columns": list(columns)}
+            known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
+            if not known and found.relname:
+                leaf = {"schema": found.nspname, "table": found.relname}
+                known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()
             extended = connection.execute(text(sql.EXTENDED), {**place, **named}).all()
-        estimate = rows if rows >= 0 and kind != "p" else table.rows or 0
+        estimate = max(found.rows, (table.rows or 0) if kind == "p" else 0)
         facts = statistics_of(known, extended, columns, estimate)
         missing = [name for name in columns if name not in facts]
         if missing and self._may_sample(kind, estimate):
-            facts |= self._sample(table, missing, estimate if pages > 0 or kind == "p" else 0)
+            sized = found.relpages > 0 or kind == "p"
+            facts |= self._sample(table, missing, estimate if sized else 0)
         return facts
 
     def _may_sample(self, kind: str, rows: int) -> bool:

@@ -119,11 +119,14 @@ GROUP BY 1
 
 # Autovacuum never analyses a partitioned table: then its largest partition speaks for it.
 RELATION = """
-SELECT c.oid, c.relkind, c.reltuples::bigint, c.relpages,
-       CASE WHEN c.relkind = 'p' THEN
-           (SELECT l.oid FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
-            WHERE t.isleaf ORDER BY l.reltuples DESC LIMIT 1) END
+SELECT c.oid, c.relkind, c.reltuples::bigint AS rows, c.relpages, leaf.nspname, leaf.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+    SELECT ln.nspname, l.relname
+    FROM pg_partition_tree(CASE WHEN c.relkind = 'p' THEN c.oid END) t
+    JOIN pg_class l ON l.oid = t.relid JOIN pg_namespace ln ON ln.oid = l.relnamespace
+    WHERE t.isleaf ORDER BY l.reltuples DESC LIMIT 1
+) leaf ON true
 WHERE n.nspname = :schema AND c.relname = :table
 """
 
@@ -132,14 +135,12 @@ SELECT s.attname, s.null_frac, s.n_distinct, s.most_common_vals::text::text[],
        s.most_common_freqs, (s.histogram_bounds::text::text[])[1],
        (s.histogram_bounds::text::text[])[array_upper(s.histogram_bounds::text::text[], 1)],
        s.most_common_elems::text::text[], s.most_common_elem_freqs,
-       CASE WHEN a.atttypid = 'jsonb'::regtype THEN s.histogram_bounds::text::text[] END,
-       c.reltuples::bigint
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
-WHERE c.oid = ANY(:relations) AND s.attname = ANY(:columns)
-ORDER BY c.oid = :relation, s.inherited
+       CASE WHEN (SELECT a.atttypid = 'jsonb'::regtype FROM pg_attribute a
+                  WHERE a.attrelid = :relation AND a.attname = s.attname)
+            THEN s.histogram_bounds::text::text[] END
+FROM pg_stats s
+WHERE s.schemaname = :schema AND s.tablename = :table AND s.attname = ANY(:columns)
+ORDER BY s.inherited
 """
 
 EXTENDED = """

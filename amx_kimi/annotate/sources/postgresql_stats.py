@@ -16,10 +16,8 @@ def statistics_of(
     rows: Iterable[Any], extended: Iterable[Any], columns: Sequence[str], estimate: int
 ) -> dict[str, RawFacts]:
     """Facts of those columns that the statistics know. A later row for a column wins; `estimate`
-    is the table's number of rows (`rows` may be those of its largest partition)."""
-    facts: dict[str, RawFacts] = {}
-    for name, *figures, own_rows in rows:
-        facts[name] = _facts(estimate or max(0, own_rows), *figures)
+    is the table's number of rows (`rows` may be of its largest partition)."""
+    facts = {name: _facts(estimate, *figures) for name, *figures in rows}
     for names, combinations, shares in extended:
         for name, values in _alone(names, combinations, shares, estimate).items():
             if name in columns and not facts.get(name, RawFacts()).values:

@@ -1,0 +1,173 @@
+"""What a production warehouse notices: an inventory and its statistics over 30,000 columns in 1,500
+PostgreSQL tables, each kind of statement with its time; and what the redactor lets out.
+
+`python -m benchmarks.warehouse` prints JSON. PostgreSQL is the wheel `pgserver`.
+"""
+
+import json
+import random
+import shutil
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import event
+
+from amx_kimi.annotate.redact import Redactor
+from amx_kimi.annotate.sources import RawFacts, Selection, open_source
+from amx_kimi.types import Item
+
+_TABLES, _COLUMNS = 1_500, 20
+_VALUES = 10_000
+
+
+def _fill(url: str) -> None:
+    columns = ", ".join(
+        [
+            *("id bigint PRIMARY KEY", "st text", "at timestamptz", "amount numeric(12,2)"),
+            *(f"c{n} text" for n in range(_COLUMNS - 4)),
+        ]
+    )
+    values = ", ".join(f"'v' || (g % {n + 2})" for n in range(_COLUMNS - 4))
+    with psycopg.connect(url, autocommit=True) as there:
+        there.execute("SET synchronous_commit = off")
+        for n in range(_TABLES):
+            there.execute(f"CREATE TABLE t{n} ({columns})")  # type: ignore[call-overload]
+            there.execute(
+                f"INSERT INTO t{n} SELECT g, 'AB', now(), g, {values} FROM generate_series(1, 30) g"  # type: ignore[call-overload]
+            )
+        there.execute("ANALYZE")
+        # Statistics of a hundred million rows: whoever counts them would be noticed.
+        there.execute("UPDATE pg_class SET reltuples = 1e8 WHERE relname = 't0'")
+        there.execute("CREATE VIEW slow AS SELECT pg_sleep(60)::text AS s, * FROM t0")
+
+
+def gentle() -> dict[str, Any]:
+    """Seconds and statements of the inventory and of all statistics."""
+    folder = Path(tempfile.mkdtemp(prefix="amx-kimi-bench-"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pgserver
+
+        server = pgserver.get_server(folder)
+    try:
+        _fill(server.get_uri())
+        return _measure(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(url: str) -> dict[str, Any]:
+    source: Any = open_source(url)
+    times: dict[str, list[float]] = defaultdict(list)
+    begun: list[float] = []
+
+    @event.listens_for(source._engine, "before_cursor_execute")
+    def before(*_: Any) -> None:
+        begun.append(time.perf_counter())
+
+    @event.listens_for(source._engine, "after_cursor_execute")
+    def after(_: Any, __: Any, statement: str, *___: Any) -> None:
+        words = " ".join(statement.split())
+        times[words[:60]].append(time.perf_counter() - begun.pop())
+
+    start = time.perf_counter()
+    items = list(source.items(Selection()))
+    inventory = time.perf_counter() - start
+    queries = sum(len(each) for each in times.values())
+    tables: dict[str, list[str]] = defaultdict(list)
+    heads = {}
+    for item in items:
+        if item.column:
+            tables[item.table].append(item.column)
+        else:
+            heads[item.table] = item
+    start = time.perf_counter()
+    known = sum(len(source.profile(heads[table], names)) for table, names in tables.items())
+    statistics = time.perf_counter() - start
+    source.close()
+    return {
+        "columns": sum(map(len, tables.values())),
+        "inventory_s": round(inventory, 2),
+        "inventory_queries": queries,
+        "statistics_s": round(statistics, 2),
+        "columns_with_statistics": known,
+        "slowest_statement_s": round(max(max(each) for each in times.values()), 3),
+        "statements": {
+            text: {"n": len(each), "total_s": round(sum(each), 3), "most_s": round(max(each), 4)}
+            for text, each in sorted(times.items(), key=lambda pair: -sum(pair[1]))
+        },
+    }
+
+
+def masked() -> dict[str, Any]:
+    """The share of 10,000 generated values of each kind that leave as a shape, although each occurs
+    often, in a column whose name says nothing and of which eight values are looked at."""
+    from faker import Faker
+
+    fake = Faker(["de_DE", "en_US", "fr_FR", "it_IT", "es_ES"])
+    Faker.seed(1)
+    rng = random.Random(1)
+    letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
+    personal: dict[str, Callable[[], str]] = {
+        "full name": fake.name,
+        "first name": fake.first_name,
+        "last name": fake.last_name,
+        "e-mail": fake.email,
+        "phone": fake.phone_number,
+        "iban": fake.iban,
+        "card": fake.credit_card_number,
+        "address": lambda: fake.address().replace("\n", ", "),
+        "street": fake.street_address,
+        "city": fake.city,
+        "ip": fake.ipv4,
+        "national id": fake.ssn,
+    }
+    harmless: dict[str, Callable[[], str]] = {
+        "status": lambda: rng.choice(["open", "CLOSED", "In progress", "done", "On hold", "N/A"]),
+        "currency": fake.currency_code,
+        "country": fake.country_code,
+        "article": lambda: f"{''.join(rng.sample(letters, 2))}-{rng.randint(1000, 9999)}",
+        "number": lambda: str(rng.randint(0, 999_999)),
+        "date": lambda: str(fake.date_object()),
+        "amount": lambda: f"{rng.random() * 10_000:.2f}",
+        "version": lambda: f"{rng.randint(0, 9)}.{rng.randint(0, 20)}.{rng.randint(0, 20)}",
+        "unit": lambda: rng.choice(["kg", "m²", "pcs", "l", "h", "%", "EUR/kg"]),
+        "class": lambda: f"{rng.choice(letters)}{rng.randint(1, 99)}",
+    }
+    return {
+        "personal": {name: _share(make) for name, make in personal.items()},
+        "harmless": {name: _share(make) for name, make in harmless.items()},
+    }
+
+
+def _share(make: Callable[[], str]) -> dict[str, float]:
+    values = [make() for _ in range(_VALUES)]
+    redactor, item = Redactor(), Item("s", "t", "c1", "column", 1)
+    alone = sum(1 for value in values if redactor.mask(item, value, 1_000) == value)
+    distinct = len(set(values))
+    in_column = looked_at = 0
+    for start in range(0, len(values), 8):
+        some = tuple((value, 1_000) for value in dict.fromkeys(values[start : start + 8]))
+        looked_at += len(some)
+        shown = set(redactor.column(item, RawFacts(0, distinct, values=some)).samples)
+        in_column += sum(1 for value, _ in some if value in shown)
+    return {
+        "masked_alone": round(1 - alone / len(values), 4),
+        "masked_in_column": round(1 - in_column / looked_at, 4),
+    }
+
+
+def main() -> None:
+    """Measure, print."""
+    print(json.dumps({"masked": masked(), "gentle": gentle()}, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
