@@ -69,6 +69,8 @@ PERSONAL_VALUES = [
     ),
     *("Anna Schmidt", "Müller, Hans", "K. Lang", "Jean-Luc Picard", "Otto-Karl O’Neill"),
     *("José García", "Élodie Martin", "Ian McKay", "Anna Schmidt-Meier", "Łukasz Żuk"),
+    *("Hauptstr. 5", "Am Wiesenweg 12", "10 Downing Street", "12 rue de la Paix", "Via Roma 3"),
+    *("10115 Berlin", "1010 Wien", "742 Evergreen Terrace"),
     *('{"vip": 1}', "[Anna]", "{Anna,Otto}"),
 ]
 

@@ -35,6 +35,15 @@ _TEXT = re.compile(  # the same inside prose, where they begin and end at someth
     r"\b(?:[0-9A-Fa-f]{2}[-:]){5}[0-9A-Fa-f]{2}\b|\b(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]\w[\w-]{5,}|"
     r"(?<![\w+/=-])(?=(?:[A-Za-z_+/=-]*\d){3})(?=[\d_+/=-]*[A-Za-z])[A-Za-z0-9_+/=-]{20,}"
 )
+_PLACE = re.compile(  # a street with its number, a postal code with its town
+    r"(?:str(?:\.|asse|aße)|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|plein|gatan|vej)\s+\d|"
+    r"\d+\w?,?\s+(?:[\w.'-]+\s+){0,3}(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|way|court|ct|"
+    r"place|pl|square|boulevard|blvd|terrace|parkway|highway)\b|"
+    r"\b(?:rue|avenue|boulevard|chemin|impasse|place|quai|via|viale|piazza|corso|vicolo|calle|"
+    r"avenida|plaza|paseo|camino|rua|ul)\b\.?.*\d|\d.*\b(?:rue|chemin|boulevard|avenue)\b|"
+    r"\b\d{4,5}\s+[^\W\d_]{3,}",
+    re.IGNORECASE,
+)
 _NAME_PART = re.compile(r"[\w.'’-]+")
 _NO_NAME = frozenset(  # words that stand beside other words in a status, not beside a first name
     "a an and are at awaiting by closed completely for from full fully in is new no not of off on "
@@ -68,7 +77,11 @@ def sounds_personal(column: str) -> bool:
 
 def is_formatted(value: str, countries: Sequence[str]) -> bool:
     """Whether a value has the format of somebody's address, number or key."""
-    return _VALUE.search(value) is not None or _is_number_of_somebody(value, countries)
+    return (
+        _VALUE.search(value) is not None
+        or _PLACE.search(value) is not None
+        or _is_number_of_somebody(value, countries)
+    )
 
 
 def is_full_name(value: str) -> bool:
