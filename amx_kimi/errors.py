@@ -250,8 +250,13 @@ class ModelNotFoundError(ServiceError):
 
 
 class RateLimitError(ServiceError):
-    """429 rate_limit_reached_error: concurrency, requests or tokens per minute."""
+    """429 rate_limit_reached_error: concurrency, requests or tokens per minute.
 
+    `which` is `concurrency`, `rpm`, `tpm` or "" where the service does not say; `figure` its limit.
+    """
+
+    which: str = ""
+    figure: int | None = None
     retryable = True
     limit_hit = True
     stops_run = True  # after all the waiting: what is pending can be resumed

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from amx_kimi.annotate.batch import Batch
 from amx_kimi.annotate.batches import batches
@@ -20,7 +19,7 @@ from amx_kimi.annotate.pack import MOST_PROMPT, Expectation, Packer
 from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.client import KimiClient, account_limits
+from amx_kimi.client import KimiClient
 from amx_kimi.errors import ContentFilterError, ContextError, KimiError, ReplyError
 from amx_kimi.facts import Facts, cost
 from amx_kimi.journal import Journal, items, runs
@@ -32,7 +31,6 @@ from amx_kimi.types import Ask, Reply, Usage
 
 __all__ = ["Estimate", "Progress", "annotate", "estimate", "packer_of", "question"]
 
-_WORKERS = 8  # where the account's concurrency is not known
 _MOST_TRIES = 3  # the first, and twice again for what was forgotten
 _FAILURES_IN_A_ROW = 8
 _NOTHING = ReplyError(
@@ -80,31 +78,46 @@ class _Asking:
         self.journal, self.run, self.job, self.client = journal, run, job, client
         self.packer, self.progress, self.notify = packer, progress, notify
         self.stop: KimiError | None = None
+        self._active = 0
+        self._changed = anyio.Event()
         self._failures = 0
         self._log = get_logger().bind(run=run)
 
-    async def produce(self, reader: Reader, channel: MemoryObjectSendStream[Batch]) -> None:
-        """Feed the workers, until all is asked or one of them says stop."""
+    async def ask_all(self, reader: Reader) -> None:
+        """Batch after batch, as many at once as the client has places for, until all is asked or
+        one says stop. A batch is packed when there is a place for it: by what was learnt till then.
+        """
         source = batches(reader, self.journal, self.run, self.job, self.packer, self._lost)
-        async with channel, aclosing(source):
+        self.client.on_change = self._signal
+        async with anyio.create_task_group() as group, aclosing(source):
             try:
-                async for batch in source:
-                    if self.stop:
-                        return
-                    await channel.send(batch)
+                while await self._place() and (batch := await anext(source, None)):
+                    self._active += 1
+                    group.start_soon(self._work, batch)
             except KimiError as error:  # the source was lost: what is under way still counts
                 self.stop = self.stop or error
 
-    async def work(self, channel: MemoryObjectReceiveStream[Batch]) -> None:
-        """Ask batch after batch, each with what follows from it."""
-        async with channel:
-            async for batch in channel:
-                todo = [batch]
-                while todo and not self.stop:
-                    try:
-                        todo += await self._ask(todo.pop())
-                    except KimiError as error:  # the journal: nothing more can be kept
-                        self.stop = self.stop or error
+    async def _work(self, batch: Batch) -> None:
+        """Ask a batch, and what follows from it."""
+        todo = [batch]
+        try:
+            while todo and not self.stop:
+                todo += await self._ask(todo.pop())
+        except KimiError as error:  # the journal: nothing more can be kept
+            self.stop = self.stop or error
+        finally:
+            self._active -= 1
+            self._signal()
+
+    async def _place(self) -> bool:
+        """Wait until the client has a place; False when the run has to stop."""
+        while self._active >= self.client.places and not self.stop:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+        return not self.stop
+
+    def _signal(self) -> None:
+        self._changed.set()
 
     async def _ask(self, batch: Batch) -> list[Batch]:
         expected = self.packer.expectation
@@ -196,13 +209,7 @@ async def annotate(
     notify(progress)
     packer = packer_of(job, client.facts, client.settings)
     asking = _Asking(journal, run, job, client, packer, progress, notify)
-    workers = account_limits(job.profile).concurrency or _WORKERS
-    send, receive = anyio.create_memory_object_stream[Batch]()
-    async with anyio.create_task_group() as group:
-        group.start_soon(asking.produce, reader, send)
-        with receive:
-            for _ in range(workers):
-                group.start_soon(asking.work, receive.clone())
+    await asking.ask_all(reader)
     return asking.stop
 
 

@@ -54,6 +54,9 @@ class _Rule(NamedTuple):
     remedy: str
 
 
+_LIMIT = re.compile(
+    r"\bmax (?P<kind>concurrency|RPM|TPM)\b(?:\s*:\s*(?P<figure>\d{1,12}))?", re.IGNORECASE
+)
 _RATE = "Lower column_batch_size, or set the account's limits (tier, rpm, tpm …) in kimi.yml."
 _LATE = {  # in a stream, where the status was 200 before the error was known
     "content_filter": 400,
@@ -134,9 +137,23 @@ def convert_error(
             region=_region_hint(facts), model=_model_hint(facts), url=facts.endpoint.url
         ),
     )
+    if isinstance(error, RateLimitError):
+        error.which, error.figure = limit_of(headers, text)
     if status == 504 or (began and status != 429):
         error.charged = None  # something may have been generated; a 429 is never charged
     return error
+
+
+def limit_of(headers: Mapping[str, str], text: str) -> tuple[str, int | None]:
+    """Which limit a 429 names, and its figure: by its text, else by `X-RateLimit-*` headers."""
+    if found := _LIMIT.search(text):
+        figure = int(found["figure"]) if found["figure"] else None
+        return found["kind"].lower(), figure or None
+    for kind, name in (("rpm", "requests"), ("tpm", "tokens")):
+        if headers.get(f"x-ratelimit-remaining-{name}") == "0":
+            limit = headers.get(f"x-ratelimit-limit-{name}", "")
+            return kind, int(limit) if limit.isdecimal() and int(limit) else None
+    return "", None
 
 
 def redact_text(text: str) -> str:

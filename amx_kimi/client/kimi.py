@@ -6,7 +6,7 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,7 +20,7 @@ from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
 from amx_kimi.client.http import open_http
-from amx_kimi.client.limiter import Limiter, Limits, shared
+from amx_kimi.client.limiter import Limits, Refusal, shared
 from amx_kimi.client.wire import Callbacks, WireReply, exchange, get_json
 from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
 from amx_kimi.errors import (
@@ -28,6 +28,7 @@ from amx_kimi.errors import (
     ConfigError,
     KimiError,
     ModelNotFoundError,
+    RateLimitError,
     SilenceError,
     TruncatedError,
     UnreachableError,
@@ -40,9 +41,10 @@ from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
 
 __all__ = ["KimiClient", "account_limits"]
 
-_RETRIES = 6
+_RETRIES = 10
 _UNREACHABLE_RETRIES = 2
 _PATIENCE = 1_800.0
+_MOST_PLACES = 1_000
 
 
 @dataclass
@@ -57,6 +59,7 @@ class _Journey:
     longer: bool = False
     failures: int = 0
     heard: bool = False  # by the caller: content that cannot be taken back
+    ticket: int = 0
     held: int = 0  # by a rate limit
     waited: float = 0.0
 
@@ -97,8 +100,13 @@ class KimiClient:
         self.facts: Facts = profile.facts(self._learned.quirks(profile.base_url, profile.model))
         self.budget = budget or Budget()
         self.requests = 0
+        self.resting = 0
+        self._trouble = 0  # failures of any question since the last answer
+        self.on_change: Callable[[], None] = lambda: None
+        self._account = _account(profile, self.key)
         self._recorder: Recorder | None = None
-        self._limiter = self._shared_limiter(limits or account_limits(profile))
+        learned = self._learned.limits(self._account)
+        self._limiter = shared(self._account, limits or account_limits(profile, learned))
         self._retries = retries
         self._patience = patience
         self._backoff = backoff
@@ -143,7 +151,7 @@ class KimiClient:
             TruncatedError: still length with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
-        journey = _Journey(ask, Callbacks(on_content, on_thinking))
+        journey = _Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
         if on_content is not None and ask.once:
             journey.callbacks = replace(journey.callbacks, on_content=_hearing(journey, on_content))
         first = plan(self.profile, self.facts, self.settings, ask)
@@ -212,7 +220,7 @@ class KimiClient:
         started, wire, outcome, charged = 0.0, None, "Cancelled", None
         request: int | None = None
         try:
-            await self._limiter.acquire(current.reserved)
+            await self._limiter.acquire(current.reserved, journey.ticket)
             try:
                 if self._recorder:
                     with anyio.CancelScope(shield=True):  # no row is left behind unsettled
@@ -227,7 +235,8 @@ class KimiClient:
                 self.requests += 1
                 started = time.monotonic()
                 wire = await self._exchange(journey, current)
-                outcome = "ok"
+                outcome, self._trouble = "ok", 0
+                self._limiter.answered()
                 return wire
             except KimiError as error:
                 outcome, charged = type(error).__name__, error.charged
@@ -299,7 +308,9 @@ class KimiClient:
             journey.held += 1
         else:
             journey.failures += 1
-        tries = journey.held if error.limit_hit else journey.failures
+            self._trouble += 1
+        # Where others are answered, the service is well: only a lasting trouble is waited out.
+        tries = journey.held if error.limit_hit else min(journey.failures, self._trouble)
         seconds = pause_seconds(error, tries, self._backoff)
         if seconds is None or not self._has_try(journey, error, seconds):
             raise error
@@ -311,10 +322,26 @@ class KimiClient:
             message=error.message,
             seconds=round(seconds, 3),
         )
-        if error.limit_hit:
-            self._limiter.cool(seconds)
-        else:
+        if isinstance(error, RateLimitError):
+            self._refused(error, seconds)
+            if error.which != "concurrency":
+                return  # the limiter holds everybody
+        await self._sleep(seconds)
+
+    def _refused(self, error: RateLimitError, seconds: float) -> None:
+        self._limiter.refused(Refusal(error.which, error.figure, seconds))
+        if error.figure:
+            with suppress(ConfigError):  # the file cannot be written: learnt again next time
+                self._learned.learn_limit(self._account, error.which, error.figure)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Back off, and say so: somebody else may use the place meanwhile."""
+        self.resting += 1
+        self.on_change()
+        try:
             await anyio.sleep(seconds)
+        finally:
+            self.resting -= 1
 
     def _has_try(self, journey: _Journey, error: KimiError, seconds: float) -> bool:
         """Rate limits pass, however often they are hit: only the waiting for them is bounded."""
@@ -384,20 +411,30 @@ class KimiClient:
             reply=reply,
         )
 
-    def _shared_limiter(self, limits: Limits) -> Limiter:
-        key = self.key.secret.reveal() if self.key.secret else ""
-        return shared(self.profile.base_url, hashlib.sha256(key.encode()).hexdigest(), limits)
+    @property
+    def places(self) -> int:
+        """How many questions it could use now: those that may be under way, and as many as back
+        off."""
+        return int(min(self._limiter.state.at_once, _MOST_PLACES)) + self.resting
 
 
-def account_limits(profile: Profile) -> Limits:
-    """The account's limits as kimi.yml states them: a tier's preset, overridden one by one."""
-    overlay = profile.overlay
+def account_limits(profile: Profile, learned: Mapping[str, int] | None = None) -> Limits:
+    """The account's limits: as kimi.yml states them, else as the service stated them, else a
+    tier's preset, of which the number of requests at once is a hint only."""
+    overlay, known = profile.overlay, learned or {}
     tier = next((row for row in load_catalog().tiers if row.tier == overlay.tier), None)
     return Limits(
-        concurrency=overlay.concurrency or (tier.concurrency if tier else None),
-        rpm=overlay.rpm or (tier.rpm if tier else None),
-        tpm=overlay.tpm or (tier.tpm if tier else None),
+        concurrency=overlay.concurrency or known.get("concurrency"),
+        rpm=overlay.rpm or known.get("rpm") or (tier.rpm if tier else None),
+        tpm=overlay.tpm or known.get("tpm") or (tier.tpm if tier else None),
+        hint=tier.concurrency if tier and not overlay.concurrency else None,
     )
+
+
+def _account(profile: Profile, key: FoundKey) -> str:
+    """An account by what can be told of it: the endpoint, and a hash of the key."""
+    secret = key.secret.reveal() if key.secret else ""
+    return f"{profile.base_url} {hashlib.sha256(secret.encode()).hexdigest()[:16]}"
 
 
 def _hearing(journey: _Journey, on_content: Callable[[str], None]) -> Callable[[str], None]:

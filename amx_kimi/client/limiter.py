@@ -1,53 +1,97 @@
-"""Keeping inside the account's limits: a pure core, and the queue around it.
+"""Keeping inside the account's limits, also those that nobody told: a pure core, and a queue.
 
 `decide(state, now, tokens)` grants a request or says until when to wait. It reserves prompt plus
-budget up front, as the service does (rate-limit page, September 2026). The queue around it is
-first come, first served; it sleeps until the moment that `decide` names or until something changes.
+budget up front, as the service does (rate-limit page, September 2026). How many at once is found
+from a careful start: each answer makes room for one more, until the service refuses. The queue
+is first come, first served, also for those that are tried again; it sleeps until the moment that
+`decide` names or something changes.
 """
 
 import asyncio
 import math
 import threading
 import time
-from collections import deque
+from bisect import insort
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 
 __all__ = [
     "Grant",
     "Limiter",
     "Limits",
+    "Refusal",
     "State",
     "WaitUntil",
+    "answered",
+    "begin",
     "cool",
     "decide",
+    "refused",
     "release",
     "shared",
 ]
 
 MARGIN = 0.02
-"""Share of a known limit that is left unused, since the service's clock is not ours."""
+"""How much longer than said a window is taken to be: the service's clock is not ours. A margin in
+requests would be a third of three."""
+
+_START = 8  # at once, where nothing is known
+_CAREFUL = 32  # and at most, where a ceiling is
+_MOST = 256
+_REMEMBERED = 512  # starts, where no limit is known that they count against
+_STEADY = 30.0  # seconds before a refused number is tried again; they double
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the account allows; None is unknown. `rpm` and `tpm` count over `window` seconds."""
+    """What the account allows; None is unknown. `rpm` and `tpm` count over `window` seconds.
+    `hint` is how many at once it is said to allow, without being sure."""
 
     concurrency: int | None = None
     rpm: int | None = None
     tpm: int | None = None
     window: float = 60.0
+    hint: int | None = None
+
+    @property
+    def length(self) -> float:
+        """The window with its margin, in seconds."""
+        return self.window * (1 + MARGIN)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a 429 says: which limit (`concurrency`, `rpm`, `tpm`, or "" when it does not say), its
+    figure, and the seconds to wait."""
+
+    kind: str
+    figure: int | None
+    seconds: float
 
 
 @dataclass(frozen=True)
 class State:
-    """Requests under way, the window's (start, tokens), and the end of a common cooldown."""
+    """Requests under way, the window's (start, tokens), and the end of a common cooldown.
+
+    `allowed` is how many may be under way as far as was found; below `proven` it grows by one with
+    each answer, above by one a round, and not before `steady_until`.
+    """
 
     limits: Limits
     in_flight: int = 0
     started: tuple[tuple[float, int], ...] = ()
     cooling_until: float = -math.inf
+    allowed: float = math.inf
+    proven: float = math.inf
+    steady: float = _STEADY
+    steady_until: float = -math.inf
+
+    @property
+    def at_once(self) -> float:
+        """How many requests may be under way."""
+        return min(self.limits.concurrency or math.inf, max(1, math.floor(min(self.allowed, 1e9))))
 
 
 @dataclass(frozen=True)
@@ -73,20 +117,68 @@ def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil:
     limits = state.limits
     if now < state.cooling_until:
         return WaitUntil(state.cooling_until)
-    if limits.concurrency is not None and state.in_flight >= limits.concurrency:
+    if state.in_flight >= state.at_once:
         return WaitUntil(math.inf)
-    window = tuple(entry for entry in state.started if entry[0] > now - limits.window)
+    window = tuple(entry for entry in state.started if entry[0] > now - limits.length)
     wait = max(_rpm_free(window, limits), _tpm_free(window, limits, tokens))
     if wait > now:
         return WaitUntil(wait)
     counted = limits.rpm is not None or limits.tpm is not None
-    started = (*window, (now, tokens)) if counted else ()
+    started = (*(window if counted else window[-_REMEMBERED:]), (now, tokens))
     return Grant(replace(state, in_flight=state.in_flight + 1, started=started))
+
+
+def begin(limits: Limits) -> State:
+    """A careful start: the hint, or some below the ceiling, or few."""
+    ceiling = limits.concurrency or _MOST
+    first = limits.hint or (min(_CAREFUL, ceiling) if limits.concurrency else _START)
+    return State(limits, allowed=min(first, ceiling), proven=limits.hint or math.inf)
 
 
 def release(state: State) -> State:
     """One request ended."""
     return replace(state, in_flight=max(0, state.in_flight - 1))
+
+
+def answered(state: State, now: float) -> State:
+    """A request, still counted, was answered: where most places are taken, there may be more."""
+    if state.in_flight * 2 < state.at_once or state.allowed >= _MOST:
+        return state
+    if state.allowed < state.proven:
+        return replace(state, allowed=state.allowed + 1)
+    if now < state.steady_until:
+        return state
+    return replace(state, allowed=state.allowed + 1 / state.allowed)
+
+
+def refused(state: State, now: float, refusal: Refusal) -> State:
+    """A request, no longer counted, was refused by a limit of the account.
+
+    What was under way beside it fits: so many at once are proven, and more are not tried for a
+    while. A limit over time holds everybody, and we go on with half as many.
+    """
+    state = _with_figure(state, refusal)
+    if refusal.kind == "concurrency":
+        fits = max(1.0, min(state.allowed, refusal.figure or state.in_flight))
+        again = fits < state.allowed or now >= state.steady_until
+        return replace(
+            state,
+            allowed=fits,
+            proven=fits,
+            steady=min(state.steady * 2, 600.0) if again else state.steady,
+            steady_until=now + state.steady,
+        )
+    if now >= state.cooling_until and refusal.figure is None:
+        known = min(state.at_once, _MOST)
+        state = replace(state, allowed=max(1.0, known / 2), proven=known)
+    return cool(state, now + refusal.seconds)
+
+
+def _with_figure(state: State, refusal: Refusal) -> State:
+    known = getattr(state.limits, refusal.kind, None) if refusal.kind else None
+    if not refusal.kind or not refusal.figure or (known and known <= refusal.figure):
+        return state
+    return replace(state, limits=replace(state.limits, **{refusal.kind: refusal.figure}))
 
 
 def cool(state: State, until: float) -> State:
@@ -95,26 +187,22 @@ def cool(state: State, until: float) -> State:
 
 
 def _rpm_free(window: tuple[tuple[float, int], ...], limits: Limits) -> float:
-    if limits.rpm is None:
+    if limits.rpm is None or len(window) < limits.rpm:
         return -math.inf
-    allowed = max(1, math.floor(limits.rpm * (1 - MARGIN)))
-    if len(window) < allowed:
-        return -math.inf
-    return window[len(window) - allowed][0] + limits.window
+    return window[len(window) - limits.rpm][0] + limits.length
 
 
 def _tpm_free(window: tuple[tuple[float, int], ...], limits: Limits, tokens: int) -> float:
     if limits.tpm is None:
         return -math.inf
-    excess = sum(used for _, used in window) + tokens - math.floor(limits.tpm * (1 - MARGIN))
+    excess = sum(used for _, used in window) + tokens - limits.tpm
     for start, used in window:
         if excess <= 0:
             break
         excess -= used
-        free_at = start + limits.window
         if excess <= 0:
-            return free_at
-    return -math.inf if not window or excess <= 0 else window[-1][0] + limits.window
+            return start + limits.length
+    return -math.inf if not window or excess <= 0 else window[-1][0] + limits.length
 
 
 class Limiter:
@@ -124,21 +212,26 @@ class Limiter:
     """
 
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
-        self._state = State(limits)
+        self._state = begin(limits)
         self._now = now
         self._lock = threading.Lock()
-        self._queue: deque[_Waiter] = deque()
+        self._queue: list[_Waiter] = []
+        self._tickets = count()
 
     @property
     def state(self) -> State:
         """The present state."""
         return self._state
 
-    async def acquire(self, tokens: int) -> None:
+    def ticket(self) -> int:
+        """A place in the order of arrival, which a request keeps through its retries."""
+        return next(self._tickets)
+
+    async def acquire(self, tokens: int, ticket: int | None = None) -> None:
         """Wait for this request's turn; every `acquire` wants one `release`."""
-        waiter = _Waiter(tokens)
+        waiter = _Waiter(tokens, self.ticket() if ticket is None else ticket)
         with self._lock:
-            self._queue.append(waiter)
+            insort(self._queue, waiter, key=lambda other: other.ticket)
         try:
             while True:
                 verdict = self._try(waiter)
@@ -157,10 +250,16 @@ class Limiter:
             self._state = release(self._state)
             self._wake_first()
 
-    def cool(self, seconds: float) -> None:
-        """Hold everybody for `seconds`."""
+    def answered(self) -> None:
+        """A request was answered; before its `release`."""
         with self._lock:
-            self._state = cool(self._state, self._now() + seconds)
+            self._state = answered(self._state, self._now())
+            self._wake_first()
+
+    def refused(self, refusal: Refusal) -> None:
+        """A request met a limit of the account; after its `release`."""
+        with self._lock:
+            self._state = refused(self._state, self._now(), refusal)
             self._wake_first()
 
     def _try(self, waiter: "_Waiter") -> Grant | WaitUntil:
@@ -179,8 +278,9 @@ class Limiter:
 
 
 class _Waiter:
-    def __init__(self, tokens: int) -> None:
+    def __init__(self, tokens: int, ticket: int) -> None:
         self.tokens = tokens
+        self.ticket = ticket
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
@@ -199,7 +299,7 @@ class _Waiter:
             pass
 
 
-_SHARED: dict[tuple[str, str], Limiter] = {}
+_SHARED: dict[str, Limiter] = {}
 _SHARED_LOCK = threading.Lock()
 
 
@@ -209,7 +309,7 @@ def forget_shared() -> None:
     _SHARED.clear()
 
 
-def shared(endpoint: str, key_hash: str, limits: Limits) -> Limiter:
-    """The process's one limiter of this endpoint and key; the first caller's limits hold."""
+def shared(account: str, limits: Limits) -> Limiter:
+    """The process's one limiter of this account; the first caller's limits hold."""
     with _SHARED_LOCK:
-        return _SHARED.setdefault((endpoint, key_hash), Limiter(limits))
+        return _SHARED.setdefault(account, Limiter(limits))

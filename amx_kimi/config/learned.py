@@ -12,6 +12,8 @@ from amx_kimi.facts import Quirk
 __all__ = ["KeyCheck", "LearnedStore"]
 
 _KEPT = timedelta(days=30)
+_LIMITS = "limits"  # beside the endpoints' URLs: account -> what the service said of its limits
+_KINDS = ("concurrency", "rpm", "tpm")
 _CHECKS = "checks"  # beside the endpoints' URLs: profile -> how its last check went
 
 
@@ -60,6 +62,33 @@ class LearnedStore:
 
         rewrite(self._path, change, undecodable="replace")
 
+    def limits(self, account: str) -> dict[str, int]:
+        """What the service said of an account's limits: `concurrency`, `rpm`, `tpm`."""
+        rows = self._document().get(_LIMITS, {}).get(account, {})
+        found = {}
+        for kind, row in rows.items() if isinstance(rows, dict) else ():
+            figure = row.get("figure") if isinstance(row, dict) else None
+            if kind in _KINDS and isinstance(figure, int) and figure > 0 and self._recent(row):
+                found[kind] = figure
+        return found
+
+    def learn_limit(self, account: str, kind: str, figure: int) -> None:
+        """Remember a limit that the service named.
+
+        Raises:
+            ConfigFileError: the file cannot be written.
+        """
+        if kind not in _KINDS or self.limits(account).get(kind) == figure:
+            return
+
+        def change(text: str) -> str:
+            document = _parse(text)
+            row = {"figure": figure, "learned_on": (self._today or date.today()).isoformat()}
+            document.setdefault(_LIMITS, {}).setdefault(account, {})[kind] = row
+            return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+        rewrite(self._path, change)
+
     def last_check(self, profile: str, url: str, model: str) -> KeyCheck | None:
         """How the last check of this profile's key and model went, unless the profile changed."""
         row = self._document().get(_CHECKS, {}).get(profile, {})
@@ -88,6 +117,13 @@ class LearnedStore:
             return _parse(self._path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError):
             return {}
+
+    def _recent(self, row: dict[str, Any]) -> bool:
+        try:
+            learned = date.fromisoformat(str(row.get("learned_on")))
+        except ValueError:
+            return False
+        return (self._today or date.today()) - learned <= _KEPT
 
     def _fresh(self, quirk: Quirk) -> bool:
         today = self._today or date.today()

@@ -68,7 +68,7 @@ def no_balance(key: str | None) -> Refusal:
 def of_fault(kind: str, options: Options, key: str | None) -> Refusal:
     """The refusal of a fault that strikes before any answer."""
     if kind == "rate":
-        return rate_limited(options, key, "RPM", options.rpm or 3, options.minute / 60)
+        return rate_limited(options, key, "RPM", options.rpm or 500, options.minute / 60)
     if kind == "tpd":
         day = options.minute * 1440
         return rate_limited(options, key, "TPD", options.tpd or 1_500_000, day / 2)

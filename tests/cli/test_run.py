@@ -355,7 +355,7 @@ def test_run_without_a_terminal_prints_plain_lines(
 
 
 def test_limits_delay_a_run_but_lose_nothing(program: Program, documented, start_sandbox, erp):
-    documented(start_sandbox(tier=0, minute=2.0).url)
+    documented(start_sandbox(tier=0, minute=2.0, limit_figures=False).url)
     ended = program("run", str(erp), "--batch-size", "40", "--json")
     assert ended.code == 0, ended.err
     assert ended.json["described"] == COLUMNS

@@ -372,7 +372,8 @@ def test_a_list_of_models_in_a_broken_encoding_is_an_error_of_ours() -> None:
 def test_the_accounts_limits_come_from_kimi_yml() -> None:
     at = "http://127.0.0.1:9/v1"
     assert account_limits(profile(at)) == Limits()
-    assert account_limits(profile(at, overlay={"tier": 1})) == Limits(15, 100, 2_000_000)
+    tier = Limits(rpm=100, tpm=2_000_000, hint=15)
+    assert account_limits(profile(at, overlay={"tier": 1})) == tier
     own = {"tier": 1, "concurrency": 2, "rpm": 7, "tpm": 9}
     assert account_limits(profile(at, overlay=own)) == Limits(2, 7, 9)
     assert account_limits(profile(at, overlay={"tier": 77})) == Limits()

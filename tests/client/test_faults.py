@@ -276,7 +276,7 @@ def test_no_account_and_no_key_reaches_messages_or_logs(caplog: pytest.LogCaptur
         Scripted(response(limit, 429)) as server,
         pytest.raises(RateLimitError) as caught,
     ):
-        chat(profile(server.url, api_key=canary), patience=0.1)
+        chat(profile(server.url, api_key=canary), patience=0.0)
     shown = str(caught.value) + repr(caught.value) + caplog.text
     assert "org-…<ak-…>" in shown
     assert "RateLimitError" in caplog.text

@@ -39,7 +39,7 @@ def test_it_answers_inside_a_running_loop(start_sandbox: Start) -> None:
 
 
 def test_it_answers_many_threads(start_sandbox: Start) -> None:
-    sandbox = start_sandbox(latency=0.05)
+    sandbox = start_sandbox(latency=0.3)
     with (
         SyncKimiClient(profile(sandbox.url)) as client,
         ThreadPoolExecutor(8) as pool,
