@@ -15,12 +15,13 @@ from amx_kimi.annotate.inventory import take_inventory
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate
+from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate, packer_of
 from amx_kimi.annotate.sources import Reading, Selection, Source, open_source
+from amx_kimi.annotate.spend import Spend, forecast
 from amx_kimi.annotate.terminate import run_terminable
-from amx_kimi.client import KimiClient
+from amx_kimi.client import Budget, KimiClient
 from amx_kimi.config import Profile
-from amx_kimi.errors import ConfigError, KimiError, SourceError
+from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
 from amx_kimi.log import get_logger
 from amx_kimi.settings import Settings
@@ -77,6 +78,7 @@ def execute(
     *,
     resume: Run | None = None,
     started: Callable[[str], None],
+    spend: Spend | None = None,
 ) -> Result:
     """Do a run, or the rest of one. `started` hears the run's id before anything is asked.
 
@@ -87,7 +89,8 @@ def execute(
     state = _State()
     try:
         stopped = run_terminable(
-            _execute, job, target, journal, settings, notify, state, started, resume
+            *(_execute, job, target, journal, settings, notify, state, started, resume),
+            spend or Spend(),
         )
     except KeyboardInterrupt:
         if state.run is None:
@@ -160,23 +163,29 @@ async def _execute(
     state: _State,
     started: Callable[[str], None],
     resume: Run | None,
+    spend: Spend,
 ) -> KimiError | None:
     async with Reader(lambda: target.open(job)) as reader:
         state.notes = reader.source.notes
-        client = KimiClient(job.profile, settings)  # a missing key is said before a run is begun
+        # A missing key is said before a run is begun.
+        client = KimiClient(job.profile, settings, budget=Budget(spend.cap))
         async with client:
             if resume is None:
                 state.run = await journal.write(begin, job, target, reader)
             else:
                 state.run = await _take_over(resume, journal, reader, client)
             run = state.run
-            started(run)
             client.record_with(RunRecorder(journal, run), run)
             if resume is None:
                 await _first_inventory(reader, journal, run, job, state)
             elif not resume.inventoried:
                 await take_inventory(reader, journal, run, job)
-            return await annotate(reader, journal, run, job, client, notify)
+            await _agree(spend, journal, run, job, client, state, new=resume is None)
+            started(run)
+            stopped = await annotate(reader, journal, run, job, client, notify)
+            if client.budget.held:
+                state.notes.append("Near the cap fewer requests were sent at once")
+            return stopped
 
 
 async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> str:
@@ -188,6 +197,32 @@ async def _take_over(resume: Run, journal: Journal, reader: Reader, client: Kimi
     await journal.write(items.reopen_failed, resume.id)
     client.budget.spent = journal.read(runs.totals, resume.id).cost or client.budget.spent
     return resume.id
+
+
+async def _agree(
+    spend: Spend,
+    journal: Journal,
+    run: str,
+    job: Job,
+    client: KimiClient,
+    state: _State,
+    *,
+    new: bool,
+) -> None:
+    """Let somebody agree to the forecast; a new run that nobody wants is forgotten."""
+    if spend.agree is None:
+        return
+    packer = packer_of(job, client.facts, client.settings)
+    found = forecast(packer, journal.read(items.count_items, run), client.facts.prices)
+    try:
+        if await anyio.to_thread.run_sync(spend.agree, found):
+            return
+        raise BudgetError("Not begun: nothing was sent")
+    except KimiError:
+        if new:
+            await journal.write(runs.forget_run, run)
+            state.run = None
+        raise
 
 
 async def _first_inventory(

@@ -153,6 +153,12 @@ class Packer:
             replace(piece, columns=piece.columns[taken:], ask=None),
         )
 
+    def expected(self, items: int) -> tuple[int, int]:
+        """How many requests so many items take, and their output in tokens: an estimate."""
+        most = self._fixed or self.expectation.most_items(self._budget)
+        requests = -(-items // most)
+        return requests, requests * self.expectation.output(min(items, most)) if items else 0
+
     def observe(self, items: int, counted_prompt: int, reply: Reply) -> None:
         """Learn from a reply to a request of so many items."""
         self.expectation = self.expectation.corrected(items, counted_prompt, reply)

@@ -19,6 +19,7 @@ from amx_kimi.annotate.pack import MOST_PROMPT, Expectation, Packer
 from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
+from amx_kimi.annotate.spend import range_of
 from amx_kimi.client import KimiClient
 from amx_kimi.errors import ContentFilterError, ContextError, KimiError, ReplyError
 from amx_kimi.facts import Facts, cost
@@ -52,7 +53,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would take, by the packer's expectations; nothing was sent."""
+    """What a run would take, by the packer's expectations; nothing was sent. The cost lies between
+    `least` and `most`."""
 
     columns: int
     reused: int
@@ -60,6 +62,8 @@ class Estimate:
     prompt_tokens: int
     completion_tokens: int
     cost: Decimal | None
+    least: Decimal | None = None
+    most: Decimal | None = None
 
 
 class _Asking:
@@ -226,6 +230,7 @@ async def estimate(
         prompt += question(batch, job, expected, run).prompt_tokens
         output += expected.output(batch.size)
     totals = journal.read(runs.totals, run)
+    least, most = range_of(prompt, output, facts.prices)
     return Estimate(
         columns=totals.columns,
         reused=totals.reused,
@@ -233,6 +238,8 @@ async def estimate(
         prompt_tokens=prompt,
         completion_tokens=output,
         cost=cost(Usage(prompt=prompt, completion=output), facts.prices),
+        least=least,
+        most=most,
     )
 
 

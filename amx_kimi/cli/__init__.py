@@ -25,7 +25,7 @@ from amx_kimi.cli.common import KimiCommand, run_main
 from amx_kimi.cli.demo import demo
 from amx_kimi.cli.payload import payload
 from amx_kimi.cli.profiles import llm_profiles, models
-from amx_kimi.cli.results import export, runs, show
+from amx_kimi.cli.results import export, runs, show, usage
 from amx_kimi.cli.run import run
 from amx_kimi.cli.sandbox import sandbox
 
@@ -78,6 +78,7 @@ for _command in (
     runs,
     show,
     export,
+    usage,
     payload,
     add_llm_profile,
     llm_profiles,

@@ -48,18 +48,24 @@ def _bar(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]
         console=console(stderr=True),
         transient=True,
     )
-    with bar:
-        task = bar.add_task("Columns", total=None, spent="")
+    task = bar.add_task("Columns", total=None, spent="")
 
-        def notify(progress: Progress) -> None:
-            bar.update(
-                task,
-                total=progress.columns,
-                completed=progress.done + progress.failed,
-                spent=_spent(progress, currency),
-            )
+    def notify(progress: Progress) -> None:
+        bar.update(
+            task,
+            total=progress.columns,
+            completed=progress.done + progress.failed,
+            spent=_spent(progress, currency),
+        )
 
-        yield notify, lambda run: bar.console.print(f"Run {run}")
+    def begin(run: str) -> None:  # not before: something may be asked on the terminal first
+        bar.start()
+        bar.console.print(f"Run {run}")
+
+    try:
+        yield notify, begin
+    finally:
+        bar.stop()
 
 
 def _say(run: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from amx_kimi.journal import Described, Journal, Run
 
-__all__ = ["export", "print_tables", "runs", "show"]
+__all__ = ["export", "print_tables", "runs", "show", "usage"]
 
 _STYLES = {"high": "green", "medium": "yellow", "low": "red"}
 
@@ -66,6 +66,42 @@ def runs(store: str | None, as_json: bool) -> None:
         status = "killed" if run.killed else run.status
         cells = (run.id, when, status, described, str(totals.failed), cost, run.model)
         table.add_row(*map(_text, cells))
+    console().print(table)
+
+
+@click.command(cls=KimiCommand)
+@click.option(
+    "--by",
+    type=click.Choice(["run", "model", "day"]),
+    default="run",
+    show_default=True,
+    help="A line for each of these (days in UTC).",
+)
+@store_option
+@json_option
+def usage(by: str, store: str | None, as_json: bool) -> None:
+    """Show what the journal's requests took: tokens and cost, in each endpoint's currency.
+
+    Requests without known usage count at their worst case.
+    """
+    from rich.table import Table
+
+    from amx_kimi.journal import runs as stored
+
+    found = []
+    if store or default_journal().exists():
+        with _journal(store) as journal:
+            found = journal.read(stored.spending, by)
+    if as_json:
+        echo_json([{**vars(row), "cost": float(row.cost)} for row in found])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in (by.capitalize(), "Requests", "Prompt", "Cached", "Completion", "Thinking", "Cost"):
+        table.add_column(head, justify="left" if head == by.capitalize() else "right")
+    for row in found:
+        figures = (row.requests, row.prompt, row.cached, row.completion, row.reasoning)
+        cost = f"{row.cost:.4f} {row.currency}" if row.currency else "unknown"
+        table.add_row(*map(_text, (row.of, *(f"{figure:,}" for figure in figures), cost)))
     console().print(table)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from amx_kimi.annotate.execute import Result, Target
     from amx_kimi.annotate.job import Job
     from amx_kimi.annotate.run import Estimate
+    from amx_kimi.annotate.spend import Spend
     from amx_kimi.config import Profile
     from amx_kimi.journal import Journal, Run
     from amx_kimi.settings import Settings
@@ -39,6 +41,12 @@ __all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run",
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
 @prompt_options
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
+@click.option(
+    "--max-cost",
+    metavar="X",
+    help="Stop before more than X is spent, in the endpoint's currency.",
+)
+@click.option("--yes", is_flag=True, help="Go on whatever the estimate says.")
 @click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
 @json_option
@@ -51,11 +59,13 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
     Without one, AMX's active database profile is taken. The descriptions go to the journal: see
     `show` and `export`. What an earlier run described is not asked again.
 
-    Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 130 interrupted.
+    Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 3 the cost cap was
+    reached, 130 interrupted.
     """
     from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.settings import Settings
 
+    options["max_cost"] = _amount(options["max_cost"])
     settings = Settings.from_environment()
     with open_journal(options["store"], settings) as journal:
         if resume:
@@ -164,6 +174,48 @@ def _language(value: str) -> str:
     return _LANGUAGES.get(value.lower(), value.lower())
 
 
+_ASK_ABOVE = {"USD": Decimal(1), "CNY": Decimal(7)}  # an estimate above this is agreed to first
+
+
+def _amount(text: str | None) -> "Decimal | None":
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not (amount.is_finite() and amount > 0):
+        raise click.BadParameter(
+            f"{text!r} is no amount above zero, such as 5.00", param_hint="--max-cost"
+        )
+    return amount
+
+
+def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
+    """The cap, and who is asked: nobody with a cap or --yes; without a terminal one is wanted."""
+    from amx_kimi.annotate.spend import Forecast, Spend
+    from amx_kimi.errors import ConfigError
+
+    if options["max_cost"] is not None or options["yes"]:
+        return Spend(options["max_cost"])
+    currency = profile.facts().currency or ""
+
+    def agree(found: Forecast) -> bool:
+        if found.most is None or found.most <= _ASK_ABOVE.get(currency, Decimal(1)):
+            return True
+        what = (
+            f"{found.items:,} columns and tables in about {found.requests:,} requests may cost "
+            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate)"
+        )
+        if options["no_input"] or not sys.stdin.isatty():
+            raise ConfigError(
+                f"Not begun: {what}", remedy="Say --max-cost X or --yes to go on without asking."
+            )
+        return click.confirm(f"{what}. Go on?", err=True)
+
+    return Spend(None, agree)
+
+
 def _execute(
     job: "Job",
     target: "Target",
@@ -175,8 +227,14 @@ def _execute(
     from amx_kimi.annotate.execute import execute
     from amx_kimi.cli.progress import watch
 
+    spend = spend_of(job.profile, options)
     with watch(job.profile.facts().currency) as (notify, started):
-        result = execute(job, target, journal, settings, notify, resume=resumed, started=started)
+        result = execute(
+            *(job, target, journal, settings, notify),
+            resume=resumed,
+            started=started,
+            spend=spend,
+        )
     return report(result, job.profile, as_json=options["as_json"], own_store=bool(options["store"]))
 
 
@@ -280,7 +338,9 @@ def _dry_run(
     if as_json:
         echo_json(_estimate_json(found, currency))
         return 0
-    cost = f"{found.cost:.4f} {currency}" if found.cost is not None else "no price is known"
+    cost = "no price is known"
+    if found.cost is not None and found.least is not None and found.most is not None:
+        cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
         f"Nothing was sent. This run would ask about {found.columns - found.reused:,} columns"
         f" ({found.reused:,} more are known from earlier runs) in about {found.requests:,} "
@@ -298,6 +358,8 @@ def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
         "tokens": {"prompt": found.prompt_tokens, "completion": found.completion_tokens},
         "cost": {
             "amount": float(found.cost) if found.cost is not None else None,
+            "least": float(found.least) if found.least is not None else None,
+            "most": float(found.most) if found.most is not None else None,
             "currency": currency,
         },
         "estimate": True,

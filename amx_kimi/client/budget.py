@@ -13,13 +13,15 @@ _ZERO = Decimal(0)
 class Budget:
     """What was spent and what is reserved, against an optional cap, in the endpoint's currency.
 
-    `spent` starts at what the journal knows of a resumed run. Not for several event loops at once.
+    `spent` starts at what the journal knows of a resumed run; `held` says whether the cap ever made
+    a request wait for others. Not for several event loops at once.
     """
 
     def __init__(self, cap: Decimal | None = None, spent: Decimal = _ZERO) -> None:
         self.cap = cap
         self.spent = spent
         self.reserved = _ZERO
+        self.held = False
         self._changed = asyncio.Condition()
 
     async def reserve(self, worst: Decimal | None) -> Decimal:
@@ -46,6 +48,7 @@ class Budget:
                         f"of {self.cap} are spent",
                         remedy="Resume the run with a higher cap.",
                     )
+                self.held = True
                 await self._changed.wait()
             self.reserved += worst
         return worst

@@ -31,6 +31,7 @@ __all__ = [
     "add_items",
     "column_names",
     "comment_of",
+    "count_items",
     "count_pending",
     "defer_beyond",
     "described",
@@ -180,6 +181,12 @@ def reopen_failed(connection: Connection, run: str) -> None:
         .where(columns.c.run_id == run, columns.c.status == "failed")
         .values(status="pending", error=None)
     )
+
+
+def count_items(connection: Connection, run: str) -> int:
+    """How many items, columns and tables, are still to be asked."""
+    pending_ones = columns.c.run_id == run, columns.c.status == "pending"
+    return connection.execute(select(func.count()).where(*pending_ones)).scalar_one()
 
 
 def count_pending(connection: Connection, run: str) -> int:

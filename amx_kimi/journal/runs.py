@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.owner import is_at_work, is_here, me
@@ -16,6 +16,7 @@ from amx_kimi.types import Attempt
 
 __all__ = [
     "Run",
+    "Spending",
     "Totals",
     "begin_request",
     "begin_run",
@@ -28,6 +29,7 @@ __all__ = [
     "now",
     "set_status",
     "settle_request",
+    "spending",
     "totals",
 ]
 
@@ -254,6 +256,56 @@ def totals(connection: Connection, run: str) -> Totals:
         reasoning=int(row[6]),
         cost=Decimal(int(row[7] or 0)) / _NANO if priced else None,
     )
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What requests took, of one run, model or day; `cost` as in `Totals`."""
+
+    of: str
+    currency: str | None
+    requests: int
+    prompt: int
+    cached: int
+    completion: int
+    reasoning: int
+    cost: Decimal
+
+
+def spending(connection: Connection, by: str) -> list[Spending]:
+    """The journal's requests in figures, by `run`, `model` or `day` (UTC); the newest first."""
+    spent = requests.c
+    kind: ColumnElement[Any] = {
+        "run": spent.run_id,
+        "model": spent.model,
+        "day": func.substr(spent.sent_at, 1, 10),
+    }[by]
+    tokens = (spent.prompt_tokens, spent.cached_tokens, spent.completion_tokens)
+    query = (
+        select(
+            kind,
+            runs.c.currency,
+            func.count(),
+            *(func.coalesce(func.sum(column), 0) for column in (*tokens, spent.reasoning_tokens)),
+            func.coalesce(func.sum(func.coalesce(spent.cost, spent.worst_cost)), 0),
+        )
+        .join(runs, runs.c.id == spent.run_id)
+        .group_by(kind, runs.c.currency)
+        .order_by(func.max(spent.sent_at).desc())
+    )
+    return [
+        Spending(
+            of=str(row[0]),
+            currency=row[1],
+            requests=row[2],
+            prompt=int(row[3]),
+            cached=int(row[4]),
+            completion=int(row[5]),
+            reasoning=int(row[6]),
+            cost=Decimal(int(row[7])) / _NANO,
+        )
+        for row in connection.execute(query)
+    ]
 
 
 def _counts(connection: Connection, run: str) -> dict[str, int]:

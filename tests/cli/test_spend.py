@@ -1,0 +1,127 @@
+"""What a run may cost."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Program
+from tests.terminal import Screen
+
+COLUMNS = 284
+
+
+def test_a_cap_stops_before_it_is_passed_and_can_be_raised(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    # A request may cost at most about 0.09 USD: its 32,768 tokens of output.
+    ended = program("run", str(erp), "--batch-size", "20", "--max-cost", "0.15", "--json")
+    assert ended.code == 3, ended.err
+    assert 0 < ended.json["described"] < COLUMNS
+    assert ended.json["cost"]["amount"] <= 0.15
+    assert float(sandbox.totals.cost) <= 0.15
+    assert "higher cap" in ended.err
+    done = program("run", "--resume", "last", "--max-cost", "5.00", "--json")
+    assert done.code == 0, done.err
+    assert done.json["described"] == COLUMNS
+    assert done.json["cost"]["amount"] == pytest.approx(float(sandbox.totals.cost))
+
+
+def test_a_cap_below_one_request_sends_nothing(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    ended = program("run", str(erp), "--max-cost", "0.001")
+    assert (ended.code, len(sandbox.chats)) == (3, 0)
+    assert "may cost up to" in ended.err
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "much", "nan", "inf"])
+def test_amounts_that_are_none(program: Program, erp: Path, amount: str) -> None:
+    ended = program("run", str(erp), "--max-cost", amount)
+    assert ended.code == 2
+    assert "no amount above zero" in ended.err
+
+
+def test_a_cap_without_a_price(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path, home: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    (home / "kimi.yml").write_text(
+        "profiles: {kimi-thinking: {endpoint: mine}}\n"
+        f"endpoints: {{mine: {{url: '{sandbox.url}'}}}}\n"
+    )
+    ended = program("run", str(erp), "--max-cost", "5")
+    assert (ended.code, len(sandbox.chats)) == (3, 0)
+    assert "price of this model" in ended.err
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Path:
+    """Enough columns that their price is asked about."""
+    path = tmp_path / "wide.db"
+    with sqlite3.connect(path) as connection:
+        for table in range(30):
+            columns = ", ".join(f"c{n} int" for n in range(200))
+            connection.execute(f"CREATE TABLE t{table} ({columns})")
+    connection.close()
+    return path
+
+
+def test_without_a_terminal_a_large_run_wants_a_word(
+    program: Program, documented: Any, start_sandbox: Any, wide: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    ended = program("run", str(wide))
+    assert (ended.code, len(sandbox.chats)) == (2, 0)
+    assert "6,030 columns and tables" in ended.err
+    assert "--max-cost X or --yes" in ended.err
+    assert program("runs", "--json").json == []
+    assert program("run", str(wide), "--yes", "--limit", "10").code == 0
+
+
+def test_on_a_terminal_it_asks(documented: Any, start_sandbox: Any, wide: Path, home: Path) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    assert home.exists()
+    screen = Screen("run", str(wide))
+    screen.wait("Go on?")
+    screen.type("n")
+    assert screen.end() == 3
+    assert not sandbox.chats
+
+
+def test_a_dry_run_says_a_range(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    documented(start_sandbox().url)
+    cost = program("run", str(erp), "--dry-run", "--json").json["cost"]
+    assert 0 < cost["least"] < cost["amount"] < cost["most"]
+    assert "expected" in program("run", str(erp), "--dry-run").out
+
+
+def test_usage(program: Program, documented: Any, start_sandbox: Any, erp: Path) -> None:
+    assert program("usage", "--json").json == []
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    program("run", str(erp), "--limit", "10")
+    program("run", str(erp), "--limit", "10")
+    by_run = program("usage", "--json").json
+    assert len(by_run) == 2
+    (by_model,) = program("usage", "--by", "model", "--json").json
+    totals = sandbox.totals
+    assert (by_model["of"], by_model["requests"]) == ("kimi-k2-thinking", totals.requests)
+    assert by_model["prompt"] == totals.prompt_tokens
+    assert by_model["cost"] == pytest.approx(float(totals.cost))
+    assert sum(row["requests"] for row in by_run) == totals.requests
+    shown = program("usage", "--by", "day").out
+    assert "USD" in shown
+    assert by_run[0]["of"] not in shown
