@@ -41,7 +41,8 @@ from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
 
 __all__ = ["KimiClient", "account_limits"]
 
-_RETRIES = 10
+_RETRIES = 6
+_MORE_RETRIES = 5  # where others are answered meanwhile
 _UNREACHABLE_RETRIES = 2
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
@@ -350,7 +351,8 @@ class KimiClient:
         if error.limit_hit:
             journey.waited += seconds
             return journey.waited <= self._patience
-        allowed = self._retries
+        others_answered = self._trouble < journey.failures
+        allowed = self._retries + (_MORE_RETRIES if self._retries and others_answered else 0)
         if isinstance(error, UnreachableError):
             allowed = min(allowed, _UNREACHABLE_RETRIES)
         return journey.failures <= allowed
