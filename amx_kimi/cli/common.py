@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
+    "LIMITS",
     "KimiCommand",
     "State",
     "complete_profiles",
@@ -28,6 +29,7 @@ __all__ = [
     "database_options",
     "echo_json",
     "json_option",
+    "limit_options",
     "profile_option",
     "prompt_options",
     "run_main",
@@ -161,6 +163,23 @@ def prompt_options(function: _F) -> _F:
         ),
     ):
         function = decorate(function)
+    return function
+
+
+LIMITS = ("tier", "concurrency", "rpm", "tpm")
+
+
+def limit_options(function: _F) -> _F:
+    """The account's limits: `--tier`, `--concurrency`, `--rpm`, `--tpm`."""
+    for name, metavar, text in (
+        ("--tpm", "N", "Tokens a minute, charged up front, at most."),
+        ("--rpm", "N", "Requests a minute, at most."),
+        ("--concurrency", "N", "Requests at once, at most."),
+        ("--tier", "T", "The account's tier, as a hint of its limits."),
+    ):
+        least = 0 if name == "--tier" else 1
+        option = click.option(name, type=click.IntRange(least), metavar=metavar, help=text)
+        function = option(function)
     return function
 
 

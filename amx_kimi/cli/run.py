@@ -10,11 +10,13 @@ import click
 
 from amx_kimi.cli.common import (
     INTERRUPTED,
+    LIMITS,
     KimiCommand,
     State,
     database_options,
     echo_json,
     json_option,
+    limit_options,
     profile_option,
     prompt_options,
     store_option,
@@ -46,6 +48,7 @@ __all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run",
     metavar="X",
     help="Stop before more than X is spent, in the endpoint's currency.",
 )
+@limit_options
 @click.option("--yes", is_flag=True, help="Go on whatever the estimate says.")
 @click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
@@ -70,7 +73,7 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
     with open_journal(options["store"], settings) as journal:
         if resume:
             return _resume(journal, resume, urls, db_profile, settings, options)
-        profile = _load_profile(options["profile"], settings)
+        profile = _load_profile(options["profile"], settings, options)
         job = job_from(profile, options)
         target = find_target(urls, db_profile, settings)
         target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
@@ -105,7 +108,7 @@ def _resume(
     if any(options[key] for key in _FIXED):
         raise click.UsageError("--resume goes on with the run's own choices; leave the others out.")
     found = journal.read(runs.find_run, name)
-    profile = _load_profile(options["profile"] or found.profile, settings)
+    profile = _load_profile(options["profile"] or found.profile, settings, options)
     if profile.model != found.model:  # its answers are kept, and reused, as that model's
         raise ConfigError(
             f"The run {found.id} was begun with {found.model}; the profile {profile.name!r} has "
@@ -126,10 +129,12 @@ _FIXED = (  # a run's own choices
 )
 
 
-def _load_profile(name: str | None, settings: "Settings") -> "Profile":
-    from amx_kimi.config import load_profile
+def _load_profile(name: str | None, settings: "Settings", options: dict[str, Any]) -> "Profile":
+    """The profile, with the limits that the command line gives."""
+    from amx_kimi.config import load_profile, with_limits
 
-    profile = load_profile(name, settings)
+    given = {key: options[key] for key in LIMITS if options[key] is not None}
+    profile = with_limits(load_profile(name, settings), given)
     row = profile.facts().model
     if row.retired_on and profile.endpoint.own:
         warn(

@@ -30,7 +30,7 @@ from amx_kimi.config.draft import (
 from amx_kimi.config.files import config_path, journal_path, learned_path, overlay_path
 from amx_kimi.config.learned import LearnedStore
 from amx_kimi.config.os_keyring import keyring_state, store_key
-from amx_kimi.config.overlay import load_overlay
+from amx_kimi.config.overlay import load_overlay, with_limits
 from amx_kimi.config.presets import Preset, load_preset, load_presets
 from amx_kimi.config.profile import AMX_DEFAULTS, Masking, Overlay, Profile
 from amx_kimi.config.profiles import active_profile, load_profile, nearest, profile_names
@@ -90,4 +90,5 @@ __all__ = [
     "set_fields",
     "store_key",
     "use_profile",
+    "with_limits",
 ]

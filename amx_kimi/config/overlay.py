@@ -9,12 +9,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from amx_kimi.config.files import overlay_path, read_yaml
-from amx_kimi.config.profile import Masking, Overlay
+from amx_kimi.config.profile import Masking, Overlay, Profile
 from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.facts import EndpointRow, load_catalog, match_endpoint
 from amx_kimi.typed import build
 
-__all__ = ["OverlayFile", "check_url", "load_overlay", "parse_overlay", "raw_overlay"]
+__all__ = [
+    "OverlayFile",
+    "check_url",
+    "load_overlay",
+    "parse_overlay",
+    "raw_overlay",
+    "with_limits",
+]
 
 _SECTIONS = ("profiles", "aliases", "endpoints", "masking")
 
@@ -149,15 +156,31 @@ def _is_private(host: str) -> bool:
 
 def _overlay(entry: Any, where: str) -> Overlay:
     overlay = build(Overlay, _words_of(entry), where, ConfigFileError)
-    if overlay.tier is not None and overlay.tier not in {r.tier for r in load_catalog().tiers}:
-        raise ConfigFileError(
-            f"{where}: there is no tier {overlay.tier}",
-            remedy=f"Known: {', '.join(str(r.tier) for r in load_catalog().tiers)}.",
-        )
+    if overlay.tier is not None:
+        _check_tier(overlay.tier, where, ConfigFileError)
     for key in ("max_retry_tokens", "concurrency", "rpm", "tpm"):
         if getattr(overlay, key) == 0:
             raise ConfigFileError(f"{where}: {key} has to be above zero")
     return overlay
+
+
+def with_limits(profile: Profile, given: Mapping[str, Any]) -> Profile:
+    """The profile with limits given otherwise than in `kimi.yml`: tier, concurrency, rpm, tpm.
+
+    Raises:
+        ConfigError: there is no such tier.
+    """
+    if "tier" in given:
+        _check_tier(given["tier"], "--tier", ConfigError)
+    return replace(profile, overlay=replace(profile.overlay, **given)) if given else profile
+
+
+def _check_tier(tier: int, where: str, error: type[ConfigError]) -> None:
+    if tier not in {row.tier for row in load_catalog().tiers}:
+        raise error(
+            f"{where}: there is no tier {tier}",
+            remedy=f"Known: {', '.join(str(row.tier) for row in load_catalog().tiers)}.",
+        )
 
 
 def _masking(entry: Any, where: str) -> Masking:

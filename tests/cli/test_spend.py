@@ -125,3 +125,38 @@ def test_usage(program: Program, documented: Any, start_sandbox: Any, erp: Path)
     shown = program("usage", "--by", "day").out
     assert "USD" in shown
     assert by_run[0]["of"] not in shown
+
+
+def test_limits_by_flags(program: Program, documented: Any, start_sandbox: Any, erp: Path) -> None:
+    sandbox = start_sandbox(concurrency=2, latency=0.1)
+    documented(sandbox.url)
+    ended = program("run", str(erp), "--batch-size", "20", "--concurrency", "2", "--json")
+    assert ended.code == 0, ended.err
+    assert (sandbox.totals.peak, sandbox.totals.rejected) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [(("--tier", "9"), "there is no tier 9"), (("--rpm", "0"), "0 is not in the range")],
+)
+def test_limits_that_are_none(
+    program: Program, documented: Any, erp: Path, option: tuple[str, str], said: str
+) -> None:
+    documented("http://127.0.0.1:1/v1")
+    ended = program("run", str(erp), *option)
+    assert (ended.code, said in ended.err) == (2, True)
+
+
+def test_limits_are_found_and_learnt(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path, home: Path
+) -> None:
+    sandbox = start_sandbox(concurrency=3, latency=0.1)
+    documented(sandbox.url)
+    ended = program("run", str(erp), "--batch-size", "10", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["described"] == COLUMNS
+    assert 0 < sandbox.totals.rejected <= 10
+    assert '"concurrency"' in (home / "kimi-learned.json").read_text()
+    sandbox.reset()
+    program("run", str(erp), "--batch-size", "10", "--language", "de")
+    assert sandbox.totals.rejected == 0
