@@ -29,7 +29,7 @@ _VALUE = re.compile(  # in a value: an address of any kind, long digits, a key
     r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$|^[\[{]"
 )
 _TEXT = re.compile(  # the same inside prose, where they begin and end at something else
-    r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+|\b[A-Za-z][A-Za-z0-9+.-]*://[^\s<>\"')]+|"
+    r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]{1,255}|\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s<>\"')]+|"
     r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,9}\b|\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}|"
     r"\b(?:\d{1,3}\.){3}\d{1,3}\b|(?:[0-9A-Fa-f]{0,4}:){3,}[0-9A-Fa-f]{0,4}|"
     r"\b(?:[0-9A-Fa-f]{2}[-:]){5}[0-9A-Fa-f]{2}\b|\b(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]\w[\w-]{5,}|"

@@ -122,12 +122,12 @@ class Redactor:
 
     def _may_leave(self, item: Item, value: str, occurrences: int) -> bool:
         rule = self._rule(item)
-        if rule == "never" or not value.isprintable():
+        if rule == "never" or len(value) > _LONGEST_ALLOWED or not value.isprintable():
             return False
         if is_formatted(value, self.masking.countries):
             return False
         if rule == "always":
-            return len(value) <= _LONGEST_ALLOWED
+            return True
         return (
             occurrences >= _LEAST_OCCURRENCES
             and len(value) <= LONGEST_VALUE

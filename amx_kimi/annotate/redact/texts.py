@@ -55,7 +55,7 @@ def redact_sql(
         elif declared:
             masked = declared_value(text, countries)
         elif (
-            len(text) <= LONGEST_VALUE
+            len(text) <= LONGEST_VALUE  # first: the detectors are for short texts
             and text.isprintable()
             and not sounds_personal(column)
             and not is_formatted(text, countries)
