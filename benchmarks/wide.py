@@ -47,6 +47,8 @@ class FreeClient:
         self.settings = settings
         self.budget = Budget()
         self.requests = 0
+        self.places = 8
+        self.on_change = lambda: None
 
     async def chat(self, ask: Ask) -> Reply:
         """An answer to each item of the question."""
