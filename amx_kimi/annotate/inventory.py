@@ -3,7 +3,7 @@ what is known of it already, from dbt or an earlier run."""
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from amx_kimi.annotate.inherit import inherit
@@ -12,11 +12,13 @@ from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import Selection, check_selection
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, items, runs
+from amx_kimi.journal.changes import Change, keep_changed
 from amx_kimi.types import Item
 
 __all__ = ["reuse_key", "take_inventory"]
 
 _AT_ONCE = 1_000
+_MOST_SHOWN = 50
 
 
 async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -> None:
@@ -41,10 +43,21 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         count += len(rows)
     _check_found(count, unseen, job.selection)
     await inherit(journal, run, job)
+    changed = await journal.write(keep_changed, run) if job.only_changed else []
     await journal.write(items.reuse, run)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run, job.limit)
     await journal.write(runs.note_inventory, run)
+    if job.only_changed:
+        reader.source.notes += _changes_in_words(changed)
+
+
+def _changes_in_words(changed: Sequence[Change]) -> list[str]:
+    if not changed:
+        return ["Nothing changed since the earlier runs"]
+    more = len(changed) - _MOST_SHOWN
+    shown = [str(change) for change in changed[:_MOST_SHOWN]]
+    return [*shown, f"and {more:,} more changes"] if more > 0 else shown
 
 
 def reuse_key(item: Item, database: str, job: Job) -> str:

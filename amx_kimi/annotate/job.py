@@ -18,7 +18,8 @@ class Job:
     `all_columns` takes those that have a comment too; `limit` is the most columns to ask about;
     `batch_size` fixes the columns of a request; `samples` False sends no values at all, and
     `names_only` nothing but names, types and keys; `profile_data` looks into tables of which the
-    database's own statistics know nothing; `context` is what people wrote.
+    database's own statistics know nothing; `only_changed` asks about what is new or
+    of another type since earlier runs; `context` is what people wrote.
     """
 
     profile: Profile
@@ -30,6 +31,7 @@ class Job:
     samples: bool = True
     names_only: bool = False
     profile_data: bool = False
+    only_changed: bool = False
     context: Context = field(default_factory=Context)
 
     @property

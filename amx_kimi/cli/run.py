@@ -40,6 +40,11 @@ __all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run",
 @profile_option
 @store_option
 @click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@click.option(
+    "--only-changed",
+    is_flag=True,
+    help="Only what is new or of another type since earlier runs, with a list of what changed.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
 @prompt_options
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
@@ -125,7 +130,7 @@ def _resume(
 
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
-    *("no_samples", "names_only", "profile_data", "context"),
+    *("only_changed", "no_samples", "names_only", "profile_data", "context"),
 )
 
 
@@ -161,6 +166,7 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
         ),
         all_columns=options["all_columns"],
         limit=options.get("limit"),
+        only_changed=options.get("only_changed", False),
         batch_size=options["batch_size"],
         samples=not options["no_samples"],
         names_only=options["names_only"],

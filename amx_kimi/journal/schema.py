@@ -84,7 +84,7 @@ columns = Table(
     Column("reuse_key", Text, nullable=False),
     Column(
         "status", Text, nullable=False
-    ),  # pending, described, reused, inherited, failed, commented, deferred
+    ),  # pending, described, reused, inherited, failed, commented, unchanged, deferred
     Column("facts", Text),  # JSON: the masked statistics that the model saw
     Column("error", Text),
     UniqueConstraint("run_id", "schema_name", "table_name", "column_name"),

@@ -1,0 +1,95 @@
+"""What changed in a database since its earlier runs, as functions over a connection."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Subquery, and_, func, select, update
+
+from amx_kimi.journal.schema import columns, runs
+
+__all__ = ["Change", "keep_changed"]
+
+_SETTLED = ("described", "reused", "inherited", "commented", "unchanged")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A table or column that is new, dropped or of another type; `before` and `after` are types."""
+
+    kind: Literal["new", "dropped", "retyped"]
+    name: str
+    before: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        types = f" ({self.before} -> {self.after})" if self.kind == "retyped" else ""
+        return f"{self.kind}: {self.name}{types}"
+
+
+def keep_changed(connection: Connection, run: str) -> list[Change]:
+    """Leave only what changed pending, and say what did; what earlier runs did not settle stays
+    pending too. Dropped are those of the tables that the run took in."""
+    database = connection.execute(select(runs.c.database).where(runs.c.id == run)).scalar_one()
+    before = _latest(database, run)
+    present = columns.alias()
+    here = present.c.run_id == run
+    pairs = select(present, before.c.type.label("type_before"), before.c.status.label("was")).where(
+        here
+    )
+    joined = pairs.select_from(present.outerjoin(before, _same(present, before)))
+    found = []
+    unchanged: list[int] = []
+    for row in connection.execute(joined.order_by(present.c.id)):
+        if row.was is None:
+            found.append(Change("new", _name(row), after=row.type))
+        elif row.type_before != row.type:
+            found.append(Change("retyped", _name(row), row.type_before, row.type))
+        elif row.status == "pending" and row.was in _SETTLED:
+            unchanged.append(row.id)
+    found += [Change("dropped", _name(row), row.type) for row in _dropped(connection, run, before)]
+    for start in range(0, len(unchanged), 500):
+        some = unchanged[start : start + 500]
+        connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="unchanged"))
+    return found
+
+
+def _latest(database: str, run: str) -> Subquery:
+    """Each item of this database as the latest of its other runs saw it."""
+    last = (
+        select(func.max(columns.c.id).label("id"))
+        .join(runs, runs.c.id == columns.c.run_id)
+        .where(runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1)
+        .group_by(columns.c.schema_name, columns.c.table_name, columns.c.column_name)
+        .subquery()
+    )
+    return select(columns).join(last, last.c.id == columns.c.id).subquery()
+
+
+def _dropped(connection: Connection, run: str, before: Subquery) -> list[Row[Any]]:
+    present = columns.alias()
+    table = columns.alias()
+    here = and_(_same(present, before), present.c.run_id == run)
+    same_table = and_(
+        table.c.run_id == run,
+        table.c.schema_name == before.c.schema_name,
+        table.c.table_name == before.c.table_name,
+        table.c.column_name == "",
+    )
+    query = (
+        select(before)
+        .join(table, same_table)
+        .outerjoin(present, here)
+        .where(present.c.id.is_(None))
+        .order_by(before.c.id)
+    )
+    return list(connection.execute(query))
+
+
+def _same(one: Any, other: Any) -> Any:
+    names = ("schema_name", "table_name", "column_name")
+    return and_(*(one.c[name] == other.c[name] for name in names))
+
+
+def _name(row: Row[Any]) -> str:
+    found: Mapping[str, Any] = row._mapping
+    return ".".join(filter(None, (found["schema_name"], found["table_name"], found["column_name"])))
