@@ -91,5 +91,4 @@ def _same(one: Any, other: Any) -> Any:
 
 
 def _name(row: Row[Any]) -> str:
-    found: Mapping[str, Any] = row._mapping
-    return ".".join(filter(None, (found["schema_name"], found["table_name"], found["column_name"])))
+    return ".".join(filter(None, (row.schema_name, row.table_name, row.column_name)))
