@@ -7,7 +7,8 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -741,14 +742,24 @@ def test_interrupted_and_resumed(database: Database, worlds: Worlds, concurrency
     assert len(world.runs()) == 1
 
 
+@contextmanager
+def inventory_that(crashes: Callable[[str], None]) -> Iterator[None]:
+    """The first inventory calls this with the run's id, and is cut off."""
+
+    async def crash(_: Any, __: Any, run: str, *___: Any) -> None:
+        crashes(run)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("amx_kimi.annotate.execute._first_inventory", crash)
+        yield
+
+
 def test_interrupted_before_the_inventory_was_whole(database: Database, worlds: Worlds) -> None:
     database.execute(*SHOP)
     world = worlds(database)
-
-    def started(_: str) -> None:
-        raise KeyboardInterrupt
-
-    result = world.run(started=started, all_columns=True, samples=False)
+    with inventory_that(lambda _: None):
+        result = world.run(all_columns=True, samples=False)
     assert result.interrupted
     run = world.stored(result)
     assert (run.status, run.inventoried) == ("interrupted", 0)
@@ -767,9 +778,9 @@ def test_a_half_written_inventory_is_taken_anew(database: Database, worlds: Worl
         row = world.journal.read(lambda c: items.pending(c, name, 0, 1))
         assert row == []
         world.journal.write_now(items.add_items, name, [(table_item("gone"), "k", "pending")])
-        raise KeyboardInterrupt
 
-    result = world.run(started=crash)
+    with inventory_that(crash):
+        result = world.run()
     run = world.stored(result)
     again = world.run(resume=run, job=job_of(run, world.job().profile))
     assert again.totals.described == again.totals.columns == 9
@@ -844,11 +855,8 @@ def test_a_resumed_run_outlives_an_inventory_that_fails(
 ) -> None:
     sqlite_database.execute("CREATE TABLE t (a, b)")
     world = worlds(sqlite_database)
-
-    def started(_: str) -> None:
-        raise KeyboardInterrupt
-
-    run = world.stored(world.run(started=started))
+    with inventory_that(lambda _: None):
+        run = world.stored(world.run())
     job = job_of(run, world.job().profile)
     sqlite_database.execute("DROP TABLE t")
     with pytest.raises(SourceError, match="no tables"):

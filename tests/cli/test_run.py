@@ -326,7 +326,7 @@ def test_names_with_everything_in_them(program: Program, documented, start_sandb
     connection.close()
     sandbox = start_sandbox()
     documented(sandbox.url)
-    ended = program("run", str(path), "--json")
+    ended = program("run", str(path), "--yes", "--json")
     assert ended.code == 0, ended.err
     assert ended.json["described"] == 2002
     assert name in names_asked(sandbox)
