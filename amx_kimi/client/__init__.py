@@ -5,12 +5,14 @@
 - `check`: whether a key works at an endpoint
 - `http`: the connection; `wire`: one exchange; `convert`: statuses into errors
 - `corrections`: what a 400 teaches
-- `limiter`: the account's limits; `budget`: the money
+- `journey`: a question on its way, and what it ends as
+- `account`, `limiter`: the account's limits; `budget`: the money
 """
 
+from amx_kimi.client.account import account_limits
 from amx_kimi.client.budget import Budget
 from amx_kimi.client.check import KeyReport, check_key
-from amx_kimi.client.kimi import KimiClient, account_limits
+from amx_kimi.client.kimi import KimiClient
 from amx_kimi.client.limiter import Limits
 from amx_kimi.client.sync import SyncKimiClient, shared_client
 

@@ -4,11 +4,10 @@ A question is planned (policy), waits for its turn (limiter), reserves its worst
 recorded, sent (wire), settled; then corrected, retried, asked again with more room, or returned.
 """
 
-import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -16,10 +15,12 @@ from typing import Any, Self
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from amx_kimi.client.account import account_limits, account_name
 from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
 from amx_kimi.client.http import open_http
+from amx_kimi.client.journey import Journey, hearing, needs_room, reply_of, truncated
 from amx_kimi.client.limiter import Limits, Refusal, shared
 from amx_kimi.client.wire import Callbacks, WireReply, exchange, get_json
 from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
@@ -30,39 +31,21 @@ from amx_kimi.errors import (
     ModelNotFoundError,
     RateLimitError,
     SilenceError,
-    TruncatedError,
     UnreachableError,
 )
-from amx_kimi.facts import Facts, Quirk, cost, load_catalog
+from amx_kimi.facts import Facts, Quirk, cost
 from amx_kimi.log import get_logger
 from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
 
-__all__ = ["KimiClient", "account_limits"]
+__all__ = ["KimiClient"]
 
 _RETRIES = 6
 _MORE_RETRIES = 5  # where others are answered meanwhile
 _UNREACHABLE_RETRIES = 2
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
-
-
-@dataclass
-class _Journey:
-    """One question on its way: what was tried so far."""
-
-    ask: Ask
-    callbacks: Callbacks
-    attempts: list[Attempt] = field(default_factory=list)
-    corrected: list[Quirk] = field(default_factory=list)
-    reason: str = "first"
-    longer: bool = False
-    failures: int = 0
-    heard: bool = False  # by the caller: content that cannot be taken back
-    ticket: int = 0
-    held: int = 0  # by a rate limit
-    waited: float = 0.0
 
 
 class KimiClient:
@@ -104,7 +87,7 @@ class KimiClient:
         self.resting = 0
         self._trouble = 0  # failures of any question since the last answer
         self.on_change: Callable[[], None] = lambda: None
-        self._account = _account(profile, self.key)
+        self._account = account_name(profile, self.key)
         self._recorder: Recorder | None = None
         learned = self._learned.limits(self._account)
         self._limiter = shared(self._account, limits or account_limits(profile, learned))
@@ -152,20 +135,21 @@ class KimiClient:
             TruncatedError: still length with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
-        journey = _Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
+        journey = Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
         if on_content is not None and ask.once:
-            journey.callbacks = replace(journey.callbacks, on_content=_hearing(journey, on_content))
+            journey.callbacks = replace(journey.callbacks, on_content=hearing(journey, on_content))
         first = plan(self.profile, self.facts, self.settings, ask)
         wire, sent = await self._send(journey, first)
-        if journey.heard or not _needs_room(wire, ask):
-            return self._reply(journey, wire)
+        if journey.heard or not needs_room(wire, ask):
+            return reply_of(journey, wire, self.facts.wire_model)
         if sent.retry_budget is not None:
             journey.reason, journey.longer = "length", True
             larger = plan(self.profile, self.facts, self.settings, ask, budget=sent.retry_budget)
             wire, sent = await self._send(journey, larger)
-            if not _needs_room(wire, ask):
-                return self._reply(journey, wire)
-        raise self._truncated(journey, sent, self._reply(journey, wire))
+            if not needs_room(wire, ask):
+                return reply_of(journey, wire, self.facts.wire_model)
+        model = self.facts.wire_model
+        raise truncated(journey, sent, reply_of(journey, wire, model), model)
 
     async def models(self) -> list[dict[str, Any]]:
         """The endpoint's own list of models (`GET /models`).
@@ -187,7 +171,7 @@ class KimiClient:
             return Decimal(str(document["data"]["available_balance"]))
         return None
 
-    async def _send(self, journey: _Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
+    async def _send(self, journey: Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
         """One plan through corrections and retries, to an answer or the final error."""
         facts = self.facts
         while True:
@@ -208,13 +192,13 @@ class KimiClient:
                     self._remember(journey)
                 return wire, current
 
-    def _replanned(self, journey: _Journey, facts: Facts) -> RequestPlan:
+    def _replanned(self, journey: Journey, facts: Facts) -> RequestPlan:
         base = plan(self.profile, facts, self.settings, journey.ask)
         if not journey.longer or base.retry_budget is None:
             return base
         return plan(self.profile, facts, self.settings, journey.ask, budget=base.retry_budget)
 
-    async def _attempt(self, journey: _Journey, current: RequestPlan) -> WireReply:
+    async def _attempt(self, journey: Journey, current: RequestPlan) -> WireReply:
         """One HTTP request with everything around it: turn, money, record, log."""
         worst = self._worst_case(current)
         reservation = await self.budget.reserve(worst)
@@ -259,7 +243,7 @@ class KimiClient:
                 await self._settle(journey, attempt, reservation, request)
 
     async def _settle(
-        self, journey: _Journey, attempt: Attempt, reservation: Decimal, request: int | None
+        self, journey: Journey, attempt: Attempt, reservation: Decimal, request: int | None
     ) -> None:
         await self.budget.settle(reservation, attempt.cost)
         if self._recorder and request is not None:
@@ -277,7 +261,7 @@ class KimiClient:
             seconds=round(attempt.seconds, 3),
         )
 
-    async def _exchange(self, journey: _Journey, current: RequestPlan) -> WireReply:
+    async def _exchange(self, journey: Journey, current: RequestPlan) -> WireReply:
         call = f"{journey.ask.label}, {self.facts.wire_model}"
         try:
             with anyio.fail_after(self.settings.total_seconds):
@@ -303,7 +287,7 @@ class KimiClient:
             error.message = error.message.replace(self.key.secret.reveal(), str(self.key.secret))
         return error
 
-    async def _pause(self, journey: _Journey, error: KimiError) -> None:
+    async def _pause(self, journey: Journey, error: KimiError) -> None:
         """Wait before the next try, or raise `error` when there is none."""
         if error.limit_hit:
             journey.held += 1
@@ -344,7 +328,7 @@ class KimiClient:
         finally:
             self.resting -= 1
 
-    def _has_try(self, journey: _Journey, error: KimiError, seconds: float) -> bool:
+    def _has_try(self, journey: Journey, error: KimiError, seconds: float) -> bool:
         """Rate limits pass, however often they are hit: only the waiting for them is bounded."""
         if journey.heard:
             return False
@@ -357,13 +341,13 @@ class KimiClient:
             allowed = min(allowed, _UNREACHABLE_RETRIES)
         return journey.failures <= allowed
 
-    def _may_correct(self, journey: _Journey, quirk: Quirk) -> bool:
+    def _may_correct(self, journey: Journey, quirk: Quirk) -> bool:
         if quirk.parameter in journey.ask.own:  # a caller's mistake teaches nothing
             return False
         seen = {known.parameter for known in journey.corrected}
         return quirk.parameter not in seen and len(seen) < MOST_CORRECTIONS
 
-    def _remember(self, journey: _Journey) -> None:
+    def _remember(self, journey: Journey) -> None:
         """Learn from a repeat that succeeded, here and for the next process."""
         quirks = tuple(journey.corrected)
         journey.corrected.clear()
@@ -381,78 +365,8 @@ class KimiClient:
         usage = Usage(prompt=prompt, completion=current.budget, cache_write=prompt)
         return cost(usage, self.facts.prices)
 
-    def _reply(self, journey: _Journey, wire: WireReply) -> Reply:
-        costs = [attempt.cost for attempt in journey.attempts]
-        known = [amount for amount in costs if amount is not None]
-        return Reply(
-            content=_text(wire.content),
-            reasoning=_text(wire.reasoning),
-            finish_reason=wire.finish_reason,
-            usage=sum((attempt.usage for attempt in journey.attempts), Usage()),
-            cost=sum(known, Decimal(0)) if len(known) == len(costs) else None,
-            model=wire.model or self.facts.wire_model,
-            logprobs=tuple(wire.logprobs),
-            tool_calls=tuple(wire.tool_calls[index] for index in sorted(wire.tool_calls)),
-            attempts=tuple(journey.attempts),
-        )
-
-    def _truncated(self, journey: _Journey, sent: RequestPlan, reply: Reply) -> TruncatedError:
-        budgets = [a.budget for a in journey.attempts if a.outcome == "ok"]
-        tried = " and then ".join(f"{budget:,}" for budget in budgets)
-        return TruncatedError(
-            f"The output budget was used up before the answer was complete (finish_reason=length): "
-            f"tried {tried} tokens",
-            call=f"{journey.ask.label}, {self.facts.wire_model}",
-            remedy=(
-                "Raise AMX_LLM_MIN_MAX_TOKENS, or max_retry_tokens in kimi.yml, or ask for less "
-                "thinking with AMX_REASONING_EFFORT=minimal."
-                if sent.thinking
-                else "Raise the profile's max_tokens (AMX_LLM_MIN_MAX_TOKENS is the floor of "
-                "reasoning routes)."
-            ),
-            reply=reply,
-        )
-
     @property
     def places(self) -> int:
         """How many questions it could use now: those that may be under way, and as many as back
         off."""
         return int(min(self._limiter.state.at_once, _MOST_PLACES)) + self.resting
-
-
-def account_limits(profile: Profile, learned: Mapping[str, int] | None = None) -> Limits:
-    """The account's limits: as kimi.yml states them, else as the service stated them, else a
-    tier's preset, of which the number of requests at once is a hint only."""
-    overlay, known = profile.overlay, learned or {}
-    tier = next((row for row in load_catalog().tiers if row.tier == overlay.tier), None)
-    return Limits(
-        concurrency=overlay.concurrency or known.get("concurrency"),
-        rpm=overlay.rpm or known.get("rpm") or (tier.rpm if tier else None),
-        tpm=overlay.tpm or known.get("tpm") or (tier.tpm if tier else None),
-        hint=tier.concurrency if tier and not overlay.concurrency else None,
-    )
-
-
-def _account(profile: Profile, key: FoundKey) -> str:
-    """An account by what can be told of it: the endpoint, and a hash of the key."""
-    secret = key.secret.reveal() if key.secret else ""
-    return f"{profile.base_url} {hashlib.sha256(secret.encode()).hexdigest()[:16]}"
-
-
-def _hearing(journey: _Journey, on_content: Callable[[str], None]) -> Callable[[str], None]:
-    def hear(piece: str) -> None:
-        journey.heard = True
-        on_content(piece)
-
-    return hear
-
-
-def _text(pieces: list[str]) -> str:
-    """The pieces as one text that can be encoded: a model may be cut in the middle of an emoji."""
-    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _needs_room(wire: WireReply, ask: Ask) -> bool:
-    """Whether finish_reason=length left nothing that the caller can use."""
-    answered = "".join(wire.content).strip() or wire.tool_calls
-    return wire.finish_reason == "length" and (ask.whole or not answered)

@@ -1,0 +1,87 @@
+"""One question on its way through attempts, corrections and retries, and what it ends as."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from amx_kimi.client.wire import Callbacks, WireReply
+from amx_kimi.errors import TruncatedError
+from amx_kimi.facts import Quirk
+from amx_kimi.policy import RequestPlan
+from amx_kimi.types import Ask, Attempt, Reply, Usage
+
+__all__ = ["Journey", "hearing", "needs_room", "reply_of", "truncated"]
+
+
+@dataclass
+class Journey:
+    """One question on its way: what was tried so far."""
+
+    ask: Ask
+    callbacks: Callbacks
+    attempts: list[Attempt] = field(default_factory=list)
+    corrected: list[Quirk] = field(default_factory=list)
+    reason: str = "first"
+    longer: bool = False
+    failures: int = 0
+    heard: bool = False  # by the caller: content that cannot be taken back
+    ticket: int = 0
+    held: int = 0  # by a rate limit
+    waited: float = 0.0
+
+
+def reply_of(journey: Journey, wire: WireReply, model: str) -> Reply:
+    """The answer, with what all attempts together took; `model` is the one that was asked."""
+    costs = [attempt.cost for attempt in journey.attempts]
+    known = [amount for amount in costs if amount is not None]
+    return Reply(
+        content=_text(wire.content),
+        reasoning=_text(wire.reasoning),
+        finish_reason=wire.finish_reason,
+        usage=sum((attempt.usage for attempt in journey.attempts), Usage()),
+        cost=sum(known, Decimal(0)) if len(known) == len(costs) else None,
+        model=wire.model or model,
+        logprobs=tuple(wire.logprobs),
+        tool_calls=tuple(wire.tool_calls[index] for index in sorted(wire.tool_calls)),
+        attempts=tuple(journey.attempts),
+    )
+
+
+def truncated(journey: Journey, sent: RequestPlan, reply: Reply, model: str) -> TruncatedError:
+    """The error of an answer that was cut with the larger budget too."""
+    budgets = [a.budget for a in journey.attempts if a.outcome == "ok"]
+    tried = " and then ".join(f"{budget:,}" for budget in budgets)
+    return TruncatedError(
+        f"The output budget was used up before the answer was complete (finish_reason=length): "
+        f"tried {tried} tokens",
+        call=f"{journey.ask.label}, {model}",
+        remedy=(
+            "Raise AMX_LLM_MIN_MAX_TOKENS, or max_retry_tokens in kimi.yml, or ask for less "
+            "thinking with AMX_REASONING_EFFORT=minimal."
+            if sent.thinking
+            else "Raise the profile's max_tokens (AMX_LLM_MIN_MAX_TOKENS is the floor of "
+            "reasoning routes)."
+        ),
+        reply=reply,
+    )
+
+
+def hearing(journey: Journey, on_content: Callable[[str], None]) -> Callable[[str], None]:
+    """`on_content`, noting that content was heard."""
+
+    def hear(piece: str) -> None:
+        journey.heard = True
+        on_content(piece)
+
+    return hear
+
+
+def needs_room(wire: WireReply, ask: Ask) -> bool:
+    """Whether finish_reason=length left nothing that the caller can use."""
+    answered = "".join(wire.content).strip() or wire.tool_calls
+    return wire.finish_reason == "length" and (ask.whole or not answered)
+
+
+def _text(pieces: list[str]) -> str:
+    """The pieces as one text that can be encoded: a model may be cut in the middle of an emoji."""
+    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
