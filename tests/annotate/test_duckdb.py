@@ -19,6 +19,7 @@ from amx_kimi.annotate.sources import (
     files_or_url,
     open_source,
 )
+from amx_kimi.annotate.sources.duckdb import reason_of
 from amx_kimi.annotate.sources.samples import document_keys
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
@@ -209,6 +210,11 @@ def test_a_corrupt_file_is_left_out_and_said(folder: Path) -> None:
     source.close()
     with pytest.raises(SourceError, match="None of the files can be read"):
         open_source(paths[0])
+
+
+def test_an_error_repeats_no_data() -> None:
+    text = "CSV Error on Line: 7\nOriginal Line: anna@x\nBad\nLINE 1: SELECT"
+    assert reason_of(duckdb.InvalidInputException(text)) == "CSV Error on Line: 7 Bad"
 
 
 def test_files_read_no_other_file(folder: Path) -> None:

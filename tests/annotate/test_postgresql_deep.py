@@ -169,6 +169,18 @@ def test_only_with_profile_data_a_table_is_looked_into(db: Database) -> None:
     assert facts_of(db, "public.big", "a", data=True, most_rows=1_000) == {}
 
 
+def test_strange_names_are_looked_into(db: Database) -> None:
+    db.execute(
+        'CREATE SCHEMA "S%p"',
+        """CREATE TABLE "S%p"."t:x ""q"" \\b%s" ("c%s" int, "a:b" text, "quo""te" jsonb)""",
+        """INSERT INTO "S%p"."t:x ""q"" \\b%s"
+           SELECT g, 'x' || g % 3, '{"k": 1}' FROM generate_series(1, 100) g""",
+    )
+    facts = facts_of(db, 'S%p.t:x "q" \\b%s', "c%s", "a:b", 'quo"te', data=True)
+    assert (facts["c%s"].distinct, facts["a:b"].distinct) == (100, 3)
+    assert facts['quo"te'].keys == (("k", 100),)
+
+
 def test_a_role_that_sees_half(db: Database) -> None:
     role = make_url(db.url).database
     db.execute(

@@ -328,5 +328,6 @@ def _quoted(name: str) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """DuckDB's message without the query that it repeats."""
-    return " ".join(str(error).partition("\nLINE ")[0].split())
+    """What DuckDB says, without the query and the row of data that it repeats."""
+    lines = [line for line in str(error).splitlines() if not line.startswith("Original Line")]
+    return " ".join(" ".join(lines[:2]).partition(" LINE ")[0].split())

@@ -151,7 +151,7 @@ class PostgresqlSource:
         counters: list[Counter[Any]] = [Counter() for _ in columns]
         seen = 0
         with self._transaction() as connection:
-            for row in connection.exec_driver_sql(query.replace("%", "%%")):
+            for row in connection.exec_driver_sql(query):
                 seen += 1
                 for counter, value in zip(counters, row, strict=True):
                     counter[value] += 1
@@ -235,4 +235,4 @@ def _set_up(connection: Any, _: Any) -> None:
 
 
 def _reason(error: SQLAlchemyError) -> str:
-    return " ".join(str(getattr(error, "orig", None) or error).split())
+    return " ".join(str(getattr(error, "orig", None) or error).partition("\nLINE ")[0].split())
