@@ -117,6 +117,8 @@ def test_csv_yaml_json_and_rules(tmp_path: Path) -> None:
         ("a.yml", "a: [1", "not valid YAML"),
         ("a.yml", "a: &x {b: *x}", "expected a term and its meaning"),
         ("a.yml", "- 5", "entry 1: expected a term"),
+        ("a.yml", "KdNr: customer\nKdNr: article\n", "'KdNr' stands twice"),
+        ("a.json", '{"KdNr": "customer", "KdNr": "article"}', "'KdNr' stands twice"),
         ("a.yml", "rules: {a: 1}", "`rules` has to be"),
         ("a.yml", "text", "expected terms"),
         ("a.json", "{", "not valid JSON"),
@@ -201,6 +203,24 @@ def test_origins() -> None:
 @pytest.mark.parametrize("sql", ["select", "{{ ref('x') }}", "DELETE FROM t", "", "select 1"])
 def test_sql_that_says_nothing(sql: str) -> None:
     assert origins(sql, "duckdb", {}) == {}
+
+
+def test_a_pivot_says_nothing() -> None:
+    sql = "select * from main.t pivot (max(name) for status in ('a', 'b'))"
+    assert origins(sql, "duckdb", {"main": {"t": ["name", "status"]}}) == {}
+
+
+def test_a_meaning_that_begins_like_a_reference_is_none() -> None:
+    assert glossary(SF="Seefracht", Fracht="freight").about("sf") == {"SF": "Seefracht"}
+
+
+def test_ephemeral_models_and_doubles_match_nothing() -> None:
+    nodes = {"a": node("m", x="1"), "b": {**node("e"), "config": {"materialized": "ephemeral"}}}
+    found = Manifest.of({"nodes": nodes}, "m.json")
+    assert found.relation("main", "m")
+    assert found.relation("main", "e") is None
+    twice = Manifest.of({"nodes": {**nodes, "c": node("m")}}, "m.json")
+    assert twice.relation("main", "m") is None
 
 
 def test_a_union_is_not_unchanged() -> None:

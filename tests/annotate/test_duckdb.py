@@ -76,7 +76,8 @@ def test_the_inventory(warehouse: Path) -> None:
     assert found["crm.Kunden"].rows == 100
     assert found["crm.Kunden.st"].comment == "State"
     assert found["crm.Kunden.st"].details == {"check": "CHECK((st IN ('A', 'B')))"}
-    assert found["crm.Kunden.m"].type == "ENUM('sad', 'ok')"
+    assert found["crm.Kunden.m"].type == "ENUM of 2"
+    assert found["crm.Kunden.m"].details == {"values": ["sad", "ok"]}
     assert found["crm.Kunden.pref"].type == "STRUCT(lang VARCHAR, opt BOOLEAN)[]"
     assert "generated" in found["crm.Kunden.net"].details
     assert found["crm.Kunden.id"].key_role == "pk"
@@ -210,6 +211,38 @@ def test_a_corrupt_file_is_left_out_and_said(folder: Path) -> None:
     source.close()
     with pytest.raises(SourceError, match="None of the files can be read"):
         open_source(paths[0])
+
+
+def test_a_file_without_a_header_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text(
+        "Anna Schmidt,anna@example.org\nBob Meier,bob@example.org\n"
+    )
+    with pytest.raises(SourceError, match="seem to be data") as caught:
+        open_source(str(tmp_path / "people.csv"))
+    assert "anna@" not in str(caught.value)
+
+
+def test_names_that_duckdb_would_take_for_a_pattern(tmp_path: Path) -> None:
+    for name in ("x[1].csv", "st*r.csv", "C.csv", "c.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    paths = [str(tmp_path / name) for name in ("x[1].csv", "st*r.csv", "C.csv", "c.csv")]
+    source = open_source(files_or_url(paths))
+    assert len([i for i in source.items(Selection()) if not i.column]) == 4
+    assert source.notes == []
+    backwards = open_source(files_or_url(paths[::-1]))
+    assert backwards.identity == source.identity
+    source.close()
+    backwards.close()
+
+
+def test_a_schema_that_is_called_as_its_file_is(tmp_path: Path) -> None:
+    path = build(
+        tmp_path / "shop.duckdb", "CREATE SCHEMA shop", "CREATE TABLE shop.shop.t AS SELECT 1 AS a"
+    )
+    with opened(path) as source:
+        assert facts_of(source, "shop.t", "a")["a"].distinct == 1
+        assert facts_of(source, "shop.t") == {}
+        assert source.notes == []
 
 
 def test_an_error_repeats_no_data() -> None:

@@ -182,7 +182,7 @@ def test_language_and_alternatives(sqlite_database: Database, worlds: Worlds) ->
     assert english.totals.reused == 0
 
 
-@pytest.mark.parametrize(("samples", "shown"), [(True, "'open'"), (False, "'aaaa'")])
+@pytest.mark.parametrize(("samples", "shown"), [(True, "'aaaa'"), (False, "'\\u2026'")])
 def test_a_views_sql_leaves_masked(
     database: Database, worlds: Worlds, samples: bool, shown: str
 ) -> None:
@@ -195,7 +195,7 @@ def test_a_views_sql_leaves_masked(
     assert plain(views) == ["hers", "open_orders"]
     sent = json.dumps(list(views.values()))
     assert "ada@" not in sent
-    assert "'a***@e***.org'" in sent
+    assert ("'a***@e***.org'" in sent) is samples
     assert shown in sent
 
 

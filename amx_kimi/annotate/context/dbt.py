@@ -1,6 +1,7 @@
 """A dbt `manifest.json`: descriptions that people wrote, compiled SQL, what comes from where."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,7 +62,8 @@ class Manifest:
         named = self._by_name.get(table.lower(), [])
         if not schema:
             return named[0] if len(named) == 1 else None
-        return next((r for r in named if r.schema.lower() == schema.lower()), None)
+        there = [r for r in named if r.schema.lower() == schema.lower()]
+        return there[0] if len(there) == 1 else None  # the same in two databases: nobody can say
 
     @cached_property
     def _by_name(self) -> Mapping[str, list[Relation]]:
@@ -86,6 +88,9 @@ def _section(document: Any, key: str, where: str) -> Mapping[str, Any]:
 def _relation(key: str, entry: Any) -> Relation | None:
     if not isinstance(entry, Mapping) or entry.get("resource_type") not in _KINDS:
         return None
+    config = entry.get("config")
+    if isinstance(config, Mapping) and config.get("materialized") == "ephemeral":
+        return None
     name = entry.get("identifier") or entry.get("alias") or entry.get("name")
     depends = entry.get("depends_on")
     parents = depends.get("nodes") if isinstance(depends, Mapping) else None
@@ -94,7 +99,7 @@ def _relation(key: str, entry: Any) -> Relation | None:
         schema=str(entry.get("schema") or ""),
         name=str(name or ""),
         description=_text(entry.get("description")),
-        columns=dict(_columns(entry.get("columns"))),
+        columns=_unique(_columns(entry.get("columns"))),
         sql=_text(entry.get("compiled_code") or entry.get("compiled_sql")),  # until dbt 1.2
         parents=tuple(map(str, parents)) if isinstance(parents, list) else (),
     )
@@ -104,6 +109,13 @@ def _columns(entries: Any) -> Iterator[tuple[str, str]]:
     for name, entry in entries.items() if isinstance(entries, Mapping) else ():
         if isinstance(entry, Mapping):
             yield str(entry.get("name") or name).lower(), _text(entry.get("description"))
+
+
+def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Without those that differ in case only."""
+    found = list(pairs)
+    names = Counter(name for name, _ in found)
+    return {name: text for name, text in found if names[name] == 1}
 
 
 def _text(value: Any) -> str:

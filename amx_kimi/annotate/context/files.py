@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,15 +157,43 @@ def _term(entry: Any, number: int, path: Path) -> tuple[str, str, str]:
     raise ConfigFileError(f"{where}: expected a term and its meaning, found {entry!r:.60}")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key that stands twice."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
+    seen: set[Any] = set()
+    for key, _ in node.value:
+        name = loader.construct_object(key, deep=True)
+        if isinstance(name, str) and name in seen:
+            raise yaml.MarkedYAMLError(
+                problem=f"{name!r} stands twice", problem_mark=key.start_mark
+            )
+        seen.add(name if isinstance(name, str) else id(key))
+    return yaml.SafeLoader.construct_yaml_map(loader, node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+        raise ValueError(f"{twice!r} stands twice")
+    return found
+
+
 def _yaml(text: str, path: Path) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigFileError(f"{path} is not valid YAML: {error!s:.200}") from None
 
 
 def _json(raw: bytes, path: Path) -> Any:
     try:
-        return json.loads(raw)
+        pairs = None if b'"nodes"' in raw[:10_000_000] else _once
+        return json.loads(raw, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise ConfigFileError(f"{path} is not valid JSON: {error!s:.200}") from None

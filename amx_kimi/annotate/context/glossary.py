@@ -11,7 +11,7 @@ __all__ = ["Glossary", "words_of"]
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
-_REFERENCE = re.compile(r"(?:see|siehe|s\.|=|→|->)\s*(?P<term>.+?)\.?", re.IGNORECASE)
+_REFERENCE = re.compile(r"(?:(?:see|siehe|s\.)\s+|(?:=|→|->)\s*)(?P<term>.+?)\.?", re.IGNORECASE)
 
 
 def words_of(name: str) -> tuple[str, ...]:

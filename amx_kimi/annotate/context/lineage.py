@@ -1,5 +1,6 @@
 """Which columns a query passes on unchanged, and what the others are made of: by sqlglot."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from amx_kimi.log import get_logger
 
 __all__ = ["Origin", "origins"]
+
+_MOST_SECONDS = 5.0  # a model: sqlglot walks the query again for each column
 
 Columns = Mapping[str, Mapping[str, list[str]]]
 """Schema -> table -> its columns."""
@@ -40,13 +43,19 @@ def origins(sql: str, dialect: str, columns: Columns) -> dict[str, Origin]:
             table.set("catalog", None)  # the database is the one that is described
         query = qualify(read, schema=schema, dialect=dialect, validate_qualify_columns=False)
         scope = build_scope(query)
-        return {
-            name.lower(): origin
-            for name in getattr(query, "named_selects", ())
-            if name != "*" and (origin := _origin(name, query, schema, scope, dialect))
-        }
+        names = [] if query.find(exp.Pivot) else getattr(query, "named_selects", ())
+        found: dict[str, Origin] = {}
+        until = time.monotonic() + _MOST_SECONDS
+        for name in names:
+            if time.monotonic() > until:
+                get_logger().warning("context.sql_long", columns=len(names), known=len(found))
+                break
+            if name != "*" and (origin := _origin(name, query, schema, scope, dialect)):
+                found[name.lower()] = origin
+        return found
     except (SqlglotError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        get_logger().warning("context.sql_unread", reason=f"{error!s:.200}")
+        # Not the message: it repeats the SQL, literals and all.
+        get_logger().warning("context.sql_unread", error=type(error).__name__)
         return {}
 
 

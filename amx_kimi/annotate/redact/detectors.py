@@ -52,6 +52,8 @@ _NO_NAME = frozenset(  # words that stand beside other words in a status, not be
     "und vom von vor wird zu zum zur".split()
 )
 _PARTICLES = frozenset("al bin da de del della den der di du el la le van vom von zu zur".split())
+_INVERTED = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]+)?\s*,\s*[^\W\d_]{2,}")
+_BETWEEN = re.compile(r"[\s,;:/()\"]+")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ]?\d\d[-./ ]?\d\d|\d\d?[-./ ]\d\d?[-./ ](?:19|20)\d\d")
 _PHONE = re.compile(r"[\d+()/. -]+")
 
@@ -85,9 +87,11 @@ def is_formatted(value: str, countries: Sequence[str]) -> bool:
 
 
 def is_full_name(value: str) -> bool:
-    """Anna Schmidt; Müller, Hans; K. Lang; Anna von Berg, also within a longer text: capitalised
-    words side by side, the last of them not in capitals only."""
-    words = [word.strip(",;:()\"'") for word in value.split()]
+    """Anna Schmidt; Müller, Hans; WEBER,ANNA; K. Lang; Anna von Berg, also within a longer text:
+    capitalised words side by side, the last of them not in capitals only; two words and a comma."""
+    if _INVERTED.fullmatch(value):
+        return True
+    words = [word for word in _BETWEEN.split(value) if word]
     parts = [word for word in words if word.lower() not in _PARTICLES]
     return any(map(_is_pair, parts, parts[1:]))
 

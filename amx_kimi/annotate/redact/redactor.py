@@ -1,6 +1,6 @@
 """What a run may show of columns and tables, under the rules of `kimi.yml` and its options."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -18,8 +18,7 @@ _LEAST_OCCURRENCES = 5
 _MANY = 30  # so many different words are names of something: people, places, firms
 _LONGEST_ALLOWED = 200
 _LONGEST_COMMENT = 600
-_MOST_KEYS = 30
-_SQL_DETAILS = ("check", "generated")
+_LONGEST_TYPE = 1_000
 _WORD = 4  # letters in a row
 
 Rule = Literal["never", "always"] | None
@@ -151,22 +150,28 @@ class Redactor:
 
     def _type(self, item: Item) -> Masked:
         """Some databases spell an enum's values out in the type."""
-        if "'" not in item.type:
-            return Masked(item.type)
+        if not any(mark in item.type for mark in "'\""):
+            return Masked(item.type[:_LONGEST_TYPE])
         values = not self.names_only and self._shows_values(item)
-        return redact_sql(item.type, self.masking.countries, declared=True, values=values)
+        masked = redact_sql(item.type, self.masking.countries, declared=True, values=values)
+        return Masked(masked[:_LONGEST_TYPE])
 
     def _detail(self, item: Item, key: str, value: Any) -> Any:
         values, countries = self._shows_values(item), self.masking.countries
-        if key in _SQL_DETAILS:
-            return redact_sql(value, countries, declared=True, values=values)
+        if key == "generated":
+            return redact_sql(value, countries, values=values) or None
+        if key == "check":
+            return (redact_sql(value, countries, declared=True) or None) if values else None
         if key == "values":
-            return [declared_value(each, countries) for each in value] if values else None
+            many = len(value) >= _MANY and _are_words(value)
+            return [declared_value(v, countries) for v in value] if values and not many else None
         return value
 
     def _keys(self, item: Item, raw: RawFacts) -> Iterator[Masked]:
         """The top-level keys of documents: those that look like names of fields and recur."""
-        for key, count in raw.keys[:_MOST_KEYS]:
+        if len(raw.keys) >= _MANY:
+            return  # a map by something, such as by person
+        for key, count in raw.keys:
             often = count >= _LEAST_OCCURRENCES
             if often and key.isidentifier() and not is_formatted(key, self.masking.countries):
                 yield self.mask(replace(item, column=""), key, count)
@@ -205,8 +210,11 @@ def _is_many_words(raw: RawFacts) -> bool:
     checksum, but they are many."""
     if max(raw.distinct or 0, raw.seen, len(raw.values)) < _MANY:
         return False
-    words = sum(1 for value, _ in raw.values if _has_word(value))
-    return 2 * words >= len(raw.values)
+    return _are_words([value for value, _ in raw.values])
+
+
+def _are_words(values: Sequence[str]) -> bool:
+    return 2 * sum(map(_has_word, values)) >= len(values)
 
 
 def _has_word(value: str) -> bool:

@@ -5,7 +5,7 @@ import re
 __all__ = ["Masked", "shape"]
 
 _LONGEST = 24
-_MAIL = re.compile(r"(?P<local>[^\s@])[^\s@]*@(?P<host>[^\s@.])[^\s@]*\.(?P<top>[A-Za-z]{2,10})")
+_MAIL = re.compile(r"(?P<local>[^\s@])[^\s@]*@(?P<host>[^\s@.])[^\s@]*\.(?P<top>[a-z]{2,6})")
 
 
 class Masked(str):

@@ -2,15 +2,10 @@
 
 import re
 
-from amx_kimi.annotate.redact.detectors import (
-    is_formatted,
-    is_full_name,
-    sounds_personal,
-    spans,
-)
+from amx_kimi.annotate.redact.detectors import is_formatted, is_full_name, spans
 from amx_kimi.annotate.redact.shapes import Masked, shape
 
-__all__ = ["LONGEST_VALUE", "redact_sql", "redact_text"]
+__all__ = ["LONGEST_VALUE", "declared_value", "redact_sql", "redact_text"]
 
 LONGEST_VALUE = 32
 _LONGEST_DECLARED = 64
@@ -20,13 +15,12 @@ _SQL = re.compile(  # or what may hold an apostrophe that begins none; the end m
     r"""\b[eE]'(?P<escaped>(?:[^'\\]++|''|\\.)*+)(?:'|\\?\Z)|"""
     r"""'(?P<text>(?:[^']++|'')*+)(?:'|\Z)|"""
     r"""\$(?P<tag>\w*)\$(?P<dollar>.*?)(?:\$(?P=tag)\$|\Z)|"""
-    r"""(?P<quoted>"[^"]*+(?:"|\Z)|`[^`]*+(?:`|\Z))|(?P<word>[^\W\d]\w*+)|"""
-    r"""(?P<number>(?<![\w.])\d{7,}+)""",
+    r"""(?P<quoted>"[^"]*+(?:"|\Z)|`[^`]*+(?:`|\Z))|(?P<number>(?<![\w.])\d{3,}+)""",
     re.DOTALL,
 )
-_NO_COLUMN = frozenset(  # between a column and the value that it is compared with
-    "all and any array as between bpchar case cast character distinct else from ilike in is like "
-    "not null on or select similar string text then to values varchar varying when where".split()
+_UNSURE = re.compile(  # where quotes may mean something else: nobody can say what is a literal
+    r"""(?<![eE])'[^'\\]*+\\+['"]|"[^"\\]*+\\+["']|\#[^\n>]*['"]|/\*(?:(?!\*/).)*/\*""",
+    re.DOTALL,
 )
 
 
@@ -42,40 +36,26 @@ def redact_text(text: str) -> Masked:
 def redact_sql(
     sql: str, countries: tuple[str, ...] = (), *, declared: bool = False, values: bool = True
 ) -> Masked:
-    """SQL without its comments, with each literal as it may leave; without `values`, as its shape.
+    """SQL without its comments, its literals as their shapes (without `values`: not even those).
 
-    A literal beside a column that sounds personal is a shape too. `declared` is for checks: their
-    values are part of the schema, and only what has a personal format is masked.
+    `declared` is for checks and types: their values are part of the schema, and only what has a
+    personal format, or is a full name, is masked. SQL whose quoting is not sure is left out.
     """
-    column = ""
+    if _UNSURE.search(sql):
+        return Masked("")
 
     def literal(text: str) -> str:
-        if not values:
-            masked = shape(text)
-        elif declared:
-            masked = declared_value(text, countries)
-        elif (
-            len(text) <= LONGEST_VALUE  # first: the detectors are for short texts
-            and text.isprintable()
-            and not sounds_personal(column)
-            and not is_formatted(text, countries)
-            and not is_full_name(text)
-        ):
-            masked = Masked(text)
-        else:
-            masked = shape(text)
-        return "'" + masked.replace("'", "''") + "'"
+        masked = declared_value(text, countries) if declared else shape(text)
+        return "'" + masked.replace("'", "''") + "'" if values else "'…'"
 
     def replace(found: re.Match[str]) -> str:
-        nonlocal column
         if found["comment"] is not None:
             return " "
-        if (name := found["word"] or found["quoted"]) is not None:
-            if name.lower() not in _NO_COLUMN:
-                column = name.strip('"`')
-            return redact_text(name) if found["quoted"] else name
-        if found["number"] is not None:
-            return shape(found["number"]) if not values or not declared else found["number"]
+        if (name := found["quoted"]) is not None:
+            return name[0] + identifier(name[1:], countries)
+        if (number := found["number"]) is not None:
+            harmless = values and not is_formatted(number, countries)
+            return number if harmless else shape(number)
         if found["escaped"] is not None:
             return literal(re.sub(r"\\(.)|''", lambda m: m[1] or "'", found["escaped"]))
         text = found["dollar"] if found["text"] is None else found["text"].replace("''", "'")
@@ -84,9 +64,19 @@ def redact_sql(
     return Masked(_SQL.sub(replace, sql))
 
 
+def identifier(name: str, countries: tuple[str, ...]) -> Masked:
+    """A quoted name: in some databases it may be a literal, or made of data."""
+    bare = name.strip('"`')
+    personal = is_formatted(bare, countries) or is_full_name(bare)
+    return Masked(name.replace(bare, shape(bare)) if personal else name)
+
+
 def declared_value(text: str, countries: tuple[str, ...]) -> Masked:
     """A value that the schema itself names: of an enum, or of a check."""
     harmless = (
-        len(text) <= _LONGEST_DECLARED and text.isprintable() and not is_formatted(text, countries)
+        len(text) <= _LONGEST_DECLARED
+        and text.isprintable()
+        and not is_formatted(text, countries)
+        and not is_full_name(text)
     )
     return Masked(text) if harmless else shape(text)

@@ -1,5 +1,7 @@
 """Files of data as tables, through DuckDB: Parquet, CSV and JSON, each file a table."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from amx_kimi.annotate.redact.detectors import is_formatted
+from amx_kimi.annotate.redact.shapes import shape
 from amx_kimi.annotate.sources.base import Reading, Selection
 from amx_kimi.annotate.sources.duckdb import CONFIG, DuckdbSource, need_duckdb, reason_of
 from amx_kimi.errors import SourceError
@@ -44,7 +48,8 @@ class FilesSource(DuckdbSource):
             if not path.is_file():
                 raise SourceError(f"There is no file {path}")
         connection = duckdb.connect(":memory:", config=CONFIG)
-        connection.execute("SET allowed_paths = ?", [[str(path) for path in places]])
+        allowed = [text for path in places for text in (str(path), _literal(path))]
+        connection.execute("SET allowed_paths = ?", [allowed])
         connection.execute("SET enable_external_access = false")
         self._begin(connection, reading)
         self._rows_of: dict[str, int | None] = {}
@@ -54,7 +59,7 @@ class FilesSource(DuckdbSource):
         if not self._rows_of:
             self.close()
             raise SourceError(f"None of the files can be read. {' '.join(self.notes)}")
-        self.identity = f"files:{places[0].parent}"
+        self.identity = f"files:{os.path.commonpath([path.parent for path in places])}"
         self.reopen = files_url(places).render_as_string()
 
     def schemas(self) -> list[str]:
@@ -79,18 +84,31 @@ class FilesSource(DuckdbSource):
         import duckdb
 
         reader = FILE_KINDS[_kind(path)]
-        place = str(path).replace("'", "''")
+        place = _literal(path).replace("'", "''")
         quoted = '"' + name.replace('"', '""') + '"'
         try:
-            self._connection.execute(f"CREATE VIEW {quoted} AS SELECT * FROM {reader}('{place}')")
+            query = f"SELECT * FROM {reader}('{place}')"
+            self._connection.execute(f"CREATE VIEW {quoted} AS {query}")
+            if name_of_data := self._data_in_header(quoted):
+                self._connection.execute(f"DROP VIEW {quoted}")
+                self.notes.append(
+                    f"{path.name} is left out: a column is called {name_of_data}, so its first "
+                    "line (or its keys) seem to be data"
+                )
+                return
             self._rows_of[name] = None
             if reader == "read_parquet":
                 counted = self._connection.execute(
                     f"SELECT sum(num_rows) FROM parquet_file_metadata('{place}')"
                 ).fetchone()
                 self._rows_of[name] = int(counted[0]) if counted and counted[0] else None
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeError) as error:
             self.notes.append(f"{path.name} is left out: {reason_of(error):.200}")
+
+    def _data_in_header(self, quoted: str) -> str:
+        """The shape of a column's name that is somebody's address or number, if there is one."""
+        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {quoted}").fetchall()
+        return next((shape(name) for name, *_ in rows if is_formatted(name, ())), "")
 
 
 def paths_of(texts: Sequence[str]) -> list[Path] | None:
@@ -125,6 +143,11 @@ def files_url(paths: Sequence[Path]) -> URL:
     return URL.create("files", query={"path": tuple(str(path.resolve()) for path in paths)})
 
 
+def _literal(path: Path) -> str:
+    """The path for DuckDB, which takes some letters for patterns."""
+    return re.sub(r"[\[*?]", lambda mark: f"[{mark[0]}]", str(path))
+
+
 def _kind(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while suffixes and suffixes[-1] in _PACKED:
@@ -141,13 +164,20 @@ def _stem(path: Path) -> str:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The files' names without suffix, or with it (or their folder) where two would be the same."""
-    stems, names = Counter(map(_stem, paths)), Counter(path.name for path in paths)
-    return [
-        _stem(path)
-        if stems[_stem(path)] == 1
-        else path.name
-        if names[path.name] == 1
-        else f"{path.parent.name}/{path.name}"
-        for path in paths
-    ]
+    """The files' names without suffix, or with it (or their folders) where two would be the same;
+    DuckDB's names differ in more than case."""
+
+    def unique(names: Sequence[str]) -> list[bool]:
+        counts = Counter(name.casefold() for name in names)
+        return [counts[name.casefold()] == 1 for name in names]
+
+    stems, names = [_stem(path) for path in paths], [path.name for path in paths]
+    whole = zip(stems, unique(stems), names, unique(names), paths, strict=True)
+    found: list[str] = []
+    for stem, alone, name, alone_too, path in whole:
+        best = stem if alone else name if alone_too else str(path)
+        same = sum(
+            other.casefold() == str(path).casefold() for other in map(str, paths[: len(found)])
+        )
+        found.append(f"{best} ({same + 1})" if same else best)
+    return found

@@ -4,6 +4,7 @@ By DuckDB's own API and its `duckdb_…()` functions: SQLAlchemy's dialect for i
 fails at reflection with DuckDB 2.0.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -40,6 +41,9 @@ _SAMPLE_ROWS = 10_000
 _VALUE_LENGTH = 300
 _DEFINITION_LENGTH = 4_000
 _MOST_LABELS = 50
+_TEXT_LENGTH = 2_000
+_DOCUMENT_LENGTH = 20_000
+_LABEL = re.compile(r"'((?:[^']|'')*)'")
 
 _SCHEMAS = """
 SELECT DISTINCT schema_name FROM duckdb_columns()
@@ -105,6 +109,7 @@ class DuckdbSource:
         self.notes: list[str] = []
         self._connection = connection
         self._reading = reading
+        self._catalog = str(connection.execute("SELECT current_database()").fetchall()[0][0])
 
     def schemas(self) -> list[str]:
         """Every schema that has tables or views."""
@@ -128,9 +133,10 @@ class DuckdbSource:
 
         most = self._reading.most_rows
         too_many = most and (table.rows or 0) > most
-        if table.kind == "view" or not self._reading.samples or too_many:
+        if table.kind == "view" or not self._reading.samples or too_many or not columns:
             return {}
-        place = f"{_quoted(table.schema)}.{_quoted(table.table)}"
+        # With the catalog: a schema may be called as its file is.
+        place = ".".join(map(_quoted, (self._catalog, table.schema, table.table)))
         try:
             return self._sampled(place, table.rows, columns)
         except duckdb.CatalogException:
@@ -148,7 +154,9 @@ class DuckdbSource:
     def _sampled(self, place: str, rows: int | None, columns: Sequence[str]) -> dict[str, RawFacts]:
         share = 100 * 2 * _SAMPLE_ROWS / rows if rows else 100
         pages = f" TABLESAMPLE SYSTEM ({share:.4f} PERCENT)" if share < 100 else ""
-        picked = ", ".join(_quoted(name) for name in columns)
+        named = ", ".join(map(_quoted, columns))
+        types = self._connection.execute(f"DESCRIBE SELECT {named} FROM {place}").fetchall()
+        picked = ", ".join(_bounded(name, kind) for name, kind, *_ in types)
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE kimi_sample AS "
             f"SELECT {picked} FROM {place}{pages} LIMIT {_SAMPLE_ROWS + 1}"
@@ -303,7 +311,9 @@ def _table(row: Sequence[Any], keys: _Keys) -> Item:
 def _column(row: Sequence[Any], keys: _Keys, generated: str | None) -> Item:
     schema, table, name, position, type_, nullable, comment, default = row
     place = (schema, table, name)
+    labels = _labels(type_)
     details = {
+        "values": labels[:_MOST_LABELS] or None,
         "check": " AND ".join(keys.checks.get(place, ())) or None,
         "generated": generated,
         "identity": True if str(default or "").startswith("nextval(") else None,
@@ -314,13 +324,30 @@ def _column(row: Sequence[Any], keys: _Keys, generated: str | None) -> Item:
         column=name,
         kind="column",
         position=position,
-        type=type_,
+        type=f"ENUM of {len(labels)}" if labels else type_,
         nullable=bool(nullable),
         key_role=",".join(sorted(keys.roles.get(place, ()))),
         fk=keys.targets.get(place, ""),
         comment=comment,
         details={key: value for key, value in details.items() if value is not None},
     )
+
+
+def _labels(type_: str) -> list[str]:
+    """An enum's values, which DuckDB spells out in the type."""
+    if not type_.startswith("ENUM("):
+        return []
+    return [label.replace("''", "'") for label in _LABEL.findall(type_)]
+
+
+def _bounded(name: str, kind: str) -> str:
+    """A column of the sample, without what would fill the memory."""
+    column = _quoted(name)
+    if kind == "VARCHAR":
+        return f"left({column}, {_TEXT_LENGTH}) AS {column}"
+    if kind == "JSON":
+        return f"CASE WHEN length({column}) <= {_DOCUMENT_LENGTH} THEN {column} END AS {column}"
+    return f"NULL AS {column}" if kind == "BLOB" else column
 
 
 def _quoted(name: str) -> str:

@@ -121,9 +121,11 @@ class PostgresqlSource:
                 return {}
             named = {"relation": found.oid, "columns": list(columns)}
             known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
-            if not known and found.relname:
-                leaf = {"schema": found.nspname, "table": found.relname}
-                known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()
+            if not known and kind == "p":
+                # Autovacuum never analyses a partitioned table: its largest partition speaks.
+                leaf = connection.execute(text(sql.LARGEST), named).mappings().one_or_none()
+                if leaf:
+                    known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()
             extended = connection.execute(text(sql.EXTENDED), {**place, **named}).all()
         estimate = max(found.rows, (table.rows or 0) if kind == "p" else 0)
         facts = statistics_of(known, extended, columns, estimate)
@@ -172,6 +174,7 @@ class PostgresqlSource:
                 partitions=rows(sql.PARTITIONS),
                 parents=rows(sql.PARENTS),
                 reads=rows(sql.DEPENDENCIES),
+                definitions=rows(sql.DEFINITIONS, **wanted),
             )
 
     def _stream(self, wanted: Mapping[str, Any]) -> Iterator[Any]:
@@ -227,6 +230,10 @@ def _without_secrets(url: URL) -> URL:
 
 
 def _set_up(connection: Any, _: Any) -> None:
+    if hasattr(connection, "read_only"):  # psycopg: from the first transaction on
+        connection.read_only = True
+    elif hasattr(connection, "set_session"):  # psycopg2
+        connection.set_session(readonly=True)
     cursor = connection.cursor()
     cursor.execute("SET client_encoding = 'UTF8'")
     cursor.execute("SET application_name = 'amx-kimi'")

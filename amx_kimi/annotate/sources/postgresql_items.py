@@ -27,9 +27,10 @@ class Structure:
     keys: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     enums: Mapping[int, list[str]] = field(default_factory=dict)
     fields: Mapping[int, str] = field(default_factory=dict)
-    partitions: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    partitions: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
     parents: Mapping[int, str] = field(default_factory=dict)
     reads: Mapping[int, list[str]] = field(default_factory=dict)
+    definitions: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -40,6 +41,7 @@ class Structure:
         partitions: Iterable[Any],
         parents: Iterable[Any],
         reads: Iterable[Any],
+        definitions: Iterable[Any],
     ) -> "Structure":
         """From the rows of the queries of these names."""
         found = cls(
@@ -48,6 +50,7 @@ class Structure:
             partitions={root: (count, rows) for root, count, rows in partitions},
             parents=dict(map(tuple, parents)),
             reads=dict(map(tuple, reads)),
+            definitions={(oid, number): text for oid, number, text in definitions},
         )
         for row in constraints:
             found._add(*row)
@@ -115,8 +118,10 @@ def _table(row: Any, structure: Structure) -> Item:
         kind="view" if is_view else "table",
         position=0,
         comment=row.comment,
-        rows=rows if rows >= 0 and row.relkind != "v" else None,  # -1: never analysed
-        definition=row.definition or "",
+        rows=rows
+        if rows is not None and rows >= 0 and row.relkind != "v"
+        else None,  # -1: never analysed
+        definition=structure.definitions.get((row.oid, 0)) or "",
         details=_told(details),
     )
 
@@ -129,7 +134,7 @@ def _column(row: Any, structure: Structure) -> Item:
         "values": structure.enums.get(row.atttypid) or structure.enums.get(row.inner_type),
         "fields": structure.fields.get(row.atttypid) or structure.fields.get(row.inner_type),
         "check": " AND ".join(checks) or None,
-        "generated": row.generated,
+        "generated": structure.definitions.get(place),
         "identity": row.identity or None,
     }
     return Item(

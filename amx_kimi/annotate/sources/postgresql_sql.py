@@ -2,11 +2,13 @@
 
 __all__ = [
     "CONSTRAINTS",
+    "DEFINITIONS",
     "DEPENDENCIES",
     "ENUMS",
     "EXTENDED",
     "FIELDS",
     "INVENTORY",
+    "LARGEST",
     "PARENTS",
     "PARTITIONS",
     "RELATION",
@@ -29,22 +31,30 @@ SCHEMAS = f"SELECT n.nspname FROM pg_namespace n WHERE {_OURS} ORDER BY 1"
 INVENTORY = f"""
 SELECT n.nspname, c.oid, c.relname, c.relkind, c.reltuples::bigint AS rows,
        coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
-       CASE WHEN :definitions AND c.relkind IN ('v', 'm') AND coalesce(a.attnum, 1) = 1
-            THEN left(pg_get_viewdef(c.oid), 4000) END AS definition,
        a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
        coalesce(col_description(c.oid, a.attnum), '') AS column_comment,
        a.attidentity <> '' AS identity,
-       CASE WHEN :definitions AND a.attgenerated <> ''
-            THEN left(pg_get_expr(d.adbin, d.adrelid), 500) END AS generated,
        CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base,
        a.atttypid, coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid) AS inner_type
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_WANTED}
 ORDER BY n.nspname, c.relname, a.attnum
+"""
+
+# Apart from the inventory: these wait for locks on their tables.
+DEFINITIONS = f"""
+SELECT c.oid, 0, left(pg_get_viewdef(c.oid), 4000)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE :definitions AND c.relkind IN ('v', 'm') AND {_WANTED}
+UNION ALL
+SELECT c.oid, a.attnum, left(pg_get_expr(d.adbin, d.adrelid), 500)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> ''
+JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE :definitions AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND {_WANTED}
 """
 
 CONSTRAINTS = f"""
@@ -91,7 +101,7 @@ WITH RECURSIVE below AS (
   UNION ALL
     SELECT b.root, i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
 )
-SELECT b.root, count(*), sum(greatest(c.reltuples, 0))::bigint
+SELECT b.root, count(*), sum(CASE WHEN c.reltuples >= 0 THEN c.reltuples END)::bigint
 FROM below b JOIN pg_class c ON c.oid = b.oid
 WHERE c.relkind <> 'p'
 GROUP BY 1
@@ -117,17 +127,22 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 GROUP BY 1
 """
 
-# Autovacuum never analyses a partitioned table: then its largest partition speaks for it.
 RELATION = """
-SELECT c.oid, c.relkind, c.reltuples::bigint AS rows, c.relpages, leaf.nspname, leaf.relname
+SELECT c.oid, c.relkind, c.reltuples::bigint AS rows, c.relpages
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN LATERAL (
-    SELECT ln.nspname, l.relname
-    FROM pg_partition_tree(CASE WHEN c.relkind = 'p' THEN c.oid END) t
-    JOIN pg_class l ON l.oid = t.relid JOIN pg_namespace ln ON ln.oid = l.relnamespace
-    WHERE t.isleaf ORDER BY l.reltuples DESC LIMIT 1
-) leaf ON true
 WHERE n.nspname = :schema AND c.relname = :table
+"""
+
+# By pg_inherits: pg_partition_tree would take a lock on every partition.
+LARGEST = """
+WITH RECURSIVE below AS (
+    SELECT i.inhrelid AS oid FROM pg_inherits i WHERE i.inhparent = :relation
+  UNION ALL
+    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+)
+SELECT n.nspname AS schema, c.relname AS table
+FROM below b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind <> 'p' ORDER BY c.reltuples DESC LIMIT 1
 """
 
 STATISTICS = """
@@ -137,7 +152,9 @@ SELECT s.attname, s.null_frac, s.n_distinct, s.most_common_vals::text::text[],
        s.most_common_elems::text::text[], s.most_common_elem_freqs,
        CASE WHEN (SELECT a.atttypid = 'jsonb'::regtype FROM pg_attribute a
                   WHERE a.attrelid = :relation AND a.attname = s.attname)
-            THEN s.histogram_bounds::text::text[] END
+            THEN s.histogram_bounds::text::text[] END,
+       (SELECT a.atttypid = 'tsvector'::regtype FROM pg_attribute a
+        WHERE a.attrelid = :relation AND a.attname = s.attname)
 FROM pg_stats s
 WHERE s.schemaname = :schema AND s.tablename = :table AND s.attname = ANY(:columns)
 ORDER BY s.inherited

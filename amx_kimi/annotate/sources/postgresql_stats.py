@@ -19,9 +19,9 @@ def statistics_of(
     is the table's number of rows (`rows` may be of its largest partition)."""
     facts = {name: _facts(estimate, *figures) for name, *figures in rows}
     for names, combinations, shares in extended:
-        for name, values in _alone(names, combinations, shares, estimate).items():
+        for name, (values, seen) in _alone(names, combinations, shares, estimate).items():
             if name in columns and not facts.get(name, RawFacts()).values:
-                facts[name] = replace(facts.get(name, RawFacts()), values=values)
+                facts[name] = replace(facts.get(name, RawFacts()), values=values, seen=seen)
     return facts
 
 
@@ -36,6 +36,7 @@ def _facts(
     elements: list[str] | None,
     element_frequencies: list[float] | None,
     documents: list[str] | None,
+    text_search: bool | None,
 ) -> RawFacts:
     nulls = round(rows * null_fraction)
     # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
@@ -46,7 +47,8 @@ def _facts(
             return RawFacts(nulls=nulls if rows else None, keys=keys)
     if elements:  # of an array: its elements say more than whole arrays do
         common = zip(elements, element_frequencies or [], strict=False)
-        return RawFacts(nulls=nulls if rows else None, values=_counted(common, rows))
+        frequent = _counted(common, rows) if not text_search else ()
+        return RawFacts(nulls=nulls if rows else None, values=frequent, seen=len(elements))
     common = zip(values or [], frequencies or [], strict=False)
     # The histogram leaves out the most common values.
     ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
@@ -69,14 +71,15 @@ def _alone(
     combinations: Sequence[Sequence[str | None]],
     shares: Sequence[float],
     rows: int,
-) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Each column's frequent values, from the frequent combinations of several columns."""
+) -> dict[str, tuple[tuple[tuple[str, int], ...], int]]:
+    """Each column's frequent values, and how many different ones there are among them, from the
+    frequent combinations of several columns."""
     found: dict[str, dict[str, float]] = {name: defaultdict(float) for name in names}
     for combination, share in zip(combinations, shares, strict=False):
         for name, value in zip(names, combination, strict=False):
             if value is not None:
                 found[name][value] += share
-    return {name: _counted(values.items(), rows) for name, values in found.items()}
+    return {name: (_counted(all_.items(), rows), len(all_)) for name, all_ in found.items()}
 
 
 def _order(value: str) -> tuple[bool, Decimal, str]:
