@@ -376,16 +376,16 @@ class Service:
         return state
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 120), st.sampled_from([None, 1, 15, 50, 200]), st.booleans())
 def test_a_cap_that_nobody_told_is_found(cap: int, told: int | None, names_it: bool) -> None:
     service = Service(cap, names_it)
-    state = service.serve(2_000, Limits(concurrency=told))
+    state = service.serve(1_000, Limits(concurrency=told))
     reachable = min(cap, told or 256)
     assert state.in_flight == 0
     assert service.most <= cap
     assert service.refusals <= max(40, reachable // 2) + 12
-    ideal = 2_000 / reachable
+    ideal = 1_000 / reachable
     assert service.seconds <= 1.25 * ideal + 8
 
 

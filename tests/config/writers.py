@@ -1,4 +1,4 @@
-"""A hundred processes that write the same folder at once: `python writers.py FOLDER`.
+"""Many processes that write the same folder at once: `python writers.py FOLDER`.
 
 A program of its own, because forking is safe only where no thread runs.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from amx_kimi.config import LearnedStore, save_profile
 from amx_kimi.facts import Quirk
 
-COUNT = 100
+COUNT = 40
 PROFILE = {"provider": "kimi", "model": "kimi-k2.6"}
 URL = "https://api.moonshot.ai/v1"
 
