@@ -26,6 +26,7 @@ _ANSWER_PER_WORDING = 10
 _STYLE_FACTOR = {"detailed": 2, "comprehensive": 5, "exhaustive": 10}  # against brief, by AMX
 _THINKING_BASE = 1_500
 _THINKING_PER_ITEM = 60
+_GROWTH = 1  # items that a whole answer to a full request adds, until `_MOST_ITEMS`
 _MEMORY = 0.3  # how fast an expectation follows what replies report
 
 
@@ -102,15 +103,21 @@ class Packer:
         self._budget = budget
         self._fixed = fixed
         self._most_prompt = most_prompt
+        self._whole = _MOST_ITEMS  # so many are answered whole, by what replies showed
         self._pieces: list[Piece] = []
         self._weight = self._items = self._tokens = 0
+
+    @property
+    def most(self) -> int:
+        """How many items a request carries now (columns, with a fixed size)."""
+        return self._fixed or min(self._whole, self.expectation.most_items(self._budget))
 
     def add(self, piece: Piece) -> Iterator[Batch]:
         """Take in a table's piece; yields the batches that are full.
 
         A table that fits one request is not torn apart; a wide one is cut, its context repeated.
         """
-        most = self._fixed or self.expectation.most_items(self._budget)
+        most = self.most
         if self._weight and self._weight + self._weigh(piece) > most >= self._weigh(piece):
             yield from self.flush()
         rest: Piece | None = piece
@@ -155,13 +162,21 @@ class Packer:
 
     def expected(self, items: int) -> tuple[int, int]:
         """How many requests so many items take, and their output in tokens: an estimate."""
-        most = self._fixed or self.expectation.most_items(self._budget)
+        most = self.most
         requests = -(-items // most)
         return requests, requests * self.expectation.output(min(items, most)) if items else 0
 
     def observe(self, items: int, counted_prompt: int, reply: Reply) -> None:
-        """Learn from a reply to a request of so many items."""
+        """Learn from a reply to a request of so many items what requests take."""
         self.expectation = self.expectation.corrected(items, counted_prompt, reply)
+
+    def answered(self, items: int, missing: int) -> None:
+        """Learn from how many items of a request its answer lacked: from now on as many as it
+        had, and after answers to full requests that are whole, more again."""
+        if missing and items > 1:
+            self._whole = min(self._whole, items - missing or items // 2)
+        elif items > self._whole // 2:
+            self._whole = min(_MOST_ITEMS, self._whole + _GROWTH)
 
 
 def _count(entry: dict[str, object]) -> int:

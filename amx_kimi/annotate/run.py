@@ -21,7 +21,13 @@ from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.spend import range_of
 from amx_kimi.client import KimiClient
-from amx_kimi.errors import ContentFilterError, ContextError, KimiError, ReplyError
+from amx_kimi.errors import (
+    ContentFilterError,
+    ContextError,
+    KimiError,
+    ReplyError,
+    TruncatedError,
+)
 from amx_kimi.facts import Facts, cost
 from amx_kimi.journal import Journal, items, runs
 from amx_kimi.log import get_logger
@@ -149,9 +155,13 @@ class _Asking:
         )
         self._advance(done=sum(1 for stored, _ in rows if stored.item.column))
         missing = [stored.id for ref, stored in batch.refs.items() if ref not in found]
+        cut = reply.finish_reason == "length"
+        if (
+            found or cut
+        ) and not batch.tries:  # nonsense, or stubborn columns, is no matter of size
+            self.packer.answered(batch.size, len(missing))
         if not missing:
             return []
-        cut = reply.finish_reason == "length"
         self._log.warning("reply.incomplete", label=batch.label, missing=len(missing), cut=cut)
         if cut and len(missing) > 1:
             return list(batch.only(missing, tries=batch.tries).halves())
@@ -165,6 +175,8 @@ class _Asking:
         if self._is_hopeless(error):
             return []
         if error.splittable and batch.size > 1:
+            if isinstance(error, TruncatedError | ContextError):
+                self.packer.answered(batch.size, batch.size)
             return list(batch.halves())
         await self._give_up(batch, [stored.id for stored in batch.refs.values()], error.message)
         return []

@@ -252,3 +252,19 @@ def test_a_batch_names_itself() -> None:
     two = Batch(tuple(pieces_of([(1, False), (2, True)])))
     assert two.label == "4 items of public.t0 and 1 more tables"
     assert list(two.refs) == ["T2", "1", "2", "3"]
+
+
+def test_incomplete_answers_shrink_a_request_and_whole_ones_grow_it_again() -> None:
+    packer = Packer(EXPECTATION, 100_000)
+    packer.answered(60, missing=0)
+    assert packer.most == 60
+    packer.answered(60, missing=15)
+    assert packer.most == 45
+    packer.answered(45, missing=45)
+    assert packer.most == 22
+    packer.answered(5, missing=0)  # the end of a run: no evidence for more
+    packer.answered(1, missing=1)  # one stubborn column: no evidence for less
+    assert packer.most == 22
+    for _ in range(60):
+        packer.answered(packer.most, missing=0)
+    assert packer.most == 60

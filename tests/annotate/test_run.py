@@ -404,6 +404,20 @@ def test_forgotten_columns_are_asked_again_alone(database: Database, worlds: Wor
     assert "col_0" in second["tables"][0]["other_columns"]
 
 
+def test_a_model_that_forgets_in_large_requests_is_asked_for_less(
+    database: Database, worlds: Worlds
+) -> None:
+    for table in range(12):
+        database.execute(wide(f"w{table:02}", 40))
+    world = worlds(database, forget_above=20, forget_every=2, concurrency=1)
+    result = world.run()
+    assert (result.totals.described, result.totals.failed) == (480, 0)
+    sizes = [sum(len(t["columns"]) for t in asked["tables"]) for asked in world.questions()]
+    assert sizes[0] == 40
+    assert sum(size > 30 for size in sizes) <= 6, str(sizes)
+    assert sum(sizes) <= 1.5 * 480, str(sizes)
+
+
 def test_what_is_always_forgotten_fails_after_two_more_tries(
     database: Database, worlds: Worlds
 ) -> None:
