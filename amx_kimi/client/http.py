@@ -1,6 +1,8 @@
-"""The connection: our own headers only, no redirects, bounded silence, TLS always verified."""
+"""The connections: our own headers only, no redirects, bounded silence, TLS always verified."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 import certifi
@@ -12,36 +14,60 @@ from amx_kimi.errors import ConfigError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
-__all__ = ["open_http"]
+__all__ = ["Connections"]
 
 _CONNECT_SECONDS = 20.0
 
 
-def open_http(base_url: str, key: Secret | None, settings: Settings) -> httpx.AsyncClient:
-    """A client for one endpoint; proxies as the environment says.
+class Connections:
+    """Connections to one endpoint; proxies as the environment says.
+
+    Each is an httpx client with one connection: httpx's own pool asks every idle connection's
+    socket at each request, half of all the work with 50 of them (`benchmarks/README.md`).
 
     Raises:
         ConfigError: AMX_CA_BUNDLE is not a PEM file.
     """
-    headers = {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
-    if key:
-        headers["Authorization"] = f"Bearer {key.reveal()}"
-    url = httpx.URL(base_url + "/")
-    return httpx.AsyncClient(
-        base_url=url,
-        headers=headers,
-        timeout=httpx.Timeout(
+
+    def __init__(self, base_url: str, key: Secret | None, settings: Settings) -> None:
+        headers = {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
+        if key:
+            headers["Authorization"] = f"Bearer {key.reveal()}"
+        self._url = httpx.URL(base_url + "/")
+        self._headers = headers
+        self._timeout = httpx.Timeout(
             settings.silence_seconds,
             connect=min(_CONNECT_SECONDS, settings.silence_seconds),
             pool=None,
-        ),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-        follow_redirects=False,
-        verify=_tls(settings),
-        # A proxy from the environment is no way to this very machine.
-        trust_env=url.host not in ("localhost", "127.0.0.1", "::1"),
-        event_hooks={"response": [bounded]},
-    )
+        )
+        self._tls = _tls(settings)
+        self._idle: list[httpx.AsyncClient] = []
+
+    @contextmanager
+    def take(self) -> Iterator[httpx.AsyncClient]:
+        """A connection that nobody else uses now, warm if there is one."""
+        http = self._idle.pop() if self._idle else self._open()
+        try:
+            yield http
+        finally:
+            self._idle.append(http)
+
+    async def aclose(self) -> None:
+        """Close them."""
+        while self._idle:
+            await self._idle.pop().aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=self._url,
+            headers=self._headers,
+            timeout=self._timeout,
+            follow_redirects=False,
+            verify=self._tls,
+            # A proxy from the environment is no way to this very machine.
+            trust_env=self._url.host not in ("localhost", "127.0.0.1", "::1"),
+            event_hooks={"response": [bounded]},
+        )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

@@ -19,7 +19,7 @@ from amx_kimi.client.account import account_limits, account_name
 from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
-from amx_kimi.client.http import open_http
+from amx_kimi.client.http import Connections
 from amx_kimi.client.journey import Journey, hearing, needs_room, reply_of, truncated
 from amx_kimi.client.limiter import Limits, Refusal, shared
 from amx_kimi.client.wire import Callbacks, WireReply, exchange, get_json
@@ -41,7 +41,7 @@ from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
 
 __all__ = ["KimiClient"]
 
-_RETRIES = 6
+_RETRIES = 7
 _MORE_RETRIES = 5  # where others are answered meanwhile
 _UNREACHABLE_RETRIES = 2
 _PATIENCE = 1_800.0
@@ -75,7 +75,7 @@ class KimiClient:
         limits: Limits | None = None,
         retries: int = _RETRIES,
         patience: float = _PATIENCE,
-        backoff: float = 0.5,
+        backoff: float = 0.25,
     ) -> None:
         self.profile = profile
         self.settings = settings or Settings.from_environment()
@@ -94,7 +94,7 @@ class KimiClient:
         self._retries = retries
         self._patience = patience
         self._backoff = backoff
-        self._http = open_http(profile.base_url, self.key.secret, self.settings)
+        self._connections = Connections(profile.base_url, self.key.secret, self.settings)
         self._log = get_logger()
 
     async def __aenter__(self) -> Self:
@@ -115,7 +115,7 @@ class KimiClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._connections.aclose()
 
     async def chat(
         self,
@@ -158,7 +158,8 @@ class KimiClient:
             KimiError: unreachable, refused, or not a list.
         """
         try:
-            document = await get_json(self._http, "models", facts=self.facts)
+            with self._connections.take() as http:
+                document = await get_json(http, "models", facts=self.facts)
         except KimiError as error:
             raise self._without_key(error) from None
         data = document.get("data") if isinstance(document, dict) else None
@@ -166,8 +167,11 @@ class KimiClient:
 
     async def balance(self) -> Decimal | None:
         """What the account has left, in the endpoint's currency; None where it does not say."""
-        with suppress(KimiError, LookupError, TypeError, ArithmeticError):
-            document = await get_json(self._http, "users/me/balance", facts=self.facts)
+        with (
+            suppress(KimiError, LookupError, TypeError, ArithmeticError),
+            self._connections.take() as http,
+        ):
+            document = await get_json(http, "users/me/balance", facts=self.facts)
             return Decimal(str(document["data"]["available_balance"]))
         return None
 
@@ -264,9 +268,9 @@ class KimiClient:
     async def _exchange(self, journey: Journey, current: RequestPlan) -> WireReply:
         call = f"{journey.ask.label}, {self.facts.wire_model}"
         try:
-            with anyio.fail_after(self.settings.total_seconds):
+            with anyio.fail_after(self.settings.total_seconds), self._connections.take() as http:
                 return await exchange(
-                    self._http,
+                    http,
                     current.body,
                     facts=self.facts,
                     call=call,

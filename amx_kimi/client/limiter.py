@@ -38,7 +38,7 @@ MARGIN = 0.02
 requests would be a third of three."""
 
 _START = 8  # at once, where nothing is known
-_CAREFUL = 32  # and at most, where a ceiling is
+_CAREFUL = 64  # and at most, where a ceiling is
 _MOST = 256
 _REMEMBERED = 512  # starts, where no limit is known that they count against
 _STEADY = 30.0  # seconds before a refused number is tried again; they double

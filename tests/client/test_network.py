@@ -72,10 +72,11 @@ def test_a_ca_bundle_that_is_none(
 def test_certificates_are_checked() -> None:
     async def main() -> None:
         async with KimiClient(profile("https://api.moonshot.ai/v1")) as client:
-            context = client._http._transport._pool._ssl_context  # type: ignore[attr-defined]
-            assert context.verify_mode == ssl.CERT_REQUIRED
-            assert context.check_hostname
-            assert client._http.follow_redirects is False
+            with client._connections.take() as http:
+                context = http._transport._pool._ssl_context  # type: ignore[attr-defined]
+                assert context.verify_mode == ssl.CERT_REQUIRED
+                assert context.check_hostname
+                assert http.follow_redirects is False
 
     anyio.run(main)
 
