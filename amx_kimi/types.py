@@ -206,10 +206,11 @@ class Suggestion:
     """What the model says of one item: wordings best first, and how sure it is.
 
     `signal` names where the confidence comes from (`logprobs`, `declared`, or `inherited`: people
-    wrote it), `score` is the 0–1 figure behind it where there is one.
+    wrote it, or `shared`: said of the same column elsewhere), `score` is the 0–1 figure behind it
+    where there is one.
     """
 
     alternatives: tuple[str, ...]
     confidence: Confidence
-    signal: Literal["logprobs", "declared", "inherited"] = "declared"
+    signal: Literal["logprobs", "declared", "inherited", "shared"] = "declared"
     score: float | None = field(default=None)

@@ -4,15 +4,18 @@ what is known of it already, from dbt or an earlier run."""
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from amx_kimi.annotate.inherit import inherit
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import Selection, check_selection
+from amx_kimi.annotate.technical import technical_names
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, items, runs
 from amx_kimi.journal.changes import Change, keep_changed
+from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
 
 __all__ = ["reuse_key", "take_inventory"]
@@ -44,9 +47,11 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
     _check_found(count, unseen, job.selection)
     await inherit(journal, run, job)
     changed = await journal.write(keep_changed, run) if job.only_changed else []
-    await journal.write(items.reuse, run)
+    await journal.write(partial(items.reuse, shared=job.share), run)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run, job.limit)
+    if job.share:
+        await journal.write(share, run, technical_names())
     await journal.write(runs.note_inventory, run)
     if job.only_changed:
         reader.source.notes += _changes_in_words(changed)

@@ -19,7 +19,8 @@ class Job:
     `batch_size` fixes the columns of a request; `samples` False sends no values at all, and
     `names_only` nothing but names, types and keys; `profile_data` looks into tables of which the
     database's own statistics know nothing; `only_changed` asks about what is new or
-    of another type since earlier runs; `context` is what people wrote.
+    of another type since earlier runs; `share` asks once for a technical column that many tables
+    have; `context` is what people wrote.
     """
 
     profile: Profile
@@ -32,6 +33,7 @@ class Job:
     names_only: bool = False
     profile_data: bool = False
     only_changed: bool = False
+    share: bool = True
     context: Context = field(default_factory=Context)
 
     @property

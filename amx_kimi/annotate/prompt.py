@@ -27,7 +27,8 @@ has never seen this database. Use every hint: the table's name and its other col
 enums, "check" and "generated" expressions. "existing" and "from" are what people wrote of the
 column or of those that it is made of, "glossary" what words mean here: keep to them. Values may be
 masked: 9 stands for a digit, A or a for a letter. Names are often abbreviations, in English,
-German or other languages. Say what is probable and leave out what is invented; name a unit,
+German or other languages. A column with "in_tables" is in so many tables alike: describe it for all
+of them. Say what is probable and leave out what is invented; name a unit,
 currency or code list only when a fact supports it. Do not repeat the name or type, do not begin
 with "This column", and do not quote samples that could belong to a person.
 

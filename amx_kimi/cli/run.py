@@ -45,6 +45,11 @@ __all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run",
     is_flag=True,
     help="Only what is new or of another type since earlier runs, with a list of what changed.",
 )
+@click.option(
+    "--no-shared",
+    is_flag=True,
+    help="Ask about each technical column (created_at and its like), not once for all tables.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
 @prompt_options
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
@@ -130,7 +135,7 @@ def _resume(
 
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
-    *("only_changed", "no_samples", "names_only", "profile_data", "context"),
+    *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),
 )
 
 
@@ -167,6 +172,7 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
         all_columns=options["all_columns"],
         limit=options.get("limit"),
         only_changed=options.get("only_changed", False),
+        share=not options.get("no_shared", False),
         batch_size=options["batch_size"],
         samples=not options["no_samples"],
         names_only=options["names_only"],
@@ -291,6 +297,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "described": totals.described,
         "reused": totals.reused,
         "inherited": totals.inherited,
+        "shared": totals.shared,
         "failed": totals.failed,
         "requests": totals.requests,
         "retries": totals.retries,
@@ -313,6 +320,7 @@ def in_words(result: "Result", profile: "Profile") -> str:
     totals = result.totals
     free = [f"{totals.reused:,} of them from earlier runs"] if totals.reused else []
     free += [f"{totals.inherited:,} inherited from dbt"] if totals.inherited else []
+    free += [f"{totals.shared:,} with the answer for another table"] if totals.shared else []
     reused = f" ({', '.join(free)})" if free else ""
     lines = [
         f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "

@@ -9,7 +9,7 @@ from amx_kimi.journal.schema import columns, runs
 
 __all__ = ["Change", "keep_changed"]
 
-_SETTLED = ("described", "reused", "inherited", "commented", "unchanged")
+_SETTLED = ("described", "reused", "inherited", "shared", "commented", "unchanged")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, suggestions
+from amx_kimi.journal.shared import fail_waiting, spread
 from amx_kimi.types import Confidence, Item, Suggestion
 
 __all__ = [
@@ -126,11 +127,13 @@ def add_items(connection: Connection, run: str, rows: Sequence[tuple[Item, str, 
     )
 
 
-def reuse(connection: Connection, run: str) -> None:
-    """Give pending items the newest suggestion that any run has for the same reuse key."""
+def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
+    """Give pending items the newest suggestion that any run has for the same reuse key; `shared`
+    False leaves out what was asked for another column."""
+    foreign = ("inherited",) if shared else ("inherited", "shared")
     newest = (
         select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
-        .where(suggestions.c.reused_from.is_(None), suggestions.c.signal != "inherited")
+        .where(suggestions.c.reused_from.is_(None), suggestions.c.signal.not_in(foreign))
         .group_by(suggestions.c.reuse_key)
         .subquery()
     )
@@ -316,6 +319,8 @@ def save_suggestions(
             for item, seen in shown
         ],
     )
+    if asked := [id_ for id_, (stored, _) in taken.items() if "in_tables" in stored.item.details]:
+        spread(connection, asked)
 
 
 def _json(value: Mapping[str, Any]) -> str:
@@ -342,6 +347,7 @@ def fail_items(connection: Connection, ids: Sequence[int], error: str) -> None:
         .where(columns.c.id.in_(ids), columns.c.status == "pending")
         .values(status="failed", error=error)
     )
+    fail_waiting(connection, ids, error)
 
 
 def described(connection: Connection, run: str) -> Iterator[Described]:

@@ -64,13 +64,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Totals:
-    """A run in figures. `columns` are those it set out to describe; `cost` counts requests without
+    """A run in figures. `columns` are those it set out to describe; `shared` get the answer that
+    another one is asked for; `cost` counts requests without
     a known cost (`uncertain` of them) at their worst case, and is None without a price."""
 
     columns: int = 0
     described: int = 0
     reused: int = 0
     inherited: int = 0
+    shared: int = 0
     failed: int = 0
     tables: int = 0
     tables_described: int = 0
@@ -328,14 +330,15 @@ def _counts(connection: Connection, run: str) -> dict[str, int]:
         "described": of(True, *_DONE),
         "reused": of(True, "reused"),
         "inherited": of(True, "inherited"),
+        "shared": of(True, "shared", "waiting"),
         "failed": of(True, "failed"),
         "tables": of(False, *_ASKED),
         "tables_described": of(False, *_DONE),
     }
 
 
-_DONE = ("described", "reused", "inherited")
-_ASKED = ("pending", "failed", *_DONE)
+_DONE = ("described", "reused", "inherited", "shared")
+_ASKED = ("pending", "waiting", "failed", *_DONE)
 
 
 def _nano(amount: Decimal | None) -> int | None:

@@ -36,7 +36,7 @@ __all__ = [
     "writes",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _LOCK = 1_263_095_117  # a number of our own among PostgreSQL's advisory locks
 
 _metadata = MetaData()
@@ -82,11 +82,11 @@ columns = Table(
     Column("definition", Text, nullable=False),
     Column("details", Text, nullable=False, server_default=""),  # JSON: what else the schema tells
     Column("reuse_key", Text, nullable=False),
-    Column(
-        "status", Text, nullable=False
-    ),  # pending, described, reused, inherited, failed, commented, unchanged, deferred
+    # pending, waiting, described, reused, inherited, shared, failed; commented, unchanged, deferred
+    Column("status", Text, nullable=False),
     Column("facts", Text),  # JSON: the masked statistics that the model saw
     Column("error", Text),
+    Column("shared_with", _Id),  # the column that is asked for this one too
     UniqueConstraint("run_id", "schema_name", "table_name", "column_name"),
     Index("columns_by_status", "run_id", "status", "id"),
 )
@@ -156,7 +156,11 @@ def _to_2(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE requests ADD COLUMN digest TEXT"))
 
 
-_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _to_2}
+def _to_3(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE columns ADD COLUMN shared_with BIGINT"))
+
+
+_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
 """From a version to the next: `{1: to_version_2}`."""
 
 

@@ -68,6 +68,7 @@ def test_the_first_versions_journal_is_brought_forward(store: str | Path) -> Non
         run = begin(journal)
         for statement in (
             "ALTER TABLE columns DROP COLUMN details",
+            "ALTER TABLE columns DROP COLUMN shared_with",
             "ALTER TABLE requests DROP COLUMN digest",
             "UPDATE kimi_meta SET schema_version = 1",
         ):

@@ -14,6 +14,7 @@ ANSWERS = (
     ("deduplication?", "2"),  # wants extras that are not installed
     ("Run for which assets / columns?", "1"),
     ("Review strategy", "3"),  # the first wording of each, written at once
+    ("Proceed with analyzing", "y"),  # above a number of tables
     ("Proceed with auto-apply", "y"),
 )
 _CONTROLS = re.compile(r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|[\r\x07]")
@@ -46,8 +47,10 @@ def environment(python: Path, **more: str) -> dict[str, str]:
     }
 
 
-def analyze(command: list[str], tables: list[str], env: dict[str, str]) -> Done:
-    """`/run-apply` of these tables of the schema public."""
+def analyze(
+    command: list[str], tables: list[str], env: dict[str, str], seconds: float = 30
+) -> Done:
+    """`/run-apply` of these tables of the schema public; so long between two questions at most."""
     chosen = [word for table in tables for word in ("-t", table)]
     program, *arguments = [*command, "analyze", "run", "--schema", "public", *chosen, "--apply"]
     amx = pexpect.spawn(
@@ -56,7 +59,7 @@ def analyze(command: list[str], tables: list[str], env: dict[str, str]) -> Done:
         env=env,  # type: ignore[arg-type]
         dimensions=(50, 160),
         encoding="utf-8",
-        timeout=30,
+        timeout=seconds,
     )
     text = ""
     questions = [question for question, _ in ANSWERS]
