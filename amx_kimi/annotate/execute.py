@@ -23,6 +23,7 @@ from amx_kimi.client import Budget, KimiClient
 from amx_kimi.config import Profile
 from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
+from amx_kimi.journal.again import adopt
 from amx_kimi.log import get_logger
 from amx_kimi.settings import Settings
 
@@ -183,6 +184,8 @@ async def _execute(
             await _agree(spend, journal, run, job, client, state, new=resume is None)
             started(run)
             stopped = await annotate(reader, journal, run, job, client, notify)
+            if job.again_of:
+                await journal.write(adopt, job.again_of, run)
             if client.budget.held:
                 state.notes.append("Near the cap fewer requests were sent at once")
             return stopped

@@ -31,6 +31,23 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         SourceError: nothing is there to describe, or a schema or table is missing; names it.
     """
     await journal.write(runs.clear_inventory, run)  # what a killed process left half done
+    if job.again_of:
+        await _take_low(reader, journal, run, job)
+    else:
+        await _take_all(reader, journal, run, job)
+        await inherit(journal, run, job)
+    changed = await journal.write(keep_changed, run) if job.only_changed else []
+    await journal.write(partial(items.reuse, shared=job.share), run)
+    if job.limit is not None:
+        await journal.write(items.defer_beyond, run, job.limit)
+    if job.share:
+        await journal.write(share, run, technical_names())
+    await journal.write(runs.note_inventory, run)
+    if job.only_changed:
+        reader.source.notes += _changes_in_words(changed)
+
+
+async def _take_all(reader: Reader, journal: Journal, run: str, job: Job) -> None:
     await reader.call(check_selection, reader.source, job.selection)
     found = await reader.call(reader.source.items, job.selection)
     unseen = set(job.selection.tables)
@@ -45,16 +62,21 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await journal.write(items.add_items, run, rows)
         count += len(rows)
     _check_found(count, unseen, job.selection)
-    await inherit(journal, run, job)
-    changed = await journal.write(keep_changed, run) if job.only_changed else []
-    await journal.write(partial(items.reuse, shared=job.share), run)
-    if job.limit is not None:
-        await journal.write(items.defer_beyond, run, job.limit)
-    if job.share:
-        await journal.write(share, run, technical_names())
-    await journal.write(runs.note_inventory, run)
-    if job.only_changed:
-        reader.source.notes += _changes_in_words(changed)
+
+
+async def _take_low(reader: Reader, journal: Journal, run: str, job: Job) -> None:
+    """The inventory of the run that is asked again; what came back low is pending."""
+    found = journal.stream(items.described, job.again_of)
+    while chunk := list(islice(found, _AT_ONCE)):
+        rows = [
+            (
+                old.item,
+                reuse_key(old.item, reader.source.identity, job),
+                "pending" if old.suggestion and old.suggestion.confidence == "low" else "unchanged",
+            )
+            for old in chunk
+        ]
+        await journal.write(items.add_items, run, rows)
 
 
 def _changes_in_words(changed: Sequence[Change]) -> list[str]:

@@ -20,7 +20,8 @@ class Job:
     `names_only` nothing but names, types and keys; `profile_data` looks into tables of which the
     database's own statistics know nothing; `only_changed` asks about what is new or
     of another type since earlier runs; `share` asks once for a technical column that many tables
-    have; `context` is what people wrote.
+    have; `again_of` is a run whose low answers are asked again, and nothing else; `context` is what
+    people wrote.
     """
 
     profile: Profile
@@ -34,6 +35,7 @@ class Job:
     profile_data: bool = False
     only_changed: bool = False
     share: bool = True
+    again_of: str = ""
     context: Context = field(default_factory=Context)
 
     @property

@@ -64,12 +64,18 @@ class Estimate:
 
     columns: int
     reused: int
+    shared: int
     requests: int
     prompt_tokens: int
     completion_tokens: int
     cost: Decimal | None
     least: Decimal | None = None
     most: Decimal | None = None
+
+    @property
+    def asked(self) -> int:
+        """The columns that would be in a question."""
+        return self.columns - self.reused - self.shared
 
 
 class _Asking:
@@ -246,6 +252,7 @@ async def estimate(
     return Estimate(
         columns=totals.columns,
         reused=totals.reused,
+        shared=totals.shared,
         requests=requests,
         prompt_tokens=prompt,
         completion_tokens=output,

@@ -18,9 +18,9 @@ def demo(model: str, as_json: bool) -> int:
     """
     from amx_kimi.annotate.execute import Target, execute
     from amx_kimi.annotate.job import Job
+    from amx_kimi.cli.outcome import exit_code, in_words, summary
     from amx_kimi.cli.progress import watch
     from amx_kimi.cli.results import print_tables
-    from amx_kimi.cli.run import exit_code, in_words, summary
     from amx_kimi.config import journal_path, load_profile
     from amx_kimi.demo import set_stage
     from amx_kimi.journal import Journal, items

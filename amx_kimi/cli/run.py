@@ -1,7 +1,7 @@
 """`amx-kimi run`: describe a database."""
 
 import sys
-import traceback
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import (
-    INTERRUPTED,
     LIMITS,
     KimiCommand,
-    State,
     database_options,
     echo_json,
     json_option,
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run
     from amx_kimi.settings import Settings
 
-__all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run", "summary"]
+__all__ = ["job_from", "open_journal", "run"]
 
 
 @click.command(cls=KimiCommand)
@@ -60,6 +58,11 @@ __all__ = ["exit_code", "in_words", "job_from", "open_journal", "report", "run",
 )
 @limit_options
 @click.option("--yes", is_flag=True, help="Go on whatever the estimate says.")
+@click.option(
+    "--escalate",
+    metavar="PROFILE",
+    help="Ask again, with this stronger profile (or preset), what came back low.",
+)
 @click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
 @json_option
@@ -87,6 +90,8 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
         job = job_from(profile, options)
         target = find_target(urls, db_profile, settings)
         target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+        if options["dry_run"] and options["escalate"]:
+            raise click.UsageError("What comes back low is not known before: no --dry-run for it.")
         if options["dry_run"]:
             return _dry_run(job, target, journal, settings, as_json=options["as_json"])
         return _execute(job, target, journal, settings, options)
@@ -141,10 +146,10 @@ _FIXED = (  # a run's own choices
 
 def _load_profile(name: str | None, settings: "Settings", options: dict[str, Any]) -> "Profile":
     """The profile, with the limits that the command line gives."""
-    from amx_kimi.config import load_profile, with_limits
+    from amx_kimi.config import find_profile, with_limits
 
     given = {key: options[key] for key in LIMITS if options[key] is not None}
-    profile = with_limits(load_profile(name, settings), given)
+    profile = with_limits(find_profile(name, settings), given)
     row = profile.facts().model
     if row.retired_on and profile.endpoint.own:
         warn(
@@ -241,110 +246,97 @@ def _execute(
     options: dict[str, Any],
     resumed: "Run | None" = None,
 ) -> int:
+    from amx_kimi.cli.outcome import report
+
+    stronger = _stronger(job.profile, settings, options) if options["escalate"] else None
+    result = _watched(job, target, journal, settings, options, resumed)
+    again = None
+    if stronger and not result.stopped and not result.interrupted:
+        again = _ask_again(result, job, stronger, target, journal, settings, options)
+    return report(
+        result,
+        job.profile,
+        as_json=options["as_json"],
+        own_store=bool(options["store"]),
+        again=again,
+    )
+
+
+def _watched(
+    job: "Job",
+    target: "Target",
+    journal: "Journal",
+    settings: "Settings",
+    options: dict[str, Any],
+    resumed: "Run | None" = None,
+) -> "Result":
     from amx_kimi.annotate.execute import execute
     from amx_kimi.cli.progress import watch
 
     spend = spend_of(job.profile, options)
     with watch(job.profile.facts().currency) as (notify, started):
-        result = execute(
+        return execute(
             *(job, target, journal, settings, notify),
             resume=resumed,
             started=started,
             spend=spend,
         )
-    return report(result, job.profile, as_json=options["as_json"], own_store=bool(options["store"]))
 
 
-def report(result: "Result", profile: "Profile", *, as_json: bool, own_store: bool) -> int:
-    """Print how a run ended, and how to go on; returns the exit code."""
-    totals = result.totals
-    same = ", with the same --store" if own_store else ""  # not repeated: it may hold a password
-    if as_json:
-        echo_json(summary(result))
-    else:
-        click.echo(in_words(result, profile))
-        if not result.interrupted and not result.stopped:
-            click.echo(f"See them: amx-kimi show {result.run}{same}")
-    for note in result.notes:
-        warn(note, label="Note")
-    if result.interrupted:
-        warn(f"Interrupted. Go on with: amx-kimi run --resume {result.run}{same}")
-        return INTERRUPTED
-    if totals.tables_described < totals.tables:
-        warn(f"{totals.tables - totals.tables_described:,} tables have no description")
-    if result.stopped:
-        if click.get_current_context().ensure_object(State).debug:
-            traceback.print_exception(result.stopped)
-        warn(str(result.stopped), label="Stopped")
-        warn(f"What was described is kept. Go on with: amx-kimi run --resume {result.run}{same}")
-        return result.stopped.exit_code
-    return exit_code(result)
+def _stronger(profile: "Profile", settings: "Settings", options: dict[str, Any]) -> "Profile":
+    """The profile to escalate to, with a key, before anything is paid."""
+    from amx_kimi.config import find_key
+    from amx_kimi.errors import ConfigError
+
+    found = _load_profile(options["escalate"], settings, options)
+    if (found.model, found.overlay) == (profile.model, profile.overlay):
+        raise ConfigError(
+            f"--escalate {found.name} is the model that the run asks anyway",
+            remedy="Name a stronger one; see `amx-kimi models`.",
+        )
+    currencies = {found.facts().currency, profile.facts().currency}
+    if options["max_cost"] is not None and len(currencies) > 1:
+        raise ConfigError(
+            "One --max-cost cannot hold for two currencies",
+            remedy="Leave --escalate out, and do it afterwards: run --resume RUN --escalate NAME.",
+        )
+    find_key(found, settings)
+    return found
 
 
-def exit_code(result: "Result") -> int:
-    """0 when everything was described, else 1."""
-    totals = result.totals
-    whole = totals.described == totals.columns and totals.tables_described == totals.tables
-    return 0 if whole else 1
+def _ask_again(
+    result: "Result",
+    job: "Job",
+    stronger: "Profile",
+    target: "Target",
+    journal: "Journal",
+    settings: "Settings",
+    options: dict[str, Any],
+) -> "Result | None":
+    """A run over what came back low, whose answers replace the low ones."""
+    from amx_kimi.errors import BudgetError
+    from amx_kimi.journal.again import count_low
 
-
-def summary(result: "Result") -> dict[str, Any]:
-    """The run in figures, as `--json` prints them."""
-    totals = result.totals
-    return {
-        "run": result.run,
-        "columns": totals.columns,
-        "described": totals.described,
-        "reused": totals.reused,
-        "inherited": totals.inherited,
-        "shared": totals.shared,
-        "failed": totals.failed,
-        "requests": totals.requests,
-        "retries": totals.retries,
-        "tokens": {
-            "prompt": totals.prompt,
-            "cached": totals.cached,
-            "completion": totals.completion,
-            "reasoning": totals.reasoning,
-        },
-        "cost": {
-            "amount": float(totals.cost) if totals.cost is not None else None,
-            "currency": result.currency,
-        },
-        "seconds": round(result.seconds, 3),
-        "notes": list(result.notes),
-    }
-
-
-def in_words(result: "Result", profile: "Profile") -> str:
-    totals = result.totals
-    free = [f"{totals.reused:,} of them from earlier runs"] if totals.reused else []
-    free += [f"{totals.inherited:,} inherited from dbt"] if totals.inherited else []
-    free += [f"{totals.shared:,} with the answer for another table"] if totals.shared else []
-    reused = f" ({', '.join(free)})" if free else ""
-    lines = [
-        f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
-        f"and {totals.tables_described:,} of {totals.tables:,} tables",
-        f"Requests: {totals.requests:,} ({totals.retries:,} retries) in {result.seconds:.1f} s",
-        f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
-        f"completion ({totals.reasoning:,} of them reasoning)",
-        f"Cost: {_cost_in_words(result, profile)}",
-    ]
-    if totals.failed:
-        lines.append(f"Failed: {totals.failed:,} columns; `amx-kimi show {result.run}` says why")
-    return "\n".join(lines)
-
-
-def _cost_in_words(result: "Result", profile: "Profile") -> str:
-    totals = result.totals
-    if totals.cost is None:
-        return "unknown: there is no price for this model at this endpoint"
-    notes = []
-    if profile.endpoint.list_prices and profile.own_prices is None:
-        notes.append("an estimate, at the maker's list prices")
-    if totals.uncertain:
-        notes.append(f"{totals.uncertain} requests without known usage count at their worst case")
-    return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
+    low = journal.read(count_low, result.run)
+    if not low:
+        warn("Nothing came back low: nothing is asked again.", label="Note")
+        return None
+    left = options["max_cost"]
+    if left is not None:
+        left -= result.totals.cost or 0
+        if left <= 0:
+            raise BudgetError(f"{low:,} came back low, and nothing is left of --max-cost")
+    warn(f"{low:,} came back low; asking {stronger.name} ({stronger.model})", label="Note")
+    wanted = replace(job.wanted, alternatives=stronger.n_alternatives)
+    second = replace(
+        job,
+        profile=stronger,
+        wanted=wanted,
+        again_of=result.run,
+        only_changed=False,
+        limit=None,
+    )
+    return _watched(second, target, journal, settings, {**options, "max_cost": left})
 
 
 def _dry_run(
@@ -361,9 +353,10 @@ def _dry_run(
     if found.cost is not None and found.least is not None and found.most is not None:
         cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
-        f"Nothing was sent. This run would ask about {found.columns - found.reused:,} columns"
-        f" ({found.reused:,} more are known from earlier runs) in about {found.requests:,} "
-        f"requests\nTokens (an estimate): {found.prompt_tokens:,} prompt, "
+        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} more "
+        f"are known from earlier runs, {found.shared:,} share an answer) in about "
+        f"{found.requests:,} requests\n"
+        f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
         f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
     )
     return 0
@@ -373,6 +366,7 @@ def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
     return {
         "columns": found.columns,
         "reused": found.reused,
+        "shared": found.shared,
         "requests": found.requests,
         "tokens": {"prompt": found.prompt_tokens, "completion": found.completion_tokens},
         "cost": {

@@ -31,7 +31,13 @@ from amx_kimi.config.files import config_path, journal_path, learned_path, overl
 from amx_kimi.config.learned import LearnedStore
 from amx_kimi.config.os_keyring import keyring_state, store_key
 from amx_kimi.config.overlay import load_overlay, with_limits
-from amx_kimi.config.presets import Preset, load_preset, load_presets
+from amx_kimi.config.presets import (
+    Preset,
+    find_profile,
+    load_preset,
+    load_presets,
+    with_preset,
+)
 from amx_kimi.config.profile import AMX_DEFAULTS, Masking, Overlay, Profile
 from amx_kimi.config.profiles import active_profile, load_profile, nearest, profile_names
 from amx_kimi.config.secrets import FoundKey, absolute_reference, check_reference, find_key
@@ -70,6 +76,7 @@ __all__ = [
     "draft_profile",
     "endpoint_url",
     "find_key",
+    "find_profile",
     "journal_path",
     "keyring_state",
     "learned_path",
@@ -91,4 +98,5 @@ __all__ = [
     "store_key",
     "use_profile",
     "with_limits",
+    "with_preset",
 ]

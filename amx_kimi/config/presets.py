@@ -1,14 +1,17 @@
 """Preset profiles: `profiles/*.yml`, in the wheel and beside the package in an editable install."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from amx_kimi.config.files import read_yaml
-from amx_kimi.config.profiles import nearest
-from amx_kimi.errors import ConfigError, ConfigFileError
+from amx_kimi.config.profile import Profile
+from amx_kimi.config.profiles import load_profile, nearest, profile_names
+from amx_kimi.errors import ConfigError, ConfigFileError, UnknownProfileError
+from amx_kimi.facts import load_catalog
+from amx_kimi.settings import Settings
 
-__all__ = ["Preset", "load_preset", "load_presets"]
+__all__ = ["Preset", "find_profile", "load_preset", "load_presets", "with_preset"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,14 @@ class Preset:
     about: str
     profile: dict[str, Any]
     kimi: dict[str, Any]
+
+    @property
+    def portable(self) -> bool:
+        """Whether it is a choice of model rather than of an endpoint: Moonshot's, still served."""
+        host = self.profile.get("api_base", "").split("/")[2:3]
+        models = load_catalog().models
+        served = any(row.id == self.profile["model"] and row.live for row in models)
+        return served and host in (["api.moonshot.ai"], ["api.moonshot.cn"])
 
 
 def load_presets() -> dict[str, Preset]:
@@ -42,6 +53,40 @@ def load_preset(name: str) -> Preset:
     if name not in presets:
         raise ConfigError(f"No preset {name!r}. {nearest(name, presets)}")
     return presets[name]
+
+
+def find_profile(name: str | None, settings: Settings) -> Profile:
+    """The profile `name`, or the active one; where config.yml has none of that name, the preset, at
+    the active profile's endpoint and with its key.
+
+    Raises:
+        UnknownProfileError: there is neither; names the nearest ones.
+        ConfigError: a file is broken, or the profile is another provider's.
+    """
+    names = profile_names(settings)
+    if not name or not names or name in names:
+        return load_profile(name, settings)
+    presets = {preset.name: preset for preset in load_presets().values() if preset.portable}
+    if name not in presets:
+        known = nearest(name, {**names, **presets})
+        raise UnknownProfileError(f"No LLM profile and no preset {name!r}. {known}")
+    return with_preset(load_profile(None, settings), presets[name])
+
+
+def with_preset(base: Profile, preset: Preset) -> Profile:
+    """The model, wordings and thinking of a preset, with everything else of a profile."""
+    model = preset.profile["model"]
+    own: dict[str, Any] = {}
+    if model != base.model:  # its prices are not this one's
+        own = {"custom_input_cost_per_mtok": None, "custom_output_cost_per_mtok": None}
+    return replace(
+        base,
+        name=preset.name,
+        model=model,
+        n_alternatives=preset.profile["n_alternatives"],
+        overlay=replace(base.overlay, **{"thinking": None, "effort": None, **preset.kimi}),
+        **own,
+    )
 
 
 def _preset(path: Path) -> Preset:

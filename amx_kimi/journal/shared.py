@@ -1,7 +1,7 @@
 """Technical columns that are the same in many tables: one is asked, the others share its answer.
 
-The one that is asked has `in_tables` among its details, so that it is described for all of them;
-the others wait for it.
+They have `in_tables` among their details, so that the one is described for all of them; the others
+wait for it.
 """
 
 import json
@@ -51,11 +51,8 @@ def share(connection: Connection, run: str, names: Collection[str]) -> int:
             continue
         first, *others = rows
         told = json.loads(first.details) if first.details else {}
-        connection.execute(
-            update(columns)
-            .where(columns.c.id == first.id)
-            .values(details=json.dumps({**told, "in_tables": len(tables)}, ensure_ascii=False))
-        )
+        details = json.dumps({**told, "in_tables": len(tables)}, ensure_ascii=False)
+        connection.execute(_TELL, [{"item": row.id, "told": details} for row in rows])
         waiting += [{"item": row.id, "asked": first.id} for row in others]
     if waiting:
         connection.execute(_WAIT, waiting)
@@ -84,6 +81,7 @@ def fail_waiting(connection: Connection, asked: Sequence[int], error: str) -> No
     )
 
 
+_TELL = update(columns).where(columns.c.id == bindparam("item")).values(details=bindparam("told"))
 _WAIT = (
     update(columns)
     .where(columns.c.id == bindparam("item"))

@@ -1,0 +1,117 @@
+"""How a run ended: in words, as JSON, as an exit code."""
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import INTERRUPTED, State, echo_json, warn
+
+if TYPE_CHECKING:
+    from amx_kimi.annotate.execute import Result
+    from amx_kimi.config import Profile
+
+__all__ = ["exit_code", "in_words", "report", "summary"]
+
+
+def report(
+    result: "Result",
+    profile: "Profile",
+    *,
+    as_json: bool,
+    own_store: bool,
+    again: "Result | None" = None,
+) -> int:
+    """Print how a run ended, what asking `again` brought, and how to go on; returns the exit
+    code."""
+    both = [result, again] if again else [result]
+    same = ", with the same --store" if own_store else ""  # not repeated: it may hold a password
+    last = both[-1]
+    if as_json:
+        echo_json({**summary(result), **({"escalated": summary(again)} if again else {})})
+    else:
+        for one in both:
+            click.echo(in_words(one, profile))
+        if not last.interrupted and not last.stopped:
+            click.echo(f"See them: amx-kimi show {result.run}{same}")
+    for note in [note for one in both for note in one.notes]:
+        warn(note, label="Note")
+    if last.interrupted:
+        warn(f"Interrupted. Go on with: amx-kimi run --resume {last.run}{same}")
+        return INTERRUPTED
+    totals = result.totals
+    if totals.tables_described < totals.tables:
+        warn(f"{totals.tables - totals.tables_described:,} tables have no description")
+    if last.stopped:
+        if click.get_current_context().ensure_object(State).debug:
+            traceback.print_exception(last.stopped)
+        warn(str(last.stopped), label="Stopped")
+        warn(f"What was described is kept. Go on with: amx-kimi run --resume {last.run}{same}")
+        return last.stopped.exit_code
+    return max(exit_code(one) for one in both)
+
+
+def exit_code(result: "Result") -> int:
+    """0 when everything was described, else 1."""
+    totals = result.totals
+    whole = totals.described == totals.columns and totals.tables_described == totals.tables
+    return 0 if whole else 1
+
+
+def summary(result: "Result") -> dict[str, Any]:
+    """The run in figures, as `--json` prints them."""
+    totals = result.totals
+    return {
+        "run": result.run,
+        "columns": totals.columns,
+        "described": totals.described,
+        "reused": totals.reused,
+        "inherited": totals.inherited,
+        "shared": totals.shared,
+        "failed": totals.failed,
+        "requests": totals.requests,
+        "retries": totals.retries,
+        "tokens": {
+            "prompt": totals.prompt,
+            "cached": totals.cached,
+            "completion": totals.completion,
+            "reasoning": totals.reasoning,
+        },
+        "cost": {
+            "amount": float(totals.cost) if totals.cost is not None else None,
+            "currency": result.currency,
+        },
+        "seconds": round(result.seconds, 3),
+        "notes": list(result.notes),
+    }
+
+
+def in_words(result: "Result", profile: "Profile") -> str:
+    totals = result.totals
+    free = [f"{totals.reused:,} of them from earlier runs"] if totals.reused else []
+    free += [f"{totals.inherited:,} inherited from dbt"] if totals.inherited else []
+    free += [f"{totals.shared:,} with the answer for another table"] if totals.shared else []
+    reused = f" ({', '.join(free)})" if free else ""
+    lines = [
+        f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
+        f"and {totals.tables_described:,} of {totals.tables:,} tables",
+        f"Requests: {totals.requests:,} ({totals.retries:,} retries) in {result.seconds:.1f} s",
+        f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
+        f"completion ({totals.reasoning:,} of them reasoning)",
+        f"Cost: {_cost_in_words(result, profile)}",
+    ]
+    if totals.failed:
+        lines.append(f"Failed: {totals.failed:,} columns; `amx-kimi show {result.run}` says why")
+    return "\n".join(lines)
+
+
+def _cost_in_words(result: "Result", profile: "Profile") -> str:
+    totals = result.totals
+    if totals.cost is None:
+        return "unknown: there is no price for this model at this endpoint"
+    notes = []
+    if profile.endpoint.list_prices and profile.own_prices is None:
+        notes.append("an estimate, at the maker's list prices")
+    if totals.uncertain:
+        notes.append(f"{totals.uncertain} requests without known usage count at their worst case")
+    return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
