@@ -12,6 +12,7 @@ import sys
 import click
 
 from amx_kimi.cli.add_profile import add_llm_profile
+from amx_kimi.cli.advise import advise
 from amx_kimi.cli.amx import amx, disable, enable, status
 from amx_kimi.cli.changes import (
     alias,
@@ -74,6 +75,7 @@ def cli(context: click.Context) -> None:
 
 for _command in (
     demo,
+    advise,
     run,
     runs,
     show,

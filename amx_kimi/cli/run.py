@@ -353,8 +353,8 @@ def _dry_run(
     if found.cost is not None and found.least is not None and found.most is not None:
         cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
-        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} more "
-        f"are known from earlier runs, {found.shared:,} share an answer) in about "
+        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} "
+        f"more are known from earlier runs, {found.shared:,} share an answer) in about "
         f"{found.requests:,} requests\n"
         f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
         f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"

@@ -29,6 +29,7 @@ __all__ = [
     "now",
     "set_status",
     "settle_request",
+    "speeds",
     "spending",
     "totals",
 ]
@@ -308,6 +309,17 @@ def spending(connection: Connection, by: str) -> list[Spending]:
         )
         for row in connection.execute(query)
     ]
+
+
+def speeds(connection: Connection) -> dict[str, float]:
+    """Output tokens a second of one request, by model, of the requests that were answered."""
+    spent = requests.c
+    query = (
+        select(spent.model, func.sum(spent.completion_tokens), func.sum(spent.seconds))
+        .where(spent.outcome == "ok", spent.completion_tokens > 0, spent.seconds > 0)
+        .group_by(spent.model)
+    )
+    return {model: int(tokens) / float(took) for model, tokens, took in connection.execute(query)}
 
 
 def _counts(connection: Connection, run: str) -> dict[str, int]:

@@ -1,0 +1,154 @@
+"""`amx-kimi advise`: which profile for this database."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import (
+    LIMITS,
+    KimiCommand,
+    console,
+    database_options,
+    echo_json,
+    json_option,
+    limit_options,
+    prompt_options,
+    store_option,
+)
+
+if TYPE_CHECKING:
+    from amx_kimi.annotate.advise import Advice, Offer
+    from amx_kimi.config import Profile
+    from amx_kimi.settings import Settings
+
+__all__ = ["advise"]
+
+
+@click.command(cls=KimiCommand)
+@database_options
+@store_option
+@click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@prompt_options
+@limit_options
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@json_option
+def advise(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> None:
+    """Say what each profile would cost and take for a database, and which one to take.
+
+    Your own kimi profiles, and the presets at the active profile's endpoint. All figures are
+    estimates; nothing is sent. The limits are those of --tier, kimi.yml, or tier 1.
+    """
+    from amx_kimi.annotate import advise as advisor
+    from amx_kimi.cli.run import job_from, open_journal
+    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.settings import Settings
+
+    settings = Settings.from_environment()
+    profiles = _candidates(settings, options)
+    target = find_target(urls, db_profile, settings)
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    jobs = [job_from(profile, options) for profile in profiles]
+    with open_journal(options["store"], settings) as journal:
+        offers = advisor.advise(jobs, target, journal, settings)
+    advice = advisor.recommend(offers)
+    if as_json:
+        echo_json(_json(advice))
+    else:
+        _print(advice, urls)
+
+
+def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"]:
+    """The active profile first; what differs in nothing but its name is taken once."""
+    from amx_kimi.config import load_presets, load_profile, profile_names, with_limits, with_preset
+    from amx_kimi.errors import ConfigError
+
+    active = load_profile(None, settings)
+    found = [active]
+    for name, provider in profile_names(settings).items():
+        if provider == "kimi" and name != active.name:
+            try:
+                found.append(load_profile(name, settings))
+            except ConfigError:  # a broken one is no candidate; `llm-profiles` says why
+                continue
+    found += [with_preset(active, preset) for preset in load_presets().values() if preset.portable]
+    given = {key: options[key] for key in LIMITS if options[key] is not None}
+    kept: dict[Any, Profile] = {}
+    for profile in found:
+        overlay = profile.overlay
+        key = (profile.model, profile.base_url, profile.n_alternatives, overlay.thinking)
+        if not profile.facts().model.retired_on or not profile.endpoint.own or profile is active:
+            stated = given or overlay.tier or overlay.concurrency or overlay.rpm or overlay.tpm
+            limits = given if stated else {"tier": 1}
+            kept.setdefault((*key, overlay.effort), with_limits(profile, limits))
+    return list(kept.values())
+
+
+def _print(advice: "Advice", urls: tuple[str, ...]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("", "Profile", "Model", "Wordings", "Requests", "Cost", "Time"):
+        table.add_column(head, no_wrap=True)
+    for offer in advice.offers:
+        table.add_row(
+            "*" if offer is advice.best else "",
+            offer.profile.name,
+            offer.profile.model,
+            str(offer.profile.n_alternatives),
+            f"{offer.requests:,}",
+            _cost(offer),
+            f"{'' if offer.measured else '~'}{_time(offer.seconds)}",
+        )
+    first = advice.offers[0]
+    click.echo(f"{first.items:,} columns and tables to ask about, by {first.profile.name}")
+    console().print(table)
+    click.echo(
+        f"Estimates; nothing was sent. The time is bound by {advice.best.bound}; ~: the model's "
+        "speed is a guess, of 40 tokens/s."
+    )
+    click.echo(f"Recommended: {advice.best.profile.name}")
+    for reason in advice.reasons:
+        click.echo(f"  {reason}")
+    again = f" --escalate {advice.escalate.profile.name}" if advice.escalate else ""
+    where = " ".join(urls) if urls and not any("@" in url for url in urls) else "URL"
+    click.echo(f"Go on with: amx-kimi run {where} --profile {advice.best.profile.name}{again}")
+
+
+def _cost(offer: "Offer") -> str:
+    if offer.least is None or offer.most is None:
+        return "no price"
+    return f"{offer.least:.2f} to {offer.most:.2f} {offer.currency}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3600:.1f} h"
+
+
+def _json(advice: "Advice") -> dict[str, Any]:
+    return {
+        "recommended": advice.best.profile.name,
+        "escalate": advice.escalate.profile.name if advice.escalate else None,
+        "reasons": list(advice.reasons),
+        "offers": [
+            {
+                "profile": offer.profile.name,
+                "model": offer.profile.model,
+                "wordings": offer.profile.n_alternatives,
+                "thinks": offer.thinks,
+                "items": offer.items,
+                "requests": offer.requests,
+                "cost": {
+                    "least": float(offer.least) if offer.least is not None else None,
+                    "most": float(offer.most) if offer.most is not None else None,
+                    "currency": offer.currency,
+                },
+                "seconds": round(offer.seconds, 1),
+                "bound": offer.bound,
+                "speed_measured": offer.measured,
+            }
+            for offer in advice.offers
+        ],
+    }
