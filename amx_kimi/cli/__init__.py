@@ -24,8 +24,9 @@ from amx_kimi.cli.changes import (
 from amx_kimi.cli.check import doctor, explain
 from amx_kimi.cli.common import KimiCommand, run_main
 from amx_kimi.cli.demo import demo
+from amx_kimi.cli.models import models
 from amx_kimi.cli.payload import payload
-from amx_kimi.cli.profiles import llm_profiles, models
+from amx_kimi.cli.profiles import llm_profiles
 from amx_kimi.cli.results import export, runs, show, usage
 from amx_kimi.cli.run import run
 from amx_kimi.cli.sandbox import sandbox

@@ -1,4 +1,4 @@
-"""`llm-profiles`, `models`: reading the configuration and the facts."""
+"""`llm-profiles`: reading the configuration."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from amx_kimi.cli.common import KimiCommand, console, echo_json, json_option
 if TYPE_CHECKING:
     from amx_kimi.settings import Settings
 
-__all__ = ["llm_profiles", "models"]
+__all__ = ["llm_profiles"]
 
 
 @click.command("llm-profiles", cls=KimiCommand)
@@ -85,50 +85,3 @@ def _key_place(reference: str, auth: str) -> str:
     if reference.startswith("keyring:"):
         return "OS keyring"
     return reference if reference.startswith(("env:", "file:")) else "config.yml, in clear"
-
-
-@click.command(cls=KimiCommand)
-@click.option("--retired", is_flag=True, help="Also those that Moonshot no longer serves.")
-@json_option
-def models(retired: bool, as_json: bool) -> None:
-    """List Kimi's models with context, price and when to pick them."""
-    from rich.table import Table
-
-    from amx_kimi.facts import load_catalog
-
-    rows = [row for row in load_catalog().models if row.live or retired]
-    if as_json:
-        echo_json([_model_json(row) for row in rows])
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("Model", "Context", "Thinks", "USD in/out", "Pick it for"):
-        table.add_column(head, no_wrap=head != "Pick it for")
-    for row in rows:
-        usd = row.prices.get("USD")
-        price = f"{usd.miss:g} / {usd.output:g}" if usd else "subscription" if row.live else "–"
-        pick = row.pick
-        if row.retired_on:
-            pick += f" (retired on {row.retired_on}; successor {row.successor})"
-        table.add_row(row.id, f"{row.context:,}", row.thinking, price, pick)
-    console().print(table)
-    click.echo("Prices are per 1M tokens, of the dates that `--json` shows.")
-
-
-def _model_json(row: Any) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "aliases": list(row.aliases),
-        "context": row.context,
-        "thinking": row.thinking,
-        "prices": {
-            currency: {name: float(p) for name, p in vars(prices).items() if p is not None}
-            for currency, prices in row.prices.items()
-        },
-        "vision": row.vision,
-        "batch": row.batch,
-        "pick": row.pick,
-        "retired_on": row.retired_on,
-        "successor": row.successor or None,
-        "source": row.source,
-        "date": row.date,
-    }

@@ -28,7 +28,7 @@ from amx_kimi.config.draft import (
     save_draft,
 )
 from amx_kimi.config.files import config_path, journal_path, learned_path, overlay_path
-from amx_kimi.config.learned import LearnedStore
+from amx_kimi.config.learned import LearnedStore, Served
 from amx_kimi.config.os_keyring import keyring_state, store_key
 from amx_kimi.config.overlay import load_overlay, with_limits
 from amx_kimi.config.presets import (
@@ -64,6 +64,7 @@ __all__ = [
     "Preset",
     "Profile",
     "Removed",
+    "Served",
     "absolute_reference",
     "active_profile",
     "check_name",

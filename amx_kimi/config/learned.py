@@ -9,11 +9,12 @@ from typing import Any
 from amx_kimi.config.files import learned_path, rewrite
 from amx_kimi.facts import Quirk
 
-__all__ = ["KeyCheck", "LearnedStore"]
+__all__ = ["KeyCheck", "LearnedStore", "Served"]
 
 _KEPT = timedelta(days=30)
 _LIMITS = "limits"  # beside the endpoints' URLs: account -> what the service said of its limits
 _KINDS = ("concurrency", "rpm", "tpm")
+_MODELS = "models"  # beside the endpoints' URLs: endpoint -> the models that it serves
 _CHECKS = "checks"  # beside the endpoints' URLs: profile -> how its last check went
 
 
@@ -23,6 +24,14 @@ class KeyCheck:
 
     ok: bool
     detail: str
+    on: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """The models that an endpoint listed, by id with their context (0: not said), and the day."""
+
+    models: dict[str, int]
     on: str
 
 
@@ -88,6 +97,31 @@ class LearnedStore:
             return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
         rewrite(self._path, change)
+
+    def served(self, url: str) -> Served | None:
+        """What the endpoint's own list of models said last, however long ago."""
+        row = self._document().get(_MODELS, {}).get(url, {})
+        models = row.get("served")
+        if not isinstance(models, dict):
+            return None
+        found = {str(id_): size if _is_count(size) else 0 for id_, size in models.items()}
+        return Served(found, str(row.get("on")))
+
+    def note_served(self, url: str, models: dict[str, int]) -> Served:
+        """Remember an endpoint's list of models.
+
+        Raises:
+            ConfigFileError: the file cannot be written.
+        """
+        served = Served(models, (self._today or date.today()).isoformat())
+
+        def change(text: str) -> str:
+            document = _parse(text)
+            document.setdefault(_MODELS, {})[url] = {"served": models, "on": served.on}
+            return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+        rewrite(self._path, change, undecodable="replace")
+        return served
 
     def last_check(self, profile: str, url: str, model: str) -> KeyCheck | None:
         """How the last check of this profile's key and model went, unless the profile changed."""

@@ -10,6 +10,7 @@ import pexpect
 import pytest
 import yaml
 
+from amx_kimi.sandbox import Options, Sandbox
 from tests.cli.conftest import Program, command
 from tests.conftest import KEY
 
@@ -141,6 +142,36 @@ def test_models(program: Program) -> None:
     rows = program("models", "--retired", "--json").json
     (row,) = [row for row in rows if row["id"] == "kimi-k2-thinking"]
     assert (row["retired_on"], row["successor"]) == ("2026-05-25", "kimi-k3")
+
+
+def test_models_of_the_endpoint_are_kept_and_shown_offline(program: Program, documented) -> None:
+    served = ("kimi-k2.6", "kimi-k3", "kimi-k9")
+    with Sandbox(Options(models=served, extra_models=served[2:])) as sandbox:
+        documented(sandbox.url)
+        before = {row["id"]: row["served"] for row in program("models", "--json").json}
+        assert before["kimi-k3"] is None
+        done = program("models", "--refresh", "--json")
+        assert done.code == 0, done.err
+        found = {row["id"]: row["served"] for row in done.json}
+        assert found["kimi-k2.6"] is found["kimi-k9"] is True
+        assert found["kimi-k3.1-pro"] is False
+    kept = program("models", "--refresh", env={"COLUMNS": "120"})
+    assert kept.code == 0
+    assert "cannot be reached" in kept.err
+    assert "shown is what it said on 20" in kept.err
+    assert "* kimi-k9" in " ".join(kept.out.split())
+    assert "served by" in program("models").out
+    documented("http://127.0.0.1:1/v1")
+    never = program("models", "--refresh")
+    assert never.code == 0
+    assert "shown is the facts that come with amx-kimi" in never.err
+
+
+def test_models_with_a_refused_key(program: Program, documented, start_sandbox) -> None:
+    documented(start_sandbox(keys=("sk-other",)).url)
+    ended = program("models", "--refresh")
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
 
 
 def test_profiles_are_listed_and_switched(program: Program, documented, home: Path) -> None:

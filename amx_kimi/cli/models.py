@@ -1,0 +1,157 @@
+"""`models`: the facts, and what the endpoint itself lists."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import (
+    KimiCommand,
+    console,
+    echo_json,
+    json_option,
+    profile_option,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from amx_kimi.config import Profile, Served
+    from amx_kimi.facts import ModelRow
+    from amx_kimi.settings import Settings
+
+__all__ = ["models"]
+
+_NOT_KNOWN = "served there; no facts of it yet"
+
+
+@click.command(cls=KimiCommand)
+@profile_option
+@click.option("--retired", is_flag=True, help="Also those that Moonshot no longer serves.")
+@click.option("--refresh", is_flag=True, help="Ask the profile's endpoint which it serves.")
+@json_option
+def models(profile: str | None, retired: bool, refresh: bool, as_json: bool) -> None:
+    """List Kimi's models with context, price and when to pick them.
+
+    After --refresh, also whether the profile's endpoint serves each. Its answer is kept: what it
+    said last is shown when it is not asked, or cannot be reached.
+    """
+    from amx_kimi.facts import load_catalog
+    from amx_kimi.settings import Settings
+
+    settings = Settings.from_environment()
+    loaded = _profile(profile, settings, wanted=refresh or profile is not None)
+    served = _served(loaded, settings, refresh=refresh) if loaded else None
+    everything = load_catalog().models
+    rows = [row for row in everything if row.live or retired or _is_served(row, served)]
+    new = _unknown(served, everything)
+    if as_json:
+        listed = [{**_model_json(row), "served": _is_served(row, served)} for row in rows]
+        unknown = [{"id": i, "context": size or None, "served": True} for i, size in new.items()]
+        echo_json(listed + unknown)
+        return
+    _print(rows, new, served)
+    if loaded and served:
+        click.echo(f"*: served by {loaded.endpoint.label}, as it said on {served.on}.")
+
+
+def _profile(name: str | None, settings: "Settings", *, wanted: bool) -> "Profile | None":
+    """The profile whose endpoint is meant; without a configuration the facts stand alone."""
+    from amx_kimi.config import find_profile
+    from amx_kimi.errors import ConfigError
+
+    try:
+        return find_profile(name, settings)
+    except ConfigError:
+        if wanted:
+            raise
+        return None
+
+
+def _served(profile: "Profile", settings: "Settings", *, refresh: bool) -> "Served | None":
+    import anyio
+
+    from amx_kimi.client import KimiClient
+    from amx_kimi.config import LearnedStore
+    from amx_kimi.errors import TransportError
+
+    store = LearnedStore(settings.config_dir)
+    known = store.served(profile.base_url)
+    if not refresh:
+        return known
+
+    async def ask() -> list[dict[str, Any]]:
+        async with KimiClient(profile, settings) as client:
+            return await client.models()
+
+    try:
+        rows = anyio.run(ask)
+    except TransportError as error:
+        since = f"what it said on {known.on}" if known else "the facts that come with amx-kimi"
+        warn(f"{error.message}; shown is {since}.")
+        return known
+    sizes = {str(row["id"]): row.get("context_length") for row in rows if row.get("id")}
+    return store.note_served(
+        profile.base_url, {i: size if isinstance(size, int) else 0 for i, size in sizes.items()}
+    )
+
+
+def _bare(name: str) -> str:
+    """An id as Moonshot has it: gateways put a maker before it."""
+    return name.lower().rpartition("/")[2]
+
+
+def _is_served(row: "ModelRow", served: "Served | None") -> bool | None:
+    if served is None:
+        return None
+    return not {row.id, *row.aliases}.isdisjoint(map(_bare, served.models))
+
+
+def _unknown(served: "Served | None", rows: "Sequence[ModelRow]") -> dict[str, int]:
+    """Models of Kimi's that the endpoint lists and the facts do not have, with their context."""
+    known = {name for row in rows for name in (row.id, *row.aliases)}
+    listed = served.models if served else {}
+    return {
+        name: size
+        for name, size in listed.items()
+        if _bare(name) not in known and ("kimi" in name.lower() or "moonshot" in name.lower())
+    }
+
+
+def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("", "Model", "Context", "Thinks", "USD in/out", "Pick it for"):
+        table.add_column(head, no_wrap=head != "Pick it for")
+    for row in rows:
+        usd = row.prices.get("USD")
+        price = f"{usd.miss:g} / {usd.output:g}" if usd else "subscription" if row.live else "–"
+        pick = row.pick
+        if row.retired_on:
+            pick += f" (retired on {row.retired_on}; successor {row.successor})"
+        mark = "*" if _is_served(row, served) else ""
+        table.add_row(mark, row.id, f"{row.context:,}", row.thinking, price, pick)
+    for name, size in new.items():
+        table.add_row("*", name, f"{size:,}" if size else "?", "?", "–", _NOT_KNOWN)
+    console().print(table)
+    click.echo("Prices are per 1M tokens, of the dates that `--json` shows.")
+
+
+def _model_json(row: "ModelRow") -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "aliases": list(row.aliases),
+        "context": row.context,
+        "thinking": row.thinking,
+        "prices": {
+            currency: {name: float(p) for name, p in vars(prices).items() if p is not None}
+            for currency, prices in row.prices.items()
+        },
+        "vision": row.vision,
+        "batch": row.batch,
+        "pick": row.pick,
+        "retired_on": row.retired_on,
+        "successor": row.successor or None,
+        "source": row.source,
+        "date": row.date,
+    }
