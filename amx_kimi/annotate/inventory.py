@@ -9,12 +9,13 @@ from itertools import islice
 
 from amx_kimi.annotate.inherit import inherit
 from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.moved import moved
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.sources import Selection, check_selection
+from amx_kimi.annotate.sources import RawFacts, Selection, TableGoneError, check_selection
 from amx_kimi.annotate.technical import technical_names
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, items, runs
-from amx_kimi.journal.changes import Change, keep_changed
+from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
 
@@ -38,6 +39,8 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await inherit(journal, run, job)
     changed = await journal.write(keep_changed, run) if job.only_changed else []
     await journal.write(partial(items.reuse, shared=job.share), run)
+    if job.only_changed == "data":  # after reuse: the earlier answer is what is doubted
+        changed += await _reopen_moved(reader, journal, run, job)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run, job.limit)
     if job.share:
@@ -77,6 +80,29 @@ async def _take_low(reader: Reader, journal: Journal, run: str, job: Job) -> Non
             for old in chunk
         ]
         await journal.write(items.add_items, run, rows)
+
+
+async def _reopen_moved(reader: Reader, journal: Journal, run: str, job: Job) -> list[Change]:
+    """Ask again about unchanged columns whose data moved; every table's statistics are read."""
+    found: list[Change] = []
+    for table in journal.read(items.table_items, run):
+        seen = journal.read(seen_before, run, table.schema, table.table)
+        if not seen:
+            continue
+        names = {name for _, name, _ in seen}
+        try:
+            raw = await reader.call(reader.source.profile, table, sorted(names))
+        except TableGoneError:
+            continue
+        stored = journal.read(items.columns_of, run, table.schema, table.table)
+        ids = []
+        for id_, name, before in seen:
+            now = job.redactor.column(stored[name], raw.get(name, RawFacts())).as_json()
+            if what := moved(before, now):
+                found.append(Change("moved", stored[name].name, after=what))
+                ids.append(id_)
+        await journal.write(reopen, ids)
+    return found
 
 
 def _changes_in_words(changed: Sequence[Change]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a run is asked to do."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from amx_kimi.annotate.context import Context
 from amx_kimi.annotate.prompt import Wanted
@@ -18,10 +19,10 @@ class Job:
     `all_columns` takes those that have a comment too; `limit` is the most columns to ask about;
     `batch_size` fixes the columns of a request; `samples` False sends no values at all, and
     `names_only` nothing but names, types and keys; `profile_data` looks into tables of which the
-    database's own statistics know nothing; `only_changed` asks about what is new or
-    of another type since earlier runs; `share` asks once for a technical column that many tables
-    have; `again_of` is a run whose low answers are asked again, and nothing else; `context` is what
-    people wrote.
+    database's own statistics know nothing; `only_changed` asks about what is new or of another
+    type since earlier runs (`data`: or whose statistics moved); `share` asks once for a technical
+    column that many tables have; `again_of` is a run whose low answers are asked again, and
+    nothing else; `context` is what people wrote.
     """
 
     profile: Profile
@@ -33,7 +34,7 @@ class Job:
     samples: bool = True
     names_only: bool = False
     profile_data: bool = False
-    only_changed: bool = False
+    only_changed: Literal["", "schema", "data"] = ""
     share: bool = True
     again_of: str = ""
     context: Context = field(default_factory=Context)

@@ -33,15 +33,24 @@ if TYPE_CHECKING:
 __all__ = ["job_from", "open_journal", "run"]
 
 
-@click.command(cls=KimiCommand)
+class _RunCommand(KimiCommand):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # An option whose value may be left out would swallow the URL behind it.
+        bare = "--only-changed"
+        return super().parse_args(ctx, [f"{bare}=schema" if arg == bare else arg for arg in args])
+
+
+@click.command(cls=_RunCommand)
 @database_options
 @profile_option
 @store_option
 @click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
 @click.option(
     "--only-changed",
-    is_flag=True,
-    help="Only what is new or of another type since earlier runs, with a list of what changed.",
+    type=click.Choice(["schema", "data"]),
+    metavar="[=data]",
+    help="Only what is new or of another type since earlier runs, with a list of what changed; "
+    "with =data also columns whose data moved.",
 )
 @click.option(
     "--no-shared",
@@ -176,7 +185,7 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
         ),
         all_columns=options["all_columns"],
         limit=options.get("limit"),
-        only_changed=options.get("only_changed", False),
+        only_changed=options.get("only_changed") or "",
         share=not options.get("no_shared", False),
         batch_size=options["batch_size"],
         samples=not options["no_samples"],
@@ -333,7 +342,7 @@ def _ask_again(
         profile=stronger,
         wanted=wanted,
         again_of=result.run,
-        only_changed=False,
+        only_changed="",
         limit=None,
     )
     return _watched(second, target, journal, settings, {**options, "max_cost": left})

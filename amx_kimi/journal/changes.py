@@ -1,5 +1,7 @@
 """What changed in a database since its earlier runs, as functions over a connection."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -7,23 +9,25 @@ from sqlalchemy import Connection, Row, Subquery, and_, func, select, update
 
 from amx_kimi.journal.schema import columns, runs
 
-__all__ = ["Change", "keep_changed"]
+__all__ = ["Change", "keep_changed", "reopen", "seen_before"]
 
+_AT_ONCE = 500
 _SETTLED = ("described", "reused", "inherited", "shared", "commented", "unchanged")
 
 
 @dataclass(frozen=True)
 class Change:
-    """A table or column that is new, dropped or of another type; `before` and `after` are types."""
+    """A table or column that is new, dropped, of another type (`before` and `after` are types), or
+    with data that moved (`after` says how)."""
 
-    kind: Literal["new", "dropped", "retyped"]
+    kind: Literal["new", "dropped", "retyped", "moved"]
     name: str
     before: str = ""
     after: str = ""
 
     def __str__(self) -> str:
-        types = f" ({self.before} -> {self.after})" if self.kind == "retyped" else ""
-        return f"{self.kind}: {self.name}{types}"
+        told = {"retyped": f" ({self.before} -> {self.after})", "moved": f" ({self.after})"}
+        return f"{self.kind}: {self.name}{told.get(self.kind, '')}"
 
 
 def keep_changed(connection: Connection, run: str) -> list[Change]:
@@ -47,10 +51,42 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
         elif row.status == "pending" and row.was in _SETTLED:
             unchanged.append(row.id)
     found += [Change("dropped", _name(row), row.type) for row in _dropped(connection, run, before)]
-    for start in range(0, len(unchanged), 500):
-        some = unchanged[start : start + 500]
+    for start in range(0, len(unchanged), _AT_ONCE):
+        some = unchanged[start : start + _AT_ONCE]
         connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="unchanged"))
     return found
+
+
+def seen_before(
+    connection: Connection, run: str, schema: str, table: str
+) -> list[tuple[int, str, dict[str, Any]]]:
+    """A table's unchanged columns: id, name, and the facts that the model saw last."""
+    present, seen = columns.alias(), columns.alias()
+    database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    query = (
+        select(present.c.id, present.c.column_name, seen.c.facts)
+        .join(seen, _same(present, seen))
+        .join(runs, runs.c.id == seen.c.run_id)
+        .where(
+            present.c.run_id == run,
+            present.c.schema_name == schema,
+            present.c.table_name == table,
+            present.c.status == "unchanged",
+            present.c.kind == "column",
+            runs.c.database == database,
+            seen.c.facts.is_not(None),
+        )
+        .order_by(present.c.id, seen.c.id)
+    )
+    latest = {row.id: row for row in connection.execute(query)}
+    return [(row.id, row.column_name, json.loads(row.facts)) for row in latest.values()]
+
+
+def reopen(connection: Connection, ids: Sequence[int]) -> None:
+    """Ask about these after all."""
+    for start in range(0, len(ids), _AT_ONCE):
+        some = ids[start : start + _AT_ONCE]
+        connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="pending"))
 
 
 def _latest(database: str, run: str) -> Subquery:

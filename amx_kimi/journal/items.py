@@ -31,6 +31,7 @@ __all__ = [
     "add_context",
     "add_items",
     "column_names",
+    "columns_of",
     "comment_of",
     "count_items",
     "count_pending",
@@ -229,6 +230,12 @@ def table_items(connection: Connection, run: str) -> list[Item]:
     """The tables (and views) of a run, without their columns."""
     query = select(columns).where(columns.c.run_id == run, columns.c.column_name == "")
     return [_item(row) for row in connection.execute(query.order_by(columns.c.id))]
+
+
+def columns_of(connection: Connection, run: str, schema: str, table: str) -> dict[str, Item]:
+    """A table's columns by name."""
+    query = select(columns).where(*_in_table(run, schema, table), columns.c.column_name != "")
+    return {row.column_name: _item(row) for row in connection.execute(query)}
 
 
 def pending_of(connection: Connection, run: str, schema: str, table: str) -> list[Stored]:

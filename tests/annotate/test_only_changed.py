@@ -21,7 +21,7 @@ def test_what_changed_is_asked_and_listed(database: Database, worlds: Worlds) ->
         "CREATE TABLE b (x text, n int)",
         "CREATE TABLE c (x int)",
     )
-    result = world.run(only_changed=True)
+    result = world.run(only_changed="schema")
     assert world.asked() == ["a.w", "b.x", "b.n", "c", "c.x"]
     names = {note.split(" (")[0].replace("public.", "") for note in result.notes}
     assert names == {"new: a.w", "new: b.n", "new: c", "new: c.x", "retyped: b.x", "dropped: a.y"}
@@ -36,7 +36,7 @@ def test_with_another_model_too(sqlite_database: Database, worlds: Worlds) -> No
     world = worlds(sqlite_database)
     world.run()
     world.sandbox.reset()
-    result = world.run(only_changed=True, model=CHAT)
+    result = world.run(only_changed="schema", model=CHAT)
     assert world.asked() == []
     assert result.notes == ("Nothing changed since the earlier runs",)
 
@@ -46,13 +46,41 @@ def test_what_was_never_settled_is_asked(sqlite_database: Database, worlds: Worl
     world = worlds(sqlite_database)
     world.run(limit=1)
     world.sandbox.reset()
-    result = world.run(only_changed=True)
+    result = world.run(only_changed="schema")
     assert world.asked() == ["a.y"]
     assert result.notes == ("Nothing changed since the earlier runs",)
 
 
 def test_the_first_run_asks_everything(sqlite_database: Database, worlds: Worlds) -> None:
     sqlite_database.execute("CREATE TABLE a (x int)")
-    result = worlds(sqlite_database).run(only_changed=True)
+    result = worlds(sqlite_database).run(only_changed="schema")
     assert result.notes == ("new: a", "new: a.x")
     assert result.totals.described == 1
+
+
+def test_data_that_moved_is_asked_again(database: Database, worlds: Worlds) -> None:
+    database.execute("CREATE TABLE a (art text, n int, leer text)")
+    fill(database, ["X", "Y"], 10, None)
+    world = worlds(database)
+    world.run()
+    world.sandbox.reset()
+    fill(database, ["X", "Y"], 12, None)
+    assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+    database.execute("DELETE FROM a")
+    fill(database, ["P", "Q", "R"], 5_000, "z")
+    assert world.run(only_changed="schema").totals.columns == 0
+    result = world.run(only_changed="data")
+    notes = {note.replace("public.", "") for note in result.notes}
+    assert "moved: a.art (values P, Q, R)" in notes
+    if database.url.startswith("sqlite"):  # PostgreSQL knows nothing of a column of nulls
+        assert "moved: a.leer (empty before)" in notes
+    assert sorted(world.asked()) == sorted(note.split()[1] for note in notes)
+    world.sandbox.reset()
+    assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+
+
+def fill(database: Database, codes: list[str], number: int, text: str | None) -> None:
+    """Sixty rows, so that each code occurs often enough to be shown."""
+    shown = "NULL" if text is None else f"'{text}'"
+    rows = [f"('{codes[n % len(codes)]}', {number}, {shown})" for n in range(60)]
+    database.execute(f"INSERT INTO a VALUES {', '.join(rows)}", "ANALYZE")

@@ -160,3 +160,16 @@ def test_limits_are_found_and_learnt(
     sandbox.reset()
     program("run", str(erp), "--batch-size", "10", "--language", "de")
     assert sandbox.totals.rejected == 0
+
+
+def test_only_changed_with_and_without_a_value(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    documented(start_sandbox().url)
+    assert program("run", str(erp), "--limit", "20").code == 0
+    for option in ("--only-changed", "--only-changed=data"):
+        ended = program("run", option, str(erp), "--table", "aufk", "--json")
+        assert ended.code == 0, ended.err
+        assert ended.json["notes"] == ["Nothing changed since the earlier runs"]
+    ended = program("run", str(erp), "--only-changed=rows")
+    assert ended.code == 2

@@ -1,0 +1,67 @@
+"""Whether a column's data moved so far that its description may no longer hold."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["moved"]
+
+_TIMES = 4  # as many different values, or as few
+_CODES = 20  # different values or fewer are codes, whose set matters
+_MAGNITUDE = 100  # times the largest number
+_SCHEMA = ("values", "check", "generated", "keys")  # what the schema or documents tell
+
+
+def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What moved between two facts of a column (`ColumnFacts.as_json`), in a few words, or "".
+
+    Coarse on purpose: growth, new dates and other samples of the same kind are no change. What is
+    known at one time only is not compared.
+    """
+    tests = (_empty, _distinct, _codes, _largest, _told)
+    return "; ".join(filter(None, (test(before, now) for test in tests)))
+
+
+def _empty(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    old, new = before.get("distinct"), now.get("distinct")
+    if old is None or new is None or bool(old) == bool(new):
+        return ""
+    return "empty before" if new else "empty now"
+
+
+def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    old, new = before.get("distinct") or 0, now.get("distinct") or 0
+    few, many = sorted((old, new))
+    # Two columns of ids have more of them; from a few codes to many values is another matter.
+    if not few or few > _CODES or many < few * _TIMES:
+        return ""
+    return f"different values {old:,} -> {new:,}"
+
+
+def _codes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    if not 0 < max(before.get("distinct") or 0, now.get("distinct") or 0) <= _CODES:
+        return ""
+    old, new = set(before.get("samples") or ()), set(now.get("samples") or ())
+    if not old or not new or len(old & new) * 2 >= len(new):
+        return ""
+    return f"values {', '.join(sorted(map(str, new - old)))}"
+
+
+def _largest(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    old, new = _number(before.get("max")), _number(now.get("max"))
+    if not old or not new or 1 / _MAGNITUDE < abs(new / old) < _MAGNITUDE:
+        return ""
+    return f"max {before['max']} -> {now['max']}"
+
+
+def _told(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    other = [key for key in _SCHEMA if key in before and key in now and before[key] != now[key]]
+    return ", ".join(other)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
