@@ -4,9 +4,7 @@ AMX is given the temperature that the model wants and no logprobs, or it would a
 """
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -18,13 +16,13 @@ from typing import Any
 import psycopg
 import yaml
 
+from benchmarks.home import KEY, PROGRAM, home_with
 from benchmarks.service import Service
 from tests.consumers.amx.conftest import install
 from tests.consumers.amx.run import analyze, environment
 
 __all__ = ["compare_cost", "compare_tokens", "spend_past_cap"]
 
-_KEY = "sk-bench-0123456789abcdef"
 _WORDS = ("kdnr", "betrag", "waehr", "status_kz", "anl_dat", "menge", "lager_ort", "rab_pz")
 _TYPES = ("integer", "numeric(12,2)", "char(3)", "varchar(2)", "date", "integer", "text", "real")
 _LONGEST = 600.0
@@ -61,9 +59,9 @@ def _amx(socket: str, tables: list[str], service: Service, **profile: Any) -> di
         config = {"llm_profiles": {"p": llm}, "active_llm_profile": "p"}
         config |= {"db_profiles": {"shop": shop}, "active_db_profile": "shop"}
         Path(folder, "config.yml").write_text(yaml.safe_dump(config))
-        env = environment(python, HOME=home, PGHOST=socket, AMX_LLM_API_KEY=_KEY)
+        env = environment(python, HOME=home, PGHOST=socket, AMX_LLM_APIKEY=KEY)
         begun = time.perf_counter()
-        env["OPENAI_API_KEY"] = _KEY
+        env["OPENAI_APIKEY"] = KEY
         done = analyze([str(python.with_name("amx"))], tables, env, _LONGEST)
         seconds = time.perf_counter() - begun
         assert done.code == 0, done.text[-2_000:]
@@ -78,20 +76,11 @@ def _amx(socket: str, tables: list[str], service: Service, **profile: Any) -> di
 
 def _ours(socket: str, service: Service, preset: str, *options: str) -> dict[str, Any]:
     """`amx-kimi run` with a profile made from a preset, in an empty home."""
-    program = [sys.executable, "-m", "amx_kimi"]
-    with tempfile.TemporaryDirectory() as home:
-        env = {**os.environ, "HOME": home, "AMX_LLM_API_KEY": _KEY}
-        profile = ["add-llm-profile", "p", "--preset", preset, "--api-base", service.url]
-        subprocess.run(
-            [*program, *profile, "--activate", "--no-check"],
-            env=env,
-            check=True,
-            capture_output=True,
-        )
+    url = f"postgresql://postgres@/postgres?host={socket}"
+    with home_with(preset, service.url) as env:
         begun = time.perf_counter()
-        url = f"postgresql://postgres@/postgres?host={socket}"
         done = subprocess.run(
-            [*program, "run", url, "--json", "--no-input", *options],
+            [*PROGRAM, "run", url, "--json", "--no-input", *options],
             env=env,
             capture_output=True,
             text=True,
@@ -103,7 +92,6 @@ def _ours(socket: str, service: Service, preset: str, *options: str) -> dict[str
         "described": figures["described"],
         "seconds": round(seconds, 1),
         "code": done.returncode,
-        "own_cost": figures["cost"]["amount"],
         **_of(service),
     }
 

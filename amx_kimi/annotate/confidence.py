@@ -1,6 +1,7 @@
 """How sure the model is: from token probabilities where there are any, else from its own word."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -38,9 +39,11 @@ def _score(
     tokens: Sequence[TokenLogprob], ends: Sequence[int], start: int, end: int
 ) -> float | None:
     weight = total = 0.0
-    for token, token_end in zip(tokens, ends, strict=True):
+    for position in range(bisect_right(ends, start), len(ends)):
+        token, token_end = tokens[position], ends[position]
+        if token_end - len(token.token) >= end:
+            break
         overlap = min(end, token_end) - max(start, token_end - len(token.token))
-        if overlap > 0:
-            weight += overlap
-            total += overlap * token.logprob
+        weight += overlap
+        total += overlap * token.logprob
     return math.exp(min(0.0, total / weight)) if weight else None

@@ -49,7 +49,7 @@ async def ask_all(task: dict[str, Any], folder: str) -> dict[str, Any]:
                 changed.clear()
                 await changed.wait()
             active += 1
-            group.create_task(one(client, task["prompt"].format(number)))
+            group.create_task(one(client, task["prompt"].replace("{}", str(number))))
     seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     return {"seconds": seconds, "cpu": cpu, "answered": answered}
 

@@ -37,7 +37,7 @@ def async_batch_llm(task):
         api_key=task["key"],
         generation_config={"max_completion_tokens": task["max_tokens"]},
     )
-    prompts = [task["prompt"].format(number) for number in range(task["prompts"])]
+    prompts = [task["prompt"].replace("{}", str(number)) for number in range(task["prompts"])]
 
     async def run():
         return await process_prompts(model, prompts, config=ProcessorConfig(**settings))
@@ -50,7 +50,7 @@ def litellm(task):
     """`litellm.batch_completion`, a thread a request."""
     import litellm as library
 
-    prompts = [task["prompt"].format(number) for number in range(task["prompts"])]
+    prompts = [task["prompt"].replace("{}", str(number)) for number in range(task["prompts"])]
     answers = library.batch_completion(
         model=f"openai/{task['model']}",
         messages=[[{"role": "user", "content": prompt}] for prompt in prompts],
@@ -71,7 +71,7 @@ def litellm_stream(task):
         for number in range(task["prompts"]):
             stream = await library.acompletion(
                 model=f"openai/{task['model']}",
-                messages=[{"role": "user", "content": task["prompt"].format(number)}],
+                messages=[{"role": "user", "content": task["prompt"].replace("{}", str(number))}],
                 api_base=task["url"],
                 api_key=task["key"],
                 max_completion_tokens=task["max_tokens"],

@@ -100,3 +100,18 @@ def test_without_a_score_the_declared_bucket_counts(declared: Confidence) -> Non
     found = suggestion(Entry(("x", "y"), declared, (0, 1)), None, PROFILE)
     assert (found.alternatives, found.confidence) == (("x", "y"), declared)
     assert (found.signal, found.score) == ("declared", None)
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=4), st.floats(-5, 0)), max_size=30),
+    st.integers(0, 60),
+    st.integers(0, 60),
+)
+def test_every_character_of_a_span_weighs_its_tokens_probability(
+    pairs: list[tuple[str, float]], start: int, length: int
+) -> None:
+    content = "".join(text for text, _ in pairs)
+    each = [logprob for text, logprob in pairs for _ in text][start : start + length]
+    (score,) = score_spans(content, tokens(*pairs), [(start, start + length)])
+    expected = math.exp(sum(each) / len(each)) if each else None
+    assert score == (pytest.approx(expected) if expected is not None else None)
