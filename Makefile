@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test coverage consumers lint bench clean
+.PHONY: demo test coverage consumers lint bench bench-full clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -28,8 +28,12 @@ lint: .venv/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Under 15 minutes; AMX and the peers get environments of their own below .venv.
 bench: .venv/test
 	$(BIN)/python -m benchmarks
+
+bench-full: .venv/test
+	$(BIN)/python -m benchmarks --full
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }

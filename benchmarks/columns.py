@@ -59,9 +59,9 @@ def _amx(socket: str, tables: list[str], service: Service, **profile: Any) -> di
         config = {"llm_profiles": {"p": llm}, "active_llm_profile": "p"}
         config |= {"db_profiles": {"shop": shop}, "active_db_profile": "shop"}
         Path(folder, "config.yml").write_text(yaml.safe_dump(config))
-        env = environment(python, HOME=home, PGHOST=socket, AMX_LLM_APIKEY=KEY)
+        env = environment(python, HOME=home, PGHOST=socket, AMX_LLM_API_KEY=KEY)
         begun = time.perf_counter()
-        env["OPENAI_APIKEY"] = KEY
+        env["OPENAI_API_KEY"] = KEY
         done = analyze([str(python.with_name("amx"))], tables, env, _LONGEST)
         seconds = time.perf_counter() - begun
         assert done.code == 0, done.text[-2_000:]

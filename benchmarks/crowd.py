@@ -21,7 +21,7 @@ from benchmarks.service import Service
 __all__ = ["Contestant", "Row", "measure", "rows", "run"]
 
 _HERE = Path(__file__).parent
-_PATIENCE = 5  # times ideal; then a contestant is stopped
+_PATIENCE = 4  # times ideal; then a contestant is stopped
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def rows(*, full: bool) -> tuple[Row, ...]:
     cap, latency, minute = 50, 0.3, 60.0 if full else 6.0
     rpm, tpm, reserve = 600, 3_000_000, 32_768 + 20
     scale = 60 / minute
-    limited = 300
+    limited = 300 if full else 200
     return (
         Row(
             "limits known (cap 50)",
@@ -94,8 +94,8 @@ def rows(*, full: bool) -> tuple[Row, ...]:
         ),
         Row(
             "limits known (cap 50), answers after 2 s",
-            500,
-            at_once(500, cap, 2.0),
+            250,
+            at_once(250, cap, 2.0),
             {"concurrency": cap, "latency": 2.0},
             (_ours("`concurrency: 50`", concurrency=cap),),
             "≤ 1.05 × ideal, no rejections",
@@ -221,7 +221,7 @@ def run(command: list[str], task: dict[str, Any], patience: float) -> dict[str, 
             capture_output=True,
             text=True,
             env=environment,
-            timeout=patience + 8,
+            timeout=patience + 5,
             check=False,
         )
     except subprocess.TimeoutExpired:

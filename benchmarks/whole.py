@@ -81,7 +81,7 @@ def _question() -> str:
 
 
 def streaming(rounds: int, peers: Path) -> dict[str, Any]:
-    """CPU milliseconds of a streamed request of 300 chunks: of 110 requests, less those of 10."""
+    """CPU milliseconds of a streamed request of 300 chunks: of 60 requests, less those of 10."""
     ours = [sys.executable, "-m", "benchmarks.contestants.ours"]
     theirs = [str(peers), str(Path(__file__).parent / "contestants/peers.py"), "litellm_stream"]
     found: dict[str, list[float]] = {"amx-kimi": [], "litellm": []}
@@ -92,7 +92,7 @@ def streaming(rounds: int, peers: Path) -> dict[str, Any]:
             for name, command in (("amx-kimi", ours), ("litellm", theirs)):
                 used = [
                     run(command, {**task, "prompts": n, "settings": {"concurrency": 1}}, 120)["cpu"]
-                    for n in (10, 110)
+                    for n in (10, 60)
                 ]
-                found[name].append((used[1] - used[0]) * 10)
+                found[name].append((used[1] - used[0]) * 20)
     return {f"{name} ms": round(median(times), 2) for name, times in found.items()}
