@@ -19,6 +19,7 @@ def account_limits(profile: Profile, learned: Mapping[str, int] | None = None) -
         concurrency=overlay.concurrency or known.get("concurrency"),
         rpm=overlay.rpm or known.get("rpm") or (tier.rpm if tier else None),
         tpm=overlay.tpm or known.get("tpm") or (tier.tpm if tier else None),
+        tpd=tier.tpd if tier else None,
         hint=tier.concurrency if tier and not overlay.concurrency else None,
     )
 

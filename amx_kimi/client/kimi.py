@@ -341,7 +341,7 @@ class KimiClient:
             return journey.waited <= self._patience
         others_answered = self._trouble < journey.failures
         allowed = self._retries + (_MORE_RETRIES if self._retries and others_answered else 0)
-        if isinstance(error, UnreachableError):
+        if isinstance(error, UnreachableError | SilenceError) and not others_answered:
             allowed = min(allowed, _UNREACHABLE_RETRIES)
         return journey.failures <= allowed
 

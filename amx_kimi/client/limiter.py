@@ -17,11 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 
+from amx_kimi.errors import DailyLimitError
+
 __all__ = [
     "Grant",
     "Limiter",
     "Limits",
     "Refusal",
+    "Spent",
     "State",
     "WaitUntil",
     "answered",
@@ -41,17 +44,20 @@ _START = 8  # at once, where nothing is known
 _CAREFUL = 64  # and at most, where a ceiling is
 _MOST = 256
 _REMEMBERED = 512  # starts, where no limit is known that they count against
+_DAY, _HOUR = 86_400.0, 3_600.0
 _STEADY = 30.0  # seconds before a refused number is tried again; they double
 
 
 @dataclass(frozen=True)
 class Limits:
     """What the account allows; None is unknown. `rpm` and `tpm` count over `window` seconds.
-    `hint` is how many at once it is said to allow, without being sure."""
+    `hint` is how many at once it is said to allow, without being sure. `tpd` counts over a day of
+    this process's life."""
 
     concurrency: int | None = None
     rpm: int | None = None
     tpm: int | None = None
+    tpd: int | None = None
     window: float = 60.0
     hint: int | None = None
 
@@ -73,7 +79,8 @@ class Refusal:
 
 @dataclass(frozen=True)
 class State:
-    """Requests under way, the window's (start, tokens), and the end of a common cooldown.
+    """Requests under way, the window's (start, tokens), the day's by the hour, and the end of a
+    common cooldown.
 
     `allowed` is how many may be under way as far as was found; below `proven` it grows by one with
     each answer, above by one a round, and not before `steady_until`.
@@ -82,6 +89,7 @@ class State:
     limits: Limits
     in_flight: int = 0
     started: tuple[tuple[float, int], ...] = ()
+    day: tuple[tuple[float, int], ...] = ()
     cooling_until: float = -math.inf
     allowed: float = math.inf
     proven: float = math.inf
@@ -108,13 +116,23 @@ class WaitUntil:
     time: float
 
 
-def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil:
+@dataclass(frozen=True)
+class Spent:
+    """Not today: `tpd` is the limit."""
+
+    tpd: int
+
+
+def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil | Spent:
     """Whether a request that reserves `tokens` may start at `now`.
 
     A single request larger than the whole token limit is let through alone, in an empty window:
     the service, not our table, then has the last word.
     """
     limits = state.limits
+    day = _day(state, now)
+    if limits.tpd is not None and sum(used for _, used in day) + tokens > limits.tpd:
+        return Spent(limits.tpd)
     if now < state.cooling_until:
         return WaitUntil(state.cooling_until)
     if state.in_flight >= state.at_once:
@@ -125,7 +143,9 @@ def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil:
         return WaitUntil(wait)
     counted = limits.rpm is not None or limits.tpm is not None
     started = (*(window if counted else window[-_REMEMBERED:]), (now, tokens))
-    return Grant(replace(state, in_flight=state.in_flight + 1, started=started))
+    if limits.tpd is not None:
+        day = _with(day, now, tokens)
+    return Grant(replace(state, in_flight=state.in_flight + 1, started=started, day=day))
 
 
 def begin(limits: Limits) -> State:
@@ -186,6 +206,19 @@ def cool(state: State, until: float) -> State:
     return replace(state, cooling_until=max(state.cooling_until, until))
 
 
+def _day(state: State, now: float) -> tuple[tuple[float, int], ...]:
+    return tuple(entry for entry in state.day if entry[0] > now - _DAY)
+
+
+def _with(
+    day: tuple[tuple[float, int], ...], now: float, tokens: int
+) -> tuple[tuple[float, int], ...]:
+    """By the hour of its first request, so that a day is some dozen entries."""
+    if day and now - day[-1][0] < _HOUR:
+        return (*day[:-1], (day[-1][0], day[-1][1] + tokens))
+    return (*day, (now, tokens))
+
+
 def _rpm_free(window: tuple[tuple[float, int], ...], limits: Limits) -> float:
     if limits.rpm is None or len(window) < limits.rpm:
         return -math.inf
@@ -228,7 +261,11 @@ class Limiter:
         return next(self._tickets)
 
     async def acquire(self, tokens: int, ticket: int | None = None) -> None:
-        """Wait for this request's turn; every `acquire` wants one `release`."""
+        """Wait for this request's turn; every `acquire` wants one `release`.
+
+        Raises:
+            DailyLimitError: the tokens of a day are used up.
+        """
         waiter = _Waiter(tokens, self.ticket() if ticket is None else ticket)
         with self._lock:
             insort(self._queue, waiter, key=lambda other: other.ticket)
@@ -237,6 +274,13 @@ class Limiter:
                 verdict = self._try(waiter)
                 if isinstance(verdict, Grant):
                     return
+                if isinstance(verdict, Spent):
+                    raise DailyLimitError(
+                        f"The account's {verdict.tpd:,} tokens of a day are used up, as far as "
+                        "this process counted",
+                        status=429,
+                        remedy="Go on tomorrow, or give the account's own tier: --tier, kimi.yml.",
+                    )
                 timeout = verdict.time - self._now() if verdict.time < math.inf else None
                 await waiter.wait(timeout)
         finally:
@@ -262,7 +306,7 @@ class Limiter:
             self._state = refused(self._state, self._now(), refusal)
             self._wake_first()
 
-    def _try(self, waiter: "_Waiter") -> Grant | WaitUntil:
+    def _try(self, waiter: "_Waiter") -> Grant | WaitUntil | Spent:
         with self._lock:
             waiter.clear()
             if self._queue[0] is not waiter:

@@ -19,6 +19,7 @@ from amx_kimi.client.limiter import (
     Limiter,
     Limits,
     Refusal,
+    Spent,
     State,
     WaitUntil,
     answered,
@@ -29,6 +30,7 @@ from amx_kimi.client.limiter import (
     release,
     shared,
 )
+from amx_kimi.errors import DailyLimitError
 
 from .helpers import until, until_async
 
@@ -419,3 +421,32 @@ def test_a_limit_over_time_holds_everybody_and_is_learnt() -> None:
     again = refused(halved, 1.0, Refusal("", None, 5.0))
     assert again.at_once == 20  # of the same burst
     assert again.cooling_until == 6.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 20_000), st.integers(1, 400)), max_size=60))
+def test_a_days_tokens_are_never_passed(steps: list[tuple[float, int]]) -> None:
+    state, now, granted = begin(Limits(tpd=1_000)), 0.0, []
+    for pause, tokens in steps:
+        now += pause
+        today = sum(used for at, used in granted if at > now - 86_400)
+        verdict = decide(state, now, tokens)
+        if isinstance(verdict, Grant):
+            assert today + tokens <= 1_000
+            granted.append((now, tokens))
+            state = release(verdict.state)
+        else:  # the hours' sums may hold a little longer than a day, never shorter
+            assert isinstance(verdict, Spent)
+            lately = sum(used for at, used in granted if at > now - 86_400 - 3_600)
+            assert lately + tokens > 1_000
+    assert len(state.day) <= 26
+
+
+def test_when_the_day_is_used_up_it_is_said_at_once() -> None:
+    async def main() -> None:
+        limiter = Limiter(Limits(tpd=100))
+        await limiter.acquire(80)
+        with pytest.raises(DailyLimitError, match="100 tokens of a day"):
+            await limiter.acquire(30)
+        await limiter.acquire(20)
+
+    run(main())
