@@ -48,6 +48,7 @@ class FreeClient:
         self.budget = Budget()
         self.requests = 0
         self.places = 8
+        self.held = 0.0
         self.on_change = lambda: None
 
     async def chat(self, ask: Ask) -> Reply:

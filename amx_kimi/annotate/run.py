@@ -48,13 +48,15 @@ _NOTHING = ReplyError(
 
 @dataclass
 class Progress:
-    """Where a run stands, for whoever watches; `columns` is what it set out to ask."""
+    """Where a run stands, for whoever watches; `columns` is what it set out to ask, `held` the
+    seconds for which the service's limits let nothing start."""
 
     columns: int = 0
     done: int = 0
     failed: int = 0
     requests: int = 0
     cost: Decimal | None = None
+    held: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,9 @@ class _Asking:
 
     def _signal(self) -> None:
         self._changed.set()
+        if (held := self.client.held) != self.progress.held:
+            self.progress.held = held
+            self.notify(self.progress)
 
     async def _ask(self, batch: Batch) -> list[Batch]:
         expected = self.packer.expectation
@@ -212,6 +217,7 @@ class _Asking:
         if self.client.facts.prices:
             self.progress.cost = self.client.budget.spent
         self.progress.requests = self.client.requests
+        self.progress.held = self.client.held
         self.notify(self.progress)
 
 

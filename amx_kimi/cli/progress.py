@@ -11,6 +11,7 @@ from amx_kimi.cli.common import console, warn
 __all__ = ["watch"]
 
 _PLAIN_SECONDS = 5.0
+_LONG = 3.0  # seconds of waiting that are worth a word
 
 Notify = Callable[[Progress], None]
 
@@ -73,10 +74,13 @@ def _say(run: str) -> None:
 
 
 def _plain(currency: str | None) -> Notify:
-    shown = [0.0]
+    shown, held = [0.0], [0.0]
 
     def notify(progress: Progress) -> None:
         done = progress.done + progress.failed
+        if progress.held > _LONG and time.monotonic() >= held[0]:
+            held[0] = time.monotonic() + progress.held
+            warn(_waiting(progress))
         last = done == progress.columns
         if not done:
             return
@@ -90,4 +94,9 @@ def _plain(currency: str | None) -> Notify:
 
 def _spent(progress: Progress, currency: str | None) -> str:
     cost = f", {progress.cost:.4f} {currency}" if progress.cost is not None else ""
-    return f"{progress.requests:,} requests{cost}"
+    waiting = f", {_waiting(progress)}" if progress.held > _LONG else ""
+    return f"{progress.requests:,} requests{cost}{waiting}"
+
+
+def _waiting(progress: Progress) -> str:
+    return f"waiting {progress.held:.0f} s: the service's limits are reached"

@@ -319,6 +319,7 @@ class KimiClient:
 
     def _refused(self, error: RateLimitError, seconds: float) -> None:
         self._limiter.refused(Refusal(error.which, error.figure, seconds))
+        self.on_change()
         if error.figure:
             with suppress(ConfigError):  # the file cannot be written: learnt again next time
                 self._learned.learn_limit(self._account, error.which, error.figure)
@@ -374,3 +375,8 @@ class KimiClient:
         """How many questions it could use now: those that may be under way, and as many as back
         off."""
         return int(min(self._limiter.state.at_once, _MOST_PLACES)) + self.resting
+
+    @property
+    def held(self) -> float:
+        """Seconds for which the service's limits hold every question, or 0."""
+        return self._limiter.held

@@ -256,6 +256,11 @@ class Limiter:
         """The present state."""
         return self._state
 
+    @property
+    def held(self) -> float:
+        """Seconds for which a limit over time holds everybody, or 0."""
+        return max(0.0, self._state.cooling_until - self._now())
+
     def ticket(self) -> int:
         """A place in the order of arrival, which a request keeps through its retries."""
         return next(self._tickets)

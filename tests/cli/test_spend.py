@@ -173,3 +173,12 @@ def test_only_changed_with_and_without_a_value(
         assert ended.json["notes"] == ["Nothing changed since the earlier runs"]
     ended = program("run", str(erp), "--only-changed=rows")
     assert ended.code == 2
+
+
+def test_who_waits_for_a_limit_is_told(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    documented(start_sandbox(faults="rate@1", minute=240.0).url)
+    ended = program("run", str(erp), "--table", "aufk")
+    assert ended.code == 0, ended.err
+    assert "waiting 4 s: the service's limits are reached" in ended.err
