@@ -183,9 +183,12 @@ async def _execute(
                 await take_inventory(reader, journal, run, job)
             await _agree(spend, journal, run, job, client, state, new=resume is None)
             started(run)
-            stopped = await annotate(reader, journal, run, job, client, notify)
-            if job.again_of:
-                await journal.write(adopt, job.again_of, run)
+            try:
+                stopped = await annotate(reader, journal, run, job, client, notify)
+            finally:
+                if job.again_of:
+                    with anyio.CancelScope(shield=True):
+                        await journal.write(adopt, job.again_of, run)
             if client.budget.held:
                 state.notes.append("Near the cap fewer requests were sent at once")
             return stopped

@@ -39,7 +39,8 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await inherit(journal, run, job)
     changed = await journal.write(keep_changed, run) if job.only_changed else []
     await journal.write(partial(items.reuse, shared=job.share), run)
-    if job.only_changed == "data":  # after reuse: the earlier answer is what is doubted
+    if job.only_changed == "data" and not job.names_only:
+        # After reuse: the earlier answer is what is doubted.
         changed += await _reopen_moved(reader, journal, run, job)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run, job.limit)

@@ -12,6 +12,7 @@ from amx_kimi.journal.schema import columns, runs
 __all__ = ["Change", "keep_changed", "reopen", "seen_before"]
 
 _AT_ONCE = 500
+_NAMES = ("schema_name", "table_name", "column_name")
 _SETTLED = ("described", "reused", "inherited", "shared", "commented", "unchanged")
 
 
@@ -37,13 +38,16 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
     before = _latest(database, run)
     present = columns.alias()
     here = present.c.run_id == run
-    pairs = select(present, before.c.type.label("type_before"), before.c.status.label("was")).where(
-        here
-    )
+    names = (present.c[name] for name in _NAMES)
+    pairs = select(
+        *(present.c.id, present.c.type, present.c.status, *names),
+        *(before.c.type.label("type_before"), before.c.status.label("was")),
+    ).where(here)
     joined = pairs.select_from(present.outerjoin(before, _same(present, before)))
     found = []
     unchanged: list[int] = []
-    for row in connection.execute(joined.order_by(present.c.id)):
+    # Sorted here: an ORDER BY made SQLite forgo its index for the join (60 s for 20,000 columns).
+    for row in sorted(connection.execute(joined), key=lambda row: row.id):
         if row.was is None:
             found.append(Change("new", _name(row), after=row.type))
         elif row.type_before != row.type:
@@ -116,15 +120,13 @@ def _dropped(connection: Connection, run: str, before: Subquery) -> list[Row[Any
         .join(table, same_table)
         .outerjoin(present, here)
         .where(present.c.id.is_(None))
-        .order_by(before.c.id)
     )
-    return list(connection.execute(query))
+    return sorted(connection.execute(query), key=lambda row: int(row.id))
 
 
 def _same(one: Any, other: Any) -> Any:
-    names = ("schema_name", "table_name", "column_name")
-    return and_(*(one.c[name] == other.c[name] for name in names))
+    return and_(*(one.c[name] == other.c[name] for name in _NAMES))
 
 
-def _name(row: Row[Any]) -> str:
+def _name(row: Any) -> str:
     return ".".join(filter(None, (row.schema_name, row.table_name, row.column_name)))
