@@ -19,6 +19,7 @@ MOST_PROMPT = 16_000
 """Most prompt tokens of a request, where the context has room for more."""
 
 _MOST_ITEMS = 60  # beyond this, models begin to forget columns
+_MOST_GROWN = 120  # what whole answers may grow to, where each request's reservation is what binds
 _SHARE_OF_BUDGET = 0.5  # the rest is slack for a model that thinks or writes more than expected
 _ANSWER_BASE = 16
 _ANSWER_PER_ITEM = 7  # 37 tokens a column with three wordings, measured over the contract's shape
@@ -26,7 +27,7 @@ _ANSWER_PER_WORDING = 10
 _STYLE_FACTOR = {"detailed": 2, "comprehensive": 5, "exhaustive": 10}  # against brief, by AMX
 _THINKING_BASE = 1_500
 _THINKING_PER_ITEM = 60
-_GROWTH = 1  # items that a whole answer to a full request adds, until `_MOST_ITEMS`
+_GROWTH = 1  # items that a whole answer to a full request adds
 _MEMORY = 0.3  # how fast an expectation follows what replies report
 
 
@@ -57,11 +58,9 @@ class Expectation:
         """All tokens that the output budget has to hold."""
         return self.answer(items) + self.thinking(items)
 
-    def most_items(self, budget: int) -> int:
-        """How many items fit a budget at the first try; at least one."""
-        fitting = (
-            n for n in range(_MOST_ITEMS, 1, -1) if self.output(n) <= budget * _SHARE_OF_BUDGET
-        )
+    def most_items(self, budget: int, most: int = _MOST_ITEMS) -> int:
+        """How many items, up to `most`, fit a budget at the first try; at least one."""
+        fitting = (n for n in range(most, 1, -1) if self.output(n) <= budget * _SHARE_OF_BUDGET)
         return next(fitting, 1)
 
     def corrected(self, items: int, counted_prompt: int, reply: Reply) -> "Expectation":
@@ -89,7 +88,9 @@ class Packer:
     """Fills batches, table by table.
 
     `budget` is the output budget of a request; `fixed` (columns a request; tables ride along)
-    replaces the expectation; `most_prompt` bounds the prompt, in tokens.
+    replaces the expectation; `most_prompt` bounds the prompt, in tokens. With `scarce`, what a
+    request reserves of the account's tokens a minute is what the run waits for: then whole answers
+    let requests grow further.
     """
 
     def __init__(
@@ -98,8 +99,11 @@ class Packer:
         budget: int,
         fixed: int | None = None,
         most_prompt: int = MOST_PROMPT,
+        *,
+        scarce: bool = False,
     ) -> None:
         self.expectation = expectation
+        self._grown = _MOST_GROWN if scarce else _MOST_ITEMS
         self._budget = budget
         self._fixed = fixed
         self._most_prompt = most_prompt
@@ -110,7 +114,7 @@ class Packer:
     @property
     def most(self) -> int:
         """How many items a request carries now (columns, with a fixed size)."""
-        return self._fixed or min(self._whole, self.expectation.most_items(self._budget))
+        return self._fixed or self.expectation.most_items(self._budget, self._whole)
 
     def add(self, piece: Piece) -> Iterator[Batch]:
         """Take in a table's piece; yields the batches that are full.
@@ -140,7 +144,7 @@ class Packer:
         return len(piece.columns) if self._fixed else piece.size
 
     def _is_full(self) -> bool:
-        return self._tokens >= self._most_prompt or self._items >= _MOST_ITEMS + (self._fixed or 0)
+        return self._tokens >= self._most_prompt or self._items >= self._grown + (self._fixed or 0)
 
     def _cut(self, piece: Piece, room: int) -> tuple[Piece, Piece | None]:
         """As much of a piece as has room; at least one item, so that it always goes on."""
@@ -175,8 +179,9 @@ class Packer:
         had, and after answers to full requests that are whole, more again."""
         if missing and items > 1:
             self._whole = min(self._whole, items - missing or items // 2)
+            self._grown = min(self._grown, max(_MOST_ITEMS, items - 1))
         elif items > self._whole // 2:
-            self._whole = min(_MOST_ITEMS, self._whole + _GROWTH)
+            self._whole = min(self._grown, self._whole + _GROWTH)
 
 
 def _count(entry: dict[str, object]) -> int:

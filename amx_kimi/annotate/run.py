@@ -3,6 +3,7 @@
 Nothing is held for the whole run but counters: what is pending, found and paid is the journal's.
 """
 
+import math
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.spend import range_of
-from amx_kimi.client import KimiClient
+from amx_kimi.client import KimiClient, Limits, account_limits
 from amx_kimi.errors import (
     ContentFilterError,
     ContextError,
@@ -235,7 +236,7 @@ async def annotate(
     """
     progress = Progress(columns=journal.read(items.count_pending, run))
     notify(progress)
-    packer = packer_of(job, client.facts, client.settings)
+    packer = packer_of(job, client.facts, client.settings, client.limits)
     asking = _Asking(journal, run, job, client, packer, progress, notify)
     await asking.ask_all(reader)
     return asking.stop
@@ -268,12 +269,15 @@ async def estimate(
     )
 
 
-def packer_of(job: Job, facts: Facts, settings: Settings) -> Packer:
-    """A packer for the budget that policy gives to a request of this profile."""
+def packer_of(job: Job, facts: Facts, settings: Settings, limits: Limits | None = None) -> Packer:
+    """A packer for the budget that policy gives to a request of this profile, and for the account's
+    limits (as the profile states them, when left out)."""
+    limits = limits or account_limits(job.profile)
     most_prompt = min(MOST_PROMPT, facts.model.context // 2)
     probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
     expectation = Expectation(job.wanted.alternatives, probe.thinking, job.wanted.style)
-    return Packer(expectation, probe.budget, job.fixed_size, most_prompt)
+    scarce = limits.tpm is not None and limits.tpm // probe.reserved < (limits.rpm or math.inf)
+    return Packer(expectation, probe.budget, job.fixed_size, most_prompt, scarce=scarce)
 
 
 def question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:

@@ -377,6 +377,11 @@ class KimiClient:
         return int(min(self._limiter.state.at_once, _MOST_PLACES)) + self.resting
 
     @property
+    def limits(self) -> Limits:
+        """The account's limits, as far as they are known by now."""
+        return self._limiter.state.limits
+
+    @property
     def held(self) -> float:
         """Seconds for which the service's limits hold every question, or 0."""
         return self._limiter.held

@@ -10,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amx_kimi.annotate.batch import Batch, Piece
+from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.pack import Expectation, Packer
+from amx_kimi.annotate.run import packer_of
+from amx_kimi.client import Limits
+from amx_kimi.settings import Settings
 from amx_kimi.types import Attempt, Reply, Usage
 
-from .helpers import batch_of, piece_of, table_item
+from .helpers import batch_of, piece_of, profile_at, table_item
 
 EXPECTATION = Expectation(alternatives=3, thinks=False)
 
@@ -268,3 +272,30 @@ def test_incomplete_answers_shrink_a_request_and_whole_ones_grow_it_again() -> N
     for _ in range(60):
         packer.answered(packer.most, missing=0)
     assert packer.most == 60
+
+
+def test_where_reservations_bind_whole_answers_grow_a_request_further() -> None:
+    packer = Packer(EXPECTATION, 100_000, scarce=True)
+    assert packer.most == 60
+    for _ in range(100):
+        packer.answered(packer.most, missing=0)
+    assert packer.most == 120
+    packer.answered(120, missing=20)  # so many are too many, and are not tried again
+    for _ in range(100):
+        packer.answered(packer.most, missing=0)
+    assert packer.most == 119
+    assert Packer(EXPECTATION, 4_000, scarce=True).most == Packer(EXPECTATION, 4_000).most
+
+
+@pytest.mark.parametrize(
+    ("tpm", "rpm", "scarce"), [(2_000_000, 100, True), (9_000_000, 100, False), (None, 100, False)]
+)
+def test_a_floor_that_takes_the_minutes_tokens_is_scarce(
+    tpm: int | None, rpm: int, scarce: bool
+) -> None:
+    profile = profile_at("http://127.0.0.1:1/v1", "kimi-k3")
+    job = Job(profile)
+    packer = packer_of(job, profile.facts(), Settings(), Limits(rpm=rpm, tpm=tpm))
+    for _ in range(100):
+        packer.answered(packer.most, missing=0)
+    assert (packer.most > 60) == scarce
