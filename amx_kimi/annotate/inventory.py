@@ -14,7 +14,7 @@ from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import RawFacts, Selection, TableGoneError, check_selection
 from amx_kimi.annotate.technical import technical_names
 from amx_kimi.errors import SourceError
-from amx_kimi.journal import Journal, items, runs
+from amx_kimi.journal import Journal, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
@@ -70,7 +70,7 @@ async def _take_all(reader: Reader, journal: Journal, run: str, job: Job) -> Non
 
 async def _take_low(reader: Reader, journal: Journal, run: str, job: Job) -> None:
     """The inventory of the run that is asked again; what came back low is pending."""
-    found = journal.stream(items.described, job.again_of)
+    found = journal.stream(results.described, job.again_of)
     while chunk := list(islice(found, _AT_ONCE)):
         rows = [
             (

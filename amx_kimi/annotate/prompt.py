@@ -25,12 +25,12 @@ For each column, and for each table whose "ask" is true, say what it holds, for 
 has never seen this database. Use every hint: the table's name and its other columns, types, keys
 ("fk" names the column referred to), comments, ranges, samples, "keys" of documents, "values" of
 enums, "check" and "generated" expressions. "existing" and "from" are what people wrote of the
-column or of those that it is made of, "glossary" what words mean here: keep to them. Values may be
-masked: 9 stands for a digit, A or a for a letter. Names are often abbreviations, in English,
-German or other languages. A column with "in_tables" is in so many tables alike: describe it for all
-of them. Say what is probable and leave out what is invented; name a unit,
-currency or code list only when a fact supports it. Do not repeat the name or type, do not begin
-with "This column", and do not quote samples that could belong to a person.
+column or of those that it is made of, "glossary" what words mean here, "hint" what a reviewer
+knows of it: keep to them. Values may be masked: 9 stands for a digit, A or a for a letter. Names
+are often abbreviations, in English, German or other languages. A column with "in_tables" is in so
+many tables alike: describe it for all of them. Say what is probable and leave out what is invented;
+name a unit, currency or code list only when a fact supports it. Do not repeat the name or type, do
+not begin with "This column", and do not quote samples that could belong to a person.
 
 Answer with one JSON object and nothing else, an entry a line:
 {"T1 public.orders": ["h", "first wording", "second wording"],

@@ -24,6 +24,7 @@ __all__ = [
     "LIMITS",
     "KimiCommand",
     "State",
+    "choice_options",
     "complete_profiles",
     "console",
     "database_options",
@@ -180,6 +181,24 @@ def limit_options(function: _F) -> _F:
         least = 0 if name == "--tier" else 1
         option = click.option(name, type=click.IntRange(least), metavar=metavar, help=text)
         function = option(function)
+    return function
+
+
+def choice_options(function: _F) -> _F:
+    """Which suggestions may leave: `--unreviewed`, `--min-confidence`."""
+    for decorate in (
+        click.option(
+            "--min-confidence",
+            type=click.Choice(["high", "medium", "low"]),
+            help="With --unreviewed: only those that are at least so sure.",
+        ),
+        click.option(
+            "--unreviewed",
+            is_flag=True,
+            help="Also what nobody has decided yet: the best wording of each.",
+        ),
+    ):
+        function = decorate(function)
     return function
 
 

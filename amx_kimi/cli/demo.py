@@ -23,7 +23,7 @@ def demo(model: str, as_json: bool) -> int:
     from amx_kimi.cli.results import print_tables
     from amx_kimi.config import journal_path, load_profile
     from amx_kimi.demo import set_stage
-    from amx_kimi.journal import Journal, items
+    from amx_kimi.journal import Journal, results
 
     warn(
         "A demo: a sample ERP database, described by a stand-in server on this machine (not Kimi)."
@@ -36,7 +36,7 @@ def demo(model: str, as_json: bool) -> int:
                 job = Job(profile)
                 result = execute(job, target, journal, stage.settings, notify, started=started)
             if not as_json:
-                print_tables(journal.stream(items.described, result.run))
+                print_tables(journal.stream(results.described, result.run))
     if as_json:
         echo_json(summary(result))
     else:

@@ -117,7 +117,7 @@ def show(run: str, tables: tuple[str, ...], store: str | None, as_json: bool) ->
     """
     from amx_kimi.annotate.sources import Selection
     from amx_kimi.errors import JournalError
-    from amx_kimi.journal import items
+    from amx_kimi.journal import results
     from amx_kimi.journal import runs as stored
     from amx_kimi.publish.export import as_row
 
@@ -126,7 +126,7 @@ def show(run: str, tables: tuple[str, ...], store: str | None, as_json: bool) ->
         selection = Selection(tables=tables)
         rows = (
             row
-            for row in journal.stream(items.described, found.id)
+            for row in journal.stream(results.described, found.id)
             if selection.takes(row.item.schema, row.item.table)
         )
         first = next(rows, None)
@@ -159,14 +159,14 @@ def show(run: str, tables: tuple[str, ...], store: str | None, as_json: bool) ->
 @store_option
 def export(run: str, format_: str, out: Path | None, store: str | None) -> None:
     """Write what RUN (an id, or `last`) found as JSON, CSV or a Markdown data dictionary."""
-    from amx_kimi.journal import items
+    from amx_kimi.journal import results
     from amx_kimi.journal import runs as stored
     from amx_kimi.publish.export import FORMATS, open_output
 
     with _journal(store) as journal:
         found = journal.read(stored.find_run, run)
         with open_output(out) if out else nullcontext(sys.stdout) as file:
-            FORMATS[format_](file, found, journal.stream(items.described, found.id))
+            FORMATS[format_](file, found, journal.stream(results.described, found.id))
     if out:
         warn(f"Wrote {out}")
 

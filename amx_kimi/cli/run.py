@@ -125,7 +125,7 @@ def _resume(
     options: dict[str, Any],
 ) -> int:
     from amx_kimi.annotate.execute import job_of
-    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.cli.target import target_of, with_password
     from amx_kimi.errors import ConfigError
     from amx_kimi.journal import runs
 
@@ -139,10 +139,7 @@ def _resume(
             f"{profile.model} now",
             remedy="Resume it with a profile of that model (--profile), or begin a new run.",
         )
-    kind, _, place = found.source.partition(":")
-    if not urls and db_profile is None:
-        db_profile, urls = (place, ()) if kind == "db-profile" else (None, (found.source,))
-    target = find_target(urls, db_profile, settings)
+    target = target_of(found, urls, db_profile, settings)
     target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
     return _execute(job_of(found, profile), target, journal, settings, options, found)
 

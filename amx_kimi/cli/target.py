@@ -9,9 +9,10 @@ from amx_kimi.annotate.execute import Target
 from amx_kimi.annotate.sources import Reading, database_url, files_or_url, open_source
 from amx_kimi.config import AMX_MOST_ROWS, load_database
 from amx_kimi.errors import ConfigError, SourceError
+from amx_kimi.journal import Run
 from amx_kimi.settings import Settings
 
-__all__ = ["find_target", "with_password"]
+__all__ = ["find_target", "target_of", "with_password"]
 
 
 def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
@@ -40,6 +41,18 @@ def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings)
         most_rows=most if most and most != AMX_MOST_ROWS else 0,
     )
     return Target(database_url(found), found.name, reading)
+
+
+def target_of(run: Run, urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
+    """What the arguments mean, or without any the database that a run was of.
+
+    Raises:
+        KimiError: as `find_target`.
+    """
+    if not urls and db_profile is None:
+        kind, _, place = run.source.partition(":")
+        db_profile, urls = (place, ()) if kind == "db-profile" else (None, (run.source,))
+    return find_target(urls, db_profile, settings)
 
 
 def with_password(target: Target, *, ask: bool) -> Target:

@@ -3,12 +3,14 @@
 - `schema`: the tables and their migrations
 - `journal`: `Journal`, where and in which thread functions run; `RunRecorder`, a row per attempt
 - `writer`: the one writing thread
-- `runs`, `items`: reading and writing, as functions over a connection
+- `runs`, `items`, `decisions`, `writes`: reading and writing, as functions over a connection
+- `results`: what came of a run's items
 """
 
-from amx_kimi.journal import items, runs
-from amx_kimi.journal.items import Described, Inherited, Stored
+from amx_kimi.journal import decisions, items, results, runs, writes
+from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.journal import Journal, RunRecorder, digest_of
+from amx_kimi.journal.results import Described
 from amx_kimi.journal.runs import Run, Totals
 
 __all__ = [
@@ -19,7 +21,10 @@ __all__ = [
     "RunRecorder",
     "Stored",
     "Totals",
+    "decisions",
     "digest_of",
     "items",
+    "results",
     "runs",
+    "writes",
 ]

@@ -1,7 +1,7 @@
 """The inventory and its suggestions, as functions over a connection."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,13 @@ from sqlalchemy import (
     update,
 )
 
+from amx_kimi.journal.decisions import carry_over
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, suggestions
 from amx_kimi.journal.shared import fail_waiting, spread
-from amx_kimi.types import Confidence, Item, Suggestion
+from amx_kimi.types import Item, Suggestion
 
 __all__ = [
-    "Described",
     "Inherited",
     "Stored",
     "add_context",
@@ -36,11 +36,12 @@ __all__ = [
     "count_items",
     "count_pending",
     "defer_beyond",
-    "described",
     "fail_items",
+    "item_of",
     "pending",
     "pending_of",
     "reopen_failed",
+    "replace_suggestion",
     "reuse",
     "save_inherited",
     "save_suggestions",
@@ -86,18 +87,6 @@ class Inherited:
     stored: Stored
     text: str
     origin: str
-
-
-@dataclass(frozen=True)
-class Described:
-    """An item with what came of it; `suggestion` is None while there is none."""
-
-    item: Item
-    status: str
-    error: str | None
-    facts: Mapping[str, Any]
-    suggestion: Suggestion | None
-    model: str | None
 
 
 def add_items(connection: Connection, run: str, rows: Sequence[tuple[Item, str, str]]) -> None:
@@ -160,6 +149,7 @@ def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
         .where(columns.c.run_id == run, columns.c.status == "pending", has_one)
         .values(status="reused")
     )
+    carry_over(connection, run)
 
 
 def defer_beyond(connection: Connection, run: str, limit: int) -> None:
@@ -210,7 +200,7 @@ def pending(connection: Connection, run: str, after: int, limit: int) -> list[St
         .order_by(columns.c.id)
         .limit(limit)
     )
-    return [Stored(row.id, _item(row), row.reuse_key) for row in connection.execute(query)]
+    return [Stored(row.id, item_of(row), row.reuse_key) for row in connection.execute(query)]
 
 
 def column_names(connection: Connection, run: str, schema: str, table: str, most: int) -> list[str]:
@@ -223,26 +213,26 @@ def table_item(connection: Connection, run: str, schema: str, table: str) -> Ite
     """The table's own row: kind, comment, rows, definition."""
     query = select(columns).where(*_in_table(run, schema, table), columns.c.column_name == "")
     row = connection.execute(query).one_or_none()
-    return _item(row) if row else None
+    return item_of(row) if row else None
 
 
 def table_items(connection: Connection, run: str) -> list[Item]:
     """The tables (and views) of a run, without their columns."""
     query = select(columns).where(columns.c.run_id == run, columns.c.column_name == "")
-    return [_item(row) for row in connection.execute(query.order_by(columns.c.id))]
+    return [item_of(row) for row in connection.execute(query.order_by(columns.c.id))]
 
 
 def columns_of(connection: Connection, run: str, schema: str, table: str) -> dict[str, Item]:
     """A table's columns by name."""
     query = select(columns).where(*_in_table(run, schema, table), columns.c.column_name != "")
-    return {row.column_name: _item(row) for row in connection.execute(query)}
+    return {row.column_name: item_of(row) for row in connection.execute(query)}
 
 
 def pending_of(connection: Connection, run: str, schema: str, table: str) -> list[Stored]:
     """What is still to be asked of one table, itself included."""
     query = select(columns).where(*_in_table(run, schema, table), columns.c.status == "pending")
     found = connection.execute(query.order_by(columns.c.id))
-    return [Stored(row.id, _item(row), row.reuse_key) for row in found]
+    return [Stored(row.id, item_of(row), row.reuse_key) for row in found]
 
 
 def comment_of(connection: Connection, run: str, schema: str, table: str, column: str) -> str:
@@ -278,7 +268,13 @@ def save_inherited(connection: Connection, found: Sequence[Inherited]) -> None:
     if not found:
         return
     inherited = [
-        _row("dbt", heir.stored, Suggestion((heir.text,), "high", "inherited")) for heir in found
+        _row(
+            "dbt",
+            heir.stored.id,
+            heir.stored.reuse_key,
+            Suggestion((heir.text,), "high", "inherited"),
+        )
+        for heir in found
     ]
     connection.execute(insert(suggestions), inherited)
     connection.execute(
@@ -317,7 +313,11 @@ def save_suggestions(
             taken.setdefault(stored.id, (stored, suggestion))
     if not taken:
         return
-    connection.execute(insert(suggestions), [_row(model, *pair) for pair in taken.values()])
+    rows = [
+        _row(model, stored.id, stored.reuse_key, suggestion)
+        for stored, suggestion in taken.values()
+    ]
+    connection.execute(insert(suggestions), rows)
     shown = ((item, facts.get(item)) for item in taken)
     connection.execute(
         _DESCRIBED,
@@ -330,14 +330,26 @@ def save_suggestions(
         spread(connection, asked)
 
 
+def replace_suggestion(connection: Connection, item: int, new: Suggestion, model: str) -> None:
+    """Another answer for an item, in place of the one that it may have."""
+    key = select(columns.c.reuse_key).where(columns.c.id == item)
+    values = _row(model, item, connection.execute(key).scalar_one(), new)
+    mine = suggestions.c.column_id == item
+    found = connection.execute(update(suggestions).where(mine).values(**values, reused_from=None))
+    if not found.rowcount:
+        connection.execute(insert(suggestions).values(**values))
+    described = update(columns).where(columns.c.id == item)
+    connection.execute(described.values(status="described", error=None))
+
+
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) if value else ""
 
 
-def _row(model: str, stored: Stored, suggestion: Suggestion) -> dict[str, Any]:
+def _row(model: str, item: int, key: str, suggestion: Suggestion) -> dict[str, Any]:
     return {
-        "column_id": stored.id,
-        "reuse_key": stored.reuse_key,
+        "column_id": item,
+        "reuse_key": key,
         "alternatives": json.dumps(suggestion.alternatives, ensure_ascii=False),
         "confidence": suggestion.confidence,
         "signal": suggestion.signal,
@@ -357,32 +369,8 @@ def fail_items(connection: Connection, ids: Sequence[int], error: str) -> None:
     fail_waiting(connection, ids, error)
 
 
-def described(connection: Connection, run: str) -> Iterator[Described]:
-    """Every item of a run with its suggestion, in the database's order."""
-    query = (
-        select(columns, suggestions)
-        .outerjoin(suggestions, suggestions.c.column_id == columns.c.id)
-        .where(columns.c.run_id == run)
-        .order_by(columns.c.id)
-    )
-    with connection.execute(query) as rows:
-        for row in rows:
-            yield Described(
-                item=_item(row),
-                status=row.status,
-                error=row.error,
-                facts=json.loads(row.facts) if row.facts else {},
-                suggestion=_suggestion(row) if row.alternatives else None,
-                model=row.model,
-            )
-
-
-def _suggestion(row: Row[Any]) -> Suggestion:
-    confidence: Confidence = row.confidence
-    return Suggestion(tuple(json.loads(row.alternatives)), confidence, row.signal, row.score)
-
-
-def _item(row: Row[Any]) -> Item:
+def item_of(row: Row[Any]) -> Item:
+    """The item in a row of `columns`."""
     return Item(
         schema=row.schema_name,
         table=row.table_name,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, se
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.owner import is_at_work, is_here, me
-from amx_kimi.journal.schema import columns, requests, runs, suggestions
+from amx_kimi.journal.schema import columns, decisions, requests, runs, suggestions
 from amx_kimi.types import Attempt
 
 __all__ = [
@@ -147,7 +147,8 @@ def note_inventory(connection: Connection, run: str) -> None:
 def clear_inventory(connection: Connection, run: str) -> None:
     """Forget an inventory that nothing was asked of yet: one that was cut off, or a dry run's."""
     ids = select(columns.c.id).where(columns.c.run_id == run)
-    connection.execute(delete(suggestions).where(suggestions.c.column_id.in_(ids)))
+    for table in (decisions, suggestions):
+        connection.execute(delete(table).where(table.c.column_id.in_(ids)))
     connection.execute(delete(columns).where(columns.c.run_id == run))
 
 

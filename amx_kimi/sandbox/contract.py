@@ -54,6 +54,7 @@ def _table(data: Mapping[str, Any]) -> Table:
         name=str(data.get("name", "")),
         ask=data.get("ask") is True,
         rows=_int(data.get("rows")),
+        hint=str(data.get("hint") or ""),
         columns=tuple(_column(item) for item in items if isinstance(item, dict)),
     )
 
@@ -68,6 +69,7 @@ def _column(data: Mapping[str, Any]) -> Column:
         distinct=_int(data.get("distinct")),
         samples=tuple(map(str, samples)) if isinstance(samples, list) else (),
         fk=str(data.get("fk") or ""),
+        hint=str(data.get("hint") or ""),
     )
 
 

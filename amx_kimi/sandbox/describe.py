@@ -34,6 +34,8 @@ def column(col: Column, table: Table, language: str, count: int) -> Described:
     patterns = [*templates.get(kind, ()), *templates["any"]]
     wordings = _fill(patterns, slots, count)
     detail = _detail(col, table, kind, templates["details"])
+    if col.hint:
+        return _hinted(col.hint, wordings, what)
     return Described(
         confidence=_confidence(words, bool(col.fk)),
         wordings=tuple(wording + detail for wording in wordings),
@@ -46,11 +48,20 @@ def table(tab: Table, language: str, count: int) -> Described:
     templates = lexicon().templates[language]
     entity = entity_of(tab.name, language)
     slots = {"entity": entity, "what": entity, "subject": entity, "parts": _parts(tab, language)}
+    wordings = tuple(_fill(templates["table"], slots, count))
+    if tab.hint:
+        return _hinted(tab.hint, wordings, entity)
     return Described(
         confidence=_confidence(split(_last(tab.name)), False),
-        wordings=tuple(_fill(templates["table"], slots, count)),
+        wordings=wordings,
         what=entity,
     )
+
+
+def _hinted(hint: str, wordings: tuple[str, ...], what: str) -> Described:
+    """A person's hint is taken at its word."""
+    said = _capital(hint.strip().rstrip("."))
+    return Described("h", tuple(f"{said}: {wording}" for wording in wordings), what)
 
 
 def plain(language: str = "en") -> str:

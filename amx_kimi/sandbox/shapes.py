@@ -17,6 +17,7 @@ class Column:
     distinct: int | None = None
     samples: tuple[str, ...] = ()
     fk: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Table:
     id: str = ""
     ask: bool = False
     rows: int | None = None
+    hint: str = ""
     columns: tuple[Column, ...] = ()
 
 

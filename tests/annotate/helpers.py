@@ -21,7 +21,7 @@ from amx_kimi.annotate.run import Progress
 from amx_kimi.annotate.sources import RawFacts
 from amx_kimi.config import Overlay, Profile
 from amx_kimi.facts import EndpointRow
-from amx_kimi.journal import Described, Journal, Run, Stored, items, runs
+from amx_kimi.journal import Described, Journal, Run, Stored, results, runs
 from amx_kimi.sandbox import Sandbox
 from amx_kimi.settings import Settings
 from amx_kimi.types import Item
@@ -144,7 +144,7 @@ class World:
     def found(self, result: Result | str) -> dict[str, Described]:
         """Every item of a run by its name."""
         run = result if isinstance(result, str) else result.run
-        return {d.item.name: d for d in self.journal.stream(items.described, run)}
+        return {d.item.name: d for d in self.journal.stream(results.described, run)}
 
     def statuses(self, result: Result | str) -> dict[str, str]:
         """The status of every item of a run."""

@@ -16,7 +16,7 @@ from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import Selection, open_source
 from amx_kimi.config import Overlay
 from amx_kimi.errors import SourceError
-from amx_kimi.journal import Journal, items, runs
+from amx_kimi.journal import Journal, results, runs
 from amx_kimi.types import Item
 
 from .helpers import Database, profile_at
@@ -116,7 +116,7 @@ def taken(database: Database, folder: Path, job: Job) -> list[tuple[str, str]]:
     with Journal(folder / "inventory.db") as journal:
         run = asyncio.run(take())
         assert journal.read(runs.find_run, run).inventoried
-        return [(d.item.name, d.status) for d in journal.stream(items.described, run)]
+        return [(d.item.name, d.status) for d in journal.stream(results.described, run)]
 
 
 def test_statuses(postgres: Database, tmp_path: Path) -> None:

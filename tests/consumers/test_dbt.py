@@ -13,7 +13,7 @@ from amx_kimi.annotate.context import load_context
 from amx_kimi.annotate.execute import Target, execute
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.journal import Journal, items
+from amx_kimi.journal import Journal, results
 from amx_kimi.settings import Settings
 from tests.annotate.helpers import profile_at
 from tests.consumers.environments import environment_with
@@ -82,7 +82,7 @@ def test_descriptions_and_lineage_of_a_real_project(
             lambda _: None,
             started=lambda _: None,
         )
-        found = {d.item.name: d for d in journal.stream(items.described, result.run)}
+        found = {d.item.name: d for d in journal.stream(results.described, result.run)}
     inherited = {
         name: (d.suggestion.alternatives[0], d.facts["inherited_from"])
         for name, d in found.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from amx_kimi.journal import Described, Journal, Stored, items, runs
+from amx_kimi.journal import Described, Journal, Stored, items, results, runs
 from amx_kimi.types import Attempt, Item, Suggestion, Usage
 
 
@@ -50,7 +50,7 @@ def save(journal: Journal, *stored: Stored, text: str = "A text", **facts: Any) 
 
 
 def all_of(journal: Journal, run: str) -> dict[str, Described]:
-    return {one.item.name: one for one in journal.stream(items.described, run)}
+    return {one.item.name: one for one in journal.stream(results.described, run)}
 
 
 def states(journal: Journal, run: str) -> dict[str, str]:

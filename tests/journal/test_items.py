@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal import Journal, items
+from amx_kimi.journal import Journal, items, results
 from amx_kimi.types import CONFIDENCES, Item, Suggestion
 
 from .helpers import add, all_of, begin, column, columns, save, states
@@ -55,7 +55,7 @@ def test_odd_names_survive(journal: Journal) -> None:
     ]
     facts = {one.id: {"samples": [one.item.column], "é": None} for one in stored}
     journal.write_now(items.save_suggestions, "m", suggestions, facts)
-    described = list(journal.stream(items.described, run))
+    described = list(journal.stream(results.described, run))
     assert [one.item for one in described] == found
     for one, name in zip(described, ODD, strict=True):
         assert one.suggestion == Suggestion((name, "second"), "low", "logprobs", 0.25)
@@ -100,7 +100,7 @@ def test_any_text_survives(
     assert [one.item for one in stored] == found
     suggestion = Suggestion(tuple(wordings), confidence)  # type: ignore[arg-type]
     journal.write_now(items.save_suggestions, "m", [(one, suggestion) for one in stored], {})
-    assert [one.suggestion for one in journal.stream(items.described, run)] == [
+    assert [one.suggestion for one in journal.stream(results.described, run)] == [
         suggestion for _ in found
     ]
 
@@ -258,5 +258,5 @@ def test_two_columns_of_one_key_both_get_the_answer(journal: Journal) -> None:
 def test_items_without_an_answer_have_none(journal: Journal) -> None:
     run = begin(journal)
     add(journal, run, column("c1"))
-    [one] = journal.stream(items.described, run)
+    [one] = journal.stream(results.described, run)
     assert (one.suggestion, one.model, one.error, one.facts) == (None, None, None, {})

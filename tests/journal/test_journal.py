@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.engine import make_url
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal import Journal, RunRecorder, items, runs, schema
+from amx_kimi.journal import Journal, RunRecorder, items, results, runs, schema
 from amx_kimi.types import Ask, Item
 
 from .helpers import add, all_of, attempt, begin, column, columns, save, states, until_async
@@ -323,7 +323,7 @@ def test_reading_does_not_wait_for_a_long_export(tmp_path: Path) -> None:
     with Journal(tmp_path / "kimi.db") as journal:
         run = begin(journal)
         add(journal, run, *columns(2000))
-        export = journal.stream(items.described, run)
+        export = journal.stream(results.described, run)
         next(export)
         save(journal, *journal.read(items.pending, run, 0, 10))
         assert journal.read(items.count_pending, run) == 1990
@@ -333,7 +333,7 @@ def test_reading_does_not_wait_for_a_long_export(tmp_path: Path) -> None:
 def test_a_stream_is_not_held_in_memory_and_may_be_left(journal: Journal) -> None:
     run = begin(journal)
     add(journal, run, *columns(3000))
-    stream = journal.stream(items.described, run)
+    stream = journal.stream(results.described, run)
     assert next(stream).item.column == "c1"
     stream.close()  # type: ignore[attr-defined]
     assert len(all_of(journal, run)) == 3000

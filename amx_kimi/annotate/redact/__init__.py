@@ -5,7 +5,13 @@ value leaves as it is when it occurs at least five times (or is declared: an enu
 and no detector objects; everything else leaves as its shape. When in doubt, the shape.
 """
 
-from amx_kimi.annotate.redact.redactor import ColumnFacts, Redactor, check_masked, kept
+from amx_kimi.annotate.redact.redactor import (
+    ColumnFacts,
+    Redactor,
+    as_masked,
+    check_masked,
+    kept,
+)
 from amx_kimi.annotate.redact.shapes import Masked, shape
 from amx_kimi.annotate.redact.texts import redact_sql, redact_text
 
@@ -13,6 +19,7 @@ __all__ = [
     "ColumnFacts",
     "Masked",
     "Redactor",
+    "as_masked",
     "check_masked",
     "kept",
     "redact_sql",

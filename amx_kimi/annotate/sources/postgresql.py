@@ -23,7 +23,7 @@ from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
 from amx_kimi.types import Item
 
-__all__ = ["PostgresqlSource"]
+__all__ = ["PostgresqlSource", "identity_of", "reason_of", "without_secrets"]
 
 _CONNECT_SECONDS = 10
 _RECONNECT_SECONDS = (0.2, 0.5, 1, 2, 4, 8, 15)  # a restart takes that long
@@ -42,11 +42,8 @@ class PostgresqlSource:
 
     def __init__(self, url: URL, reading: Reading) -> None:
         full = with_driver(url, SourceError)
-        self.reopen = _without_secrets(full).render_as_string()
-        self.identity = (
-            f"postgresql://{full.host or full.query.get('host', 'localhost')}:{full.port or 5432}"
-            f"/{full.database or full.username}"
-        )
+        self.reopen = without_secrets(full).render_as_string()
+        self.identity = identity_of(full)
         self.notes: list[str] = []
         self._reading = reading
         timeout = "timeout" if full.drivername.endswith("pg8000") else "connect_timeout"
@@ -67,7 +64,7 @@ class PostgresqlSource:
             with self._transaction() as connection:
                 return list(connection.execute(text(sql.SCHEMAS)).scalars())
         except SQLAlchemyError as error:
-            raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
 
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`; partitions are folded into their parent."""
@@ -84,13 +81,13 @@ class PostgresqlSource:
                     self._reconnect()
                 else:
                     definitions = False
-                    self._note(f"definitions of views and checks are left out: {_reason(error)}")
+                    self._note(f"definitions of views and checks are left out: {reason_of(error)}")
                 structure = self._structure({**wanted, "definitions": definitions})
                 rows = self._stream({**wanted, "definitions": definitions})
                 first = next(rows, None)
             yield from items_of(first, rows, structure, selection)
         except SQLAlchemyError as error:
-            raise SourceError(f"The catalog cannot be read: {_reason(error)}") from None
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
         """As `Source.profile`."""
@@ -194,7 +191,7 @@ class PostgresqlSource:
 
     def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
         """A timeout or a missing right costs these statistics, never the run."""
-        reason = _reason(error)
+        reason = reason_of(error)
         get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
         self._note(f"{table.name} has no statistics in its prompt: {reason:.120}")
         return {}
@@ -219,12 +216,24 @@ class PostgresqlSource:
             return self._engine.connect()
         except SQLAlchemyError as error:
             raise SourceError(
-                f"{self.reopen} cannot be opened: {_reason(error)}",
+                f"{self.reopen} cannot be opened: {reason_of(error)}",
                 remedy="Check host, port, database, user and password (PGPASSWORD or ~/.pgpass).",
             ) from None
 
 
-def _without_secrets(url: URL) -> URL:
+def identity_of(url: URL) -> str:
+    """Which database a URL is of, without driver, user or password."""
+    host = url.host or url.query.get("host", "localhost")
+    return f"postgresql://{host}:{url.port or 5432}/{url.database or url.username}"
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """What the server said, in a line, without the statement."""
+    return " ".join(str(getattr(error, "orig", None) or error).partition("\nLINE ")[0].split())
+
+
+def without_secrets(url: URL) -> URL:
+    """The URL without passwords, to show and to keep."""
     query = url.difference_update_query(("password", "sslpassword")).query
     return URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
 
@@ -239,7 +248,3 @@ def _set_up(connection: Any, _: Any) -> None:
     cursor.execute("SET application_name = 'amx-kimi'")
     cursor.close()
     connection.commit()
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    return " ".join(str(getattr(error, "orig", None) or error).partition("\nLINE ")[0].split())

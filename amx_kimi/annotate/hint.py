@@ -1,0 +1,72 @@
+"""Asking again about one item, with what a person says of it: from the journal, without its
+database."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import anyio
+
+from amx_kimi.annotate.batch import Batch, Piece
+from amx_kimi.annotate.confidence import score_spans, suggestion
+from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.parse import parse
+from amx_kimi.annotate.prompt import Wanted
+from amx_kimi.annotate.redact import ColumnFacts, as_masked, kept, redact_text
+from amx_kimi.annotate.run import packer_of, question
+from amx_kimi.client import KimiClient
+from amx_kimi.config import Profile
+from amx_kimi.errors import ReplyError
+from amx_kimi.journal import Described, Journal, Run, RunRecorder, Stored, items
+from amx_kimi.settings import Settings
+from amx_kimi.types import Suggestion
+
+__all__ = ["ask_with_hint"]
+
+
+def ask_with_hint(
+    journal: Journal, run: Run, row: Described, hint: str, profile: Profile, settings: Settings
+) -> Suggestion:
+    """Ask about an item again with a hint, keep the new answer in place of the old one, and book
+    the request to the run.
+
+    Raises:
+        KimiError: no key, no answer, or none that can be used; the old answer stays.
+    """
+    wanted = Wanted(**json.loads(run.options)["wanted"])
+    job = Job(profile, wanted=wanted)
+    batch = _batch(journal, run, row, redact_text(hint))
+
+    async def ask() -> Suggestion:
+        async with KimiClient(profile, settings) as client:
+            client.record_with(RunRecorder(journal, run.id), run.id)
+            expected = packer_of(job, client.facts, settings).expectation
+            reply = await client.chat(question(batch, job, expected, run.id))
+            found = list(parse(reply.content, batch, wanted.alternatives).values())
+            if not found:
+                raise ReplyError("The model's answer has no usable entry")
+            (score,) = score_spans(reply.content, reply.logprobs, [found[0].span])
+            new = suggestion(found[0], score, profile)
+            await journal.write(items.replace_suggestion, row.id, new, profile.model)
+            return new
+
+    return anyio.run(ask)
+
+
+def _batch(journal: Journal, run: Run, row: Described, hint: str) -> Batch:
+    item = row.item
+    stored = Stored(row.id, item, "")
+    table = journal.read(items.table_item, run.id, item.schema, item.table) or replace(
+        item, column="", kind="table"
+    )
+    hinted = as_masked({"hint": hint})
+    known: Mapping[str, Any] = kept(table)
+    columns: tuple[tuple[Stored, ColumnFacts], ...] = ()
+    if item.column:
+        columns = ((stored, ColumnFacts(known={**as_masked(dict(row.facts)), **hinted})),)
+    else:
+        known = {**known, **hinted}
+    names = journal.read(items.column_names, run.id, item.schema, item.table, 60)
+    ask = None if item.column else stored
+    return Batch((Piece(table, ask, columns, tuple(names), known),))

@@ -1,0 +1,220 @@
+"""`amx-kimi apply`: accepted suggestions become comments in a database, or a file of SQL."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import (
+    KimiCommand,
+    choice_options,
+    echo_json,
+    json_option,
+    store_option,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from amx_kimi.journal import Journal, Run
+    from amx_kimi.publish.apply import Change, Outcome, Rules
+    from amx_kimi.publish.choose import Choice
+    from amx_kimi.publish.databases import Comments
+
+__all__ = ["apply", "choice_of"]
+
+_SHOWN = 50
+_DIALECTS = (
+    *("postgresql", "duckdb", "snowflake", "bigquery", "databricks", "mysql", "oracle"),
+    "sqlserver",
+)
+_WORDS = {
+    "write": "to write",
+    "written": "written",
+    "undone": "restored",
+    "same": "the same already",
+    "kept": "kept: people's text stands there",
+    "gone": "gone",
+    "long": "too long",
+    "refused": "refused",
+}
+_FAILED = ("gone", "long", "refused")
+
+
+@click.command(cls=KimiCommand)
+@click.argument("run")
+@click.option("--to", metavar="URL", help="Another database than the run's own.")
+@click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
+@choice_options
+@click.option("--overwrite", is_flag=True, help="Also where people's own text stands.")
+@click.option("--cut", is_flag=True, help="Cut texts that are too long for the database.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@click.option(
+    "--sql",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the statements to this file, and nothing to the database.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(_DIALECTS),
+    help="With --sql: for this kind of database, without looking at one.",
+)
+@click.option("--undo", is_flag=True, help="Restore what stood before the run's comments.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@store_option
+@json_option
+def apply(run: str, store: str | None, **options: Any) -> int:
+    """Write what was accepted of RUN (an id, or `last`) as comments into its database.
+
+    PostgreSQL and DuckDB are written to, a transaction a table; for others, --sql FILE --dialect D
+    writes the statements. The differences are shown first; text that people wrote is kept, unless
+    --overwrite. What stood there is kept in the journal: --undo restores it. Broken off, the same
+    command goes on. Exit code 1: some could not be written; they are listed.
+    """
+    from amx_kimi.cli.run import open_journal
+    from amx_kimi.journal import runs
+    from amx_kimi.settings import Settings
+
+    _check(options)
+    with open_journal(store, Settings.from_environment(), create=False) as journal:
+        found = journal.read(runs.find_run, run)
+        if options["dialect"]:
+            return _offline(journal, found, options)
+        database = _open(found, options)
+        try:
+            if options["undo"]:
+                return _undo(journal, found, database, options)
+            return _apply(journal, found, database, options)
+        finally:
+            database.close()
+
+
+def choice_of(options: dict[str, Any]) -> "Choice":
+    """Which texts may leave, by `--unreviewed` and `--min-confidence`."""
+    from amx_kimi.publish.choose import Choice
+
+    if options["min_confidence"] and not options["unreviewed"]:
+        raise click.UsageError("--min-confidence is for --unreviewed: what was accepted goes.")
+    return Choice(options["unreviewed"], options["min_confidence"] or "low")
+
+
+def _check(options: dict[str, Any]) -> None:
+    if options["dialect"] and not options["sql"]:
+        raise click.UsageError("--dialect is for --sql FILE.")
+    if options["undo"] and (options["sql"] or options["dry_run"] or options["unreviewed"]):
+        raise click.UsageError("--undo goes with --to or --db-profile only.")
+
+
+def _open(run: "Run", options: dict[str, Any]) -> "Comments":
+    from amx_kimi.cli.target import target_of, with_password
+    from amx_kimi.publish.databases import open_comments
+    from amx_kimi.settings import Settings
+
+    urls = (options["to"],) if options["to"] else ()
+    target = target_of(run, urls, options["db_profile"], Settings.from_environment())
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    return open_comments(target.url)
+
+
+def _rules(options: dict[str, Any]) -> "Rules":
+    from amx_kimi.publish.apply import Rules
+
+    return Rules(choice_of(options), options["overwrite"], options["cut"])
+
+
+def _offline(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
+    from amx_kimi.publish.apply import plan_offline
+    from amx_kimi.publish.statements import dialects
+
+    dialect = dialects()[options["dialect"]]
+    return _to_file(run, dialect, plan_offline(journal, run, dialect, _rules(options)), options)
+
+
+def _to_file(run: "Run", dialect: Any, chunks: Any, options: dict[str, Any]) -> int:
+    from amx_kimi.publish.apply import write_sql
+    from amx_kimi.publish.export import open_output
+
+    with open_output(options["sql"]) as file:
+        outcome = write_sql(file, dialect, run, chunks)
+    warn(f"Wrote {options['sql']}")
+    return _report(outcome, options)
+
+
+def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[str, Any]) -> int:
+    from amx_kimi.publish.apply import apply_plan, plan
+
+    rules = _rules(options)
+    if options["sql"]:
+        return _to_file(run, database.dialect, plan(journal, run, database, rules), options)
+    most = None if options["dry_run"] else _SHOWN
+    changes = (c for chunk in plan(journal, run, database, rules) for t in chunk for c in t)
+    outcome = _show(changes, most, quiet=options["as_json"])
+    if options["dry_run"] or not outcome.counts["write"]:
+        _hint(outcome, options)
+        return _report(outcome, options)
+    asks = sys.stdin.isatty() and not (options["yes"] or options["no_input"])
+    if asks and not click.confirm(
+        f"Write {outcome.counts['write']:,} comments to {database.identity}?", err=True
+    ):
+        warn("Nothing was written.")
+        return 0
+    return _report(apply_plan(journal, database, plan(journal, run, database, rules)), options)
+
+
+def _undo(journal: "Journal", run: "Run", database: "Comments", options: dict[str, Any]) -> int:
+    from amx_kimi.publish.apply import undo
+
+    outcome = undo(journal, run, database)
+    if not outcome.counts:
+        warn(f"Nothing of the run {run.id} stands in {database.identity}, as far as we wrote it.")
+    return _report(outcome, options)
+
+
+def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Outcome":
+    """Print the differences, at most so many; returns the counts."""
+    from amx_kimi.publish.apply import Outcome
+
+    outcome, table = Outcome(), None
+    for change in changes:
+        outcome.counts[change.state] += 1
+        if change.why:
+            outcome.problems.append(f"{change.name}: {change.why}")
+        shown = outcome.counts["write"]
+        if quiet or change.state != "write" or (most is not None and shown > most):
+            continue
+        place = (change.place.schema, change.place.table)
+        if place != table:
+            table = place
+            click.secho(_line(".".join(filter(None, place))), bold=True)
+        click.echo(f"  {_line(change.place.column) or '(the table)'}")
+        if change.before:
+            click.secho(f"    - {_line(change.before)}", fg="red")
+        click.secho(f"    + {_line(change.after)}", fg="green")
+    if not quiet and most is not None and outcome.counts["write"] > most:
+        click.echo(f"… and {outcome.counts['write'] - most:,} more: --dry-run shows all")
+    return outcome
+
+
+def _hint(outcome: "Outcome", options: dict[str, Any]) -> None:
+    if not outcome.counts and not options["unreviewed"]:
+        warn("Nothing of this run is accepted yet: `amx-kimi review` does that, or --unreviewed.")
+
+
+def _report(outcome: "Outcome", options: dict[str, Any]) -> int:
+    counts = {state: outcome.counts[state] for state in _WORDS if outcome.counts[state]}
+    if options["as_json"]:
+        echo_json({**counts, "problems": outcome.problems})
+    else:
+        for problem in outcome.problems:
+            warn(_line(problem), label="Not written" if not options["undo"] else "Not restored")
+        words = [f"{count:,} {_WORDS[state]}" for state, count in counts.items()]
+        click.echo("Comments: " + (", ".join(words) or "none"))
+    return int(any(outcome.counts[state] for state in _FAILED))
+
+
+def _line(text: str) -> str:
+    """One line, whatever a database holds."""
+    return "".join(c if c.isprintable() else "�" if c != "\n" else "⏎" for c in text)

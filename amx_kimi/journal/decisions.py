@@ -1,0 +1,121 @@
+"""What people decided about suggestions: rows are only added, and the latest of an item holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, Subquery, func, insert, select
+
+from amx_kimi.journal.runs import now
+from amx_kimi.journal.schema import columns, decisions, suggestions
+
+__all__ = ["ACTIONS", "Action", "Decided", "Decision", "carry_over", "decide", "latest", "progress"]
+
+Action = Literal["accept", "edit", "reject", "open"]
+ACTIONS: tuple[Action, ...] = ("accept", "edit", "reject", "open")
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided about one item: `text` is what is to stand in the catalog, None after a
+    rejection."""
+
+    action: Action
+    text: str | None
+    by: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision that is about to be kept, for the item with this id in the journal."""
+
+    id: int
+    action: Action
+    text: str | None = None
+
+
+def decide(connection: Connection, rows: Sequence[Decided], by: str) -> None:
+    """Keep decisions, with who and when."""
+    when = now()
+    if rows:
+        connection.execute(
+            insert(decisions),
+            [
+                {
+                    "column_id": row.id,
+                    "action": row.action,
+                    "text": row.text,
+                    "decided_by": by,
+                    "decided_at": when,
+                }
+                for row in rows
+            ],
+        )
+
+
+def latest(run: str) -> Subquery:
+    """The decision that holds for each item of a run, as `column_id`, `action`, `decided_text`,
+    `decided_by`, `decided_at`."""
+    newest = (
+        select(func.max(decisions.c.id).label("id"))
+        .join(columns, columns.c.id == decisions.c.column_id)
+        .where(columns.c.run_id == run)
+        .group_by(decisions.c.column_id)
+        .subquery()
+    )
+    return (
+        select(
+            decisions.c.column_id,
+            decisions.c.action,
+            decisions.c.text.label("decided_text"),
+            decisions.c.decided_by,
+            decisions.c.decided_at,
+        )
+        .join(newest, newest.c.id == decisions.c.id)
+        .subquery()
+    )
+
+
+def decision_of(row: Any) -> Decision | None:
+    """The decision in a row that was joined with `latest`."""
+    if row.action in (None, "open"):
+        return None
+    return Decision(cast(Action, row.action), row.decided_text, row.decided_by, row.decided_at)
+
+
+def progress(connection: Connection, run: str) -> Mapping[str, int]:
+    """How many items of a run have a suggestion, and how many were decided, by action."""
+    found = latest(run)
+    what = func.coalesce(found.c.action, "open")
+    query = (
+        select(what.label("what"), func.count().label("items"))
+        .select_from(columns)
+        .join(suggestions, suggestions.c.column_id == columns.c.id)
+        .outerjoin(found, found.c.column_id == columns.c.id)
+        .where(columns.c.run_id == run)
+        .group_by(what)
+    )
+    counts = {row.what: int(row.items) for row in connection.execute(query)}
+    return {action: counts.get(action, 0) for action in ACTIONS}
+
+
+def carry_over(connection: Connection, run: str) -> None:
+    """A reused suggestion brings the decision along that was last made about it, with who and
+    when."""
+    newest = (
+        select(suggestions.c.reuse_key, func.max(decisions.c.id).label("id"))
+        .join(decisions, decisions.c.column_id == suggestions.c.column_id)
+        .group_by(suggestions.c.reuse_key)
+        .subquery()
+    )
+    copied = ("action", "text", "decided_by", "decided_at")
+    found = (
+        select(columns.c.id, *(decisions.c[name] for name in copied))
+        .join(suggestions, suggestions.c.column_id == columns.c.id)
+        .join(newest, newest.c.reuse_key == suggestions.c.reuse_key)
+        .join(decisions, decisions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "reused")
+    )
+    connection.execute(insert(decisions).from_select(("column_id", *copied), found))

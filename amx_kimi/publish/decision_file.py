@@ -1,0 +1,205 @@
+"""Review in a spreadsheet: a run's suggestions as CSV, and the decisions in it read back.
+
+`decision` is `accept`, the number of a wording, `reject`, or empty (nothing is decided); a text of
+one's own goes into `text`. A row counts only if its item and its wordings are still those of the
+journal, so that nobody accepts what he has not read.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from amx_kimi.errors import ConfigFileError
+from amx_kimi.journal import Described, Journal, Run, results
+from amx_kimi.journal.decisions import Decided
+
+__all__ = ["MOST_TEXT", "Row", "clean", "no_formula", "read_decisions", "write_decisions"]
+
+MOST_TEXT = 60_000
+"""The longest text of a person's own, in characters."""
+
+_WORDINGS = 5
+_FIELDS = (
+    *("id", "schema", "table", "column", "type", "comment", "confidence", "signal"),
+    *(f"wording_{n}" for n in range(1, _WORDINGS + 1)),
+    *("decision", "text", "decided_by", "decided_at"),
+)
+_AT_ONCE = 500
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
+_CONTROLS = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row of the file came to: a decision, or why it is refused; `number` is its line among
+    the rows, as a spreadsheet counts them (the heading is 1)."""
+
+    number: int
+    decided: Decided | None = None
+    refused: str = ""
+
+
+def clean(text: str) -> str:
+    """A person's text as the journal keeps it: no control characters but line ends and tabs."""
+    plain = _CONTROLS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "\n".join(line.rstrip() for line in plain.strip().split("\n"))
+
+
+def no_formula(text: str) -> str:
+    """A text that no spreadsheet takes for a formula; reading the file takes the mark off again."""
+    return "'" + text if _FORMULA.match(text) else text
+
+
+def write_decisions(file: IO[str], rows: Iterable[Described]) -> int:
+    """Write what has a suggestion, with what is decided so far; returns how many rows."""
+    writer = csv.DictWriter(file, _FIELDS, lineterminator="\r\n")
+    writer.writeheader()
+    count = 0
+    for row in rows:
+        if row.suggestion is not None:
+            writer.writerow({key: no_formula(value) for key, value in _cells(row).items()})
+            count += 1
+    return count
+
+
+def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
+    """The rows of a file that decide something, or are refused.
+
+    Raises:
+        ConfigFileError: it is no such file.
+    """
+    seen: set[int] = set()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter=_delimiter(file))
+            missing = {"id", "table", "column", "decision"} - set(reader.fieldnames or ())
+            if missing:
+                raise ConfigFileError(
+                    f"{path} has no column {', '.join(sorted(missing))}",
+                    remedy="`amx-kimi review RUN --out FILE` writes such a file.",
+                )
+            numbered = enumerate(reader, 2)
+            while some := list(islice(numbered, _AT_ONCE)):
+                yield from _checked(some, journal, run, seen)
+    except OSError as error:
+        raise ConfigFileError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigFileError(
+            f"{path} is not UTF-8", remedy="Save it as CSV UTF-8 in the spreadsheet."
+        ) from None
+    except csv.Error as error:
+        raise ConfigFileError(f"{path} is no CSV: {error}") from None
+
+
+def _cells(row: Described) -> dict[str, str]:
+    assert row.suggestion is not None
+    item, suggestion, decision = row.item, row.suggestion, row.decision
+    wordings = enumerate(suggestion.alternatives[:_WORDINGS], 1)
+    said = ""
+    if decision:
+        number = _number_of(decision.text, suggestion.alternatives)
+        said = "reject" if decision.text is None else str(number or "edit")
+    return {
+        "id": str(row.id),
+        "schema": item.schema,
+        "table": item.table,
+        "column": item.column,
+        "type": item.type,
+        "comment": item.comment,
+        "confidence": suggestion.confidence,
+        "signal": suggestion.signal,
+        **{f"wording_{n}": wording for n, wording in wordings},
+        "decision": said,
+        "text": (decision.text or "") if decision and said == "edit" else "",
+        "decided_by": decision.by if decision else "",
+        "decided_at": decision.at if decision else "",
+    }
+
+
+def _number_of(text: str | None, alternatives: Sequence[str]) -> int | None:
+    return alternatives.index(text) + 1 if text in alternatives else None
+
+
+def _delimiter(file: IO[str]) -> str:
+    """Spreadsheets write `;` where the comma is the decimal sign."""
+    heading = file.readline()
+    file.seek(0)
+    return max(",;\t", key=heading.count)
+
+
+def _checked(
+    numbered: Sequence[tuple[int, dict[str, str]]], journal: Journal, run: Run, seen: set[int]
+) -> Iterator[Row]:
+    ids = [int(cells["id"]) for _, cells in numbered if (cells["id"] or "").strip().isdigit()]
+    known = {row.id: row for row in journal.read(results.described_items, run.id, ids)}
+    for number, cells in numbered:
+        plain = {key: _shown(value) for key, value in cells.items() if isinstance(value, str)}
+        if not any(plain.values()):
+            continue
+        id_ = int(plain["id"]) if plain.get("id", "").strip().isdigit() else -1
+        row = known.get(id_)
+        if None in cells:
+            yield Row(number, refused="it has more cells than the heading")
+        elif id_ in seen:
+            yield Row(number, refused=f"the id {id_} stands in an earlier row too")
+        elif row is None or row.suggestion is None:
+            yield Row(number, refused=f"the run {run.id} has no suggestion with this id")
+        else:
+            seen.add(id_)
+            yield from _decided(number, plain, row)
+
+
+def _shown(cell: str) -> str:
+    return cell[1:] if _NEUTRALISED.match(cell) else cell
+
+
+def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row]:
+    assert row.suggestion is not None
+    before = _cells(row)
+    for field in _FIELDS[1:4] + _FIELDS[8 : 8 + _WORDINGS]:
+        if field in cells and _same(cells[field]) != _same(before.get(field, "")):
+            why = f"{field} is {cells[field]!r:.60}, not {before.get(field, '')!r:.60}"
+            hint = "; a text of your own goes into `text`" if field.startswith("wording") else ""
+            yield Row(number, refused=why + hint)
+            return
+    said, text = cells.get("decision", "").strip().lower(), clean(cells.get("text", ""))
+    if (said, text) == (before["decision"], clean(before["text"])) or not (said or text):
+        return
+    decided = _decision(said, text, row)
+    yield (
+        Row(number, decided=decided)
+        if isinstance(decided, Decided)
+        else Row(number, refused=decided)
+    )
+
+
+def _decision(said: str, text: str, row: Described) -> Decided | str:
+    """What a row says, or why that is no decision."""
+    assert row.suggestion is not None
+    wordings = row.suggestion.alternatives
+    if len(text) > MOST_TEXT:
+        return f"the text has {len(text):,} characters, {MOST_TEXT:,} are the most"
+    if said in ("", "edit", "accept") and text:
+        return Decided(row.id, "edit", text)
+    if said == "accept":
+        return Decided(row.id, "accept", wordings[0])
+    if text:
+        return f"there is a text, and the decision is {said!r:.20}"
+    if said == "reject":
+        return Decided(row.id, "reject")
+    if said.isdigit() and 1 <= int(said) <= len(wordings):
+        return Decided(row.id, "accept", wordings[int(said) - 1])
+    return (
+        f"{said!r:.20} is no decision: accept, reject, edit (with a text), or a number from 1 to "
+        f"{len(wordings)}"
+    )
+
+
+def _same(text: str) -> str:
+    """Spreadsheets change line ends, and trim."""
+    return " ".join(text.split())
