@@ -14,6 +14,7 @@ import click
 from amx_kimi.cli.add_profile import add_llm_profile
 from amx_kimi.cli.advise import advise
 from amx_kimi.cli.amx import amx, disable, enable, status
+from amx_kimi.cli.apply import apply
 from amx_kimi.cli.changes import (
     alias,
     remove_llm_profile,
@@ -28,6 +29,7 @@ from amx_kimi.cli.models import models
 from amx_kimi.cli.payload import payload
 from amx_kimi.cli.profiles import llm_profiles
 from amx_kimi.cli.results import export, runs, show, usage
+from amx_kimi.cli.review import review
 from amx_kimi.cli.run import run
 from amx_kimi.cli.sandbox import sandbox
 
@@ -80,6 +82,8 @@ for _command in (
     run,
     runs,
     show,
+    review,
+    apply,
     export,
     usage,
     payload,

@@ -74,6 +74,7 @@ def apply(run: str, store: str | None, **options: Any) -> int:
     --overwrite. What stood there is kept in the journal: --undo restores it. Broken off, the same
     command goes on. Exit code 1: some could not be written; they are listed.
     """
+    from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
     from amx_kimi.journal import runs
     from amx_kimi.settings import Settings
@@ -81,6 +82,7 @@ def apply(run: str, store: str | None, **options: Any) -> int:
     _check(options)
     with open_journal(store, Settings.from_environment(), create=False) as journal:
         found = journal.read(runs.find_run, run)
+        note_if_going(found)
         if options["dialect"]:
             return _offline(journal, found, options)
         database = _open(found, options)

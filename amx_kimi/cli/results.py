@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from amx_kimi.journal import Described, Journal, Run
 
-__all__ = ["export", "print_tables", "runs", "show", "usage"]
+__all__ = ["export", "note_if_going", "print_tables", "runs", "show", "usage"]
 
 _STYLES = {"high": "green", "medium": "yellow", "low": "red"}
 
@@ -26,6 +26,12 @@ def default_journal() -> Path:
     from amx_kimi.settings import Settings
 
     return journal_path(Settings.from_environment().config_dir)
+
+
+def note_if_going(run: "Run") -> None:
+    """Say of a run that is at work that more may come."""
+    if run.status in ("inventory", "running") and not run.killed:
+        warn(f"The run {run.id} is still going: this is what there is so far.", label="Note")
 
 
 def _journal(store: str | None) -> "Journal":

@@ -35,7 +35,7 @@ def column(col: Column, table: Table, language: str, count: int) -> Described:
     wordings = _fill(patterns, slots, count)
     detail = _detail(col, table, kind, templates["details"])
     if col.hint:
-        return _hinted(col.hint, wordings, what)
+        return _hinted(col.hint, tuple(wordings), what)
     return Described(
         confidence=_confidence(words, bool(col.fk)),
         wordings=tuple(wording + detail for wording in wordings),

@@ -1,0 +1,161 @@
+"""`amx-kimi review`: people decide about suggestions, on a terminal or in a spreadsheet."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import (
+    KimiCommand,
+    complete_profiles,
+    echo_json,
+    json_option,
+    store_option,
+    warn,
+)
+
+if TYPE_CHECKING:
+    from amx_kimi.journal import Journal, Run
+
+__all__ = ["review"]
+
+_AT_ONCE = 500
+
+
+@click.command(cls=KimiCommand)
+@click.argument("run")
+@click.option(
+    "--accept",
+    type=click.Choice(["high", "medium", "low"]),
+    help="Accept the best wording of all that is open and at least so sure.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the suggestions to a CSV file, to decide in a spreadsheet.",
+)
+@click.option(
+    "--decisions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read the decisions of such a file back.",
+)
+@click.option("--by", metavar="NAME", help="Who decides (default: your login name).")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    shell_complete=complete_profiles,
+    help="For asking again with a hint (default: the run's).",
+)
+@store_option
+@json_option
+def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
+    """Decide about the suggestions of RUN (an id, or `last`): accept, choose, edit, reject.
+
+    On a terminal, a table at a time; ? shows the keys. Each decision is kept at once, with who and
+    when, so leave and come back as you like. Without a terminal: --accept, or a CSV file out and in
+    again: `decision` takes accept, the number of a wording, or reject; a text of your own goes into
+    `text`. A row that does not fit is refused with its number (exit code 1), the others are kept.
+    """
+    from amx_kimi.cli.results import note_if_going
+    from amx_kimi.cli.run import open_journal
+    from amx_kimi.journal import runs
+    from amx_kimi.settings import Settings
+
+    chosen = [name for name in ("accept", "out", "decisions") if options[name]]
+    if len(chosen) > 1:
+        raise click.UsageError("One of --accept, --out and --decisions at a time.")
+    by = options["by"] or getpass.getuser()
+    with open_journal(store, Settings.from_environment(), create=False) as journal:
+        found = journal.read(runs.find_run, run)
+        note_if_going(found)
+        if options["accept"]:
+            return _accept(journal, found, options["accept"], by, as_json=as_json)
+        if options["out"]:
+            return _out(journal, found, options["out"])
+        if options["decisions"]:
+            return _in(journal, found, options["decisions"], by, as_json=as_json)
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise click.UsageError(
+                "Without a terminal: --accept high, --out FILE or --decisions FILE."
+            )
+        return _on_screen(journal, found, by, options["profile"])
+
+
+def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: bool) -> int:
+    from amx_kimi.publish.review import accept_all
+
+    count = accept_all(journal, run, least, by)
+    _say_progress(journal, run, {"accepted": count}, f"Accepted {count:,}", as_json=as_json)
+    return 0
+
+
+def _out(journal: "Journal", run: "Run", path: Path) -> int:
+    from amx_kimi.journal import results
+    from amx_kimi.publish.decision_file import write_decisions
+    from amx_kimi.publish.export import open_output
+
+    with open_output(path) as file:
+        file.write("\ufeff")  # else a spreadsheet takes it for Latin-1
+        count = write_decisions(file, journal.stream(results.described, run.id))
+    warn(f"Wrote {count:,} rows to {path}")
+    warn(f"Read the decisions back with: amx-kimi review {run.id} --decisions {path}")
+    return 0
+
+
+def _in(journal: "Journal", run: "Run", path: Path, by: str, *, as_json: bool) -> int:
+    from amx_kimi.journal import decisions
+    from amx_kimi.publish.decision_file import read_decisions
+
+    kept, refused, some = 0, [], []
+    for row in read_decisions(path, journal, run):
+        if row.decided:
+            some.append(row.decided)
+        else:
+            refused.append({"row": row.number, "why": row.refused})
+            if not as_json:
+                warn(f"{path}, row {row.number}: {row.refused}", label="Refused")
+        if len(some) == _AT_ONCE:
+            journal.write_now(decisions.decide, some, by)
+            kept, some = kept + len(some), []
+    journal.write_now(decisions.decide, some, by)
+    kept += len(some)
+    said = f"Kept {kept:,} decisions, refused {len(refused):,} rows"
+    _say_progress(journal, run, {"kept": kept, "refused": refused}, said, as_json=as_json)
+    return int(bool(refused))
+
+
+def _say_progress(
+    journal: "Journal", run: "Run", did: dict[str, Any], said: str, *, as_json: bool
+) -> None:
+    from amx_kimi.journal import decisions
+
+    counts = dict(journal.read(decisions.progress, run.id))
+    if as_json:
+        echo_json({**did, **counts})
+        return
+    done = sum(counts.values()) - counts["open"]
+    click.echo(f"{said}. Of {sum(counts.values()):,} suggestions {done:,} are decided.")
+    if counts["accept"] + counts["edit"]:
+        click.echo(f"Next: amx-kimi apply {run.id} --dry-run, or amx-kimi export {run.id} --help")
+
+
+def _on_screen(journal: "Journal", run: "Run", by: str, profile_name: str | None) -> int:
+    from amx_kimi.cli.review_screen import Screen
+    from amx_kimi.journal import Described
+    from amx_kimi.publish.review import Review
+    from amx_kimi.settings import Settings
+
+    def ask_again(row: Described, hint: str) -> object:
+        from amx_kimi.annotate.hint import ask_with_hint
+        from amx_kimi.config import find_profile
+
+        settings = Settings.from_environment()
+        profile = find_profile(profile_name or run.profile, settings)
+        return ask_with_hint(journal, run, row, hint, profile, settings)
+
+    session = Review(journal, run, by)
+    Screen(session, ask_again).run()
+    _say_progress(journal, run, {}, "Kept", as_json=False)
+    return 0
