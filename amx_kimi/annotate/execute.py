@@ -25,7 +25,9 @@ from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
 from amx_kimi.journal.again import adopt
 from amx_kimi.log import get_logger
+from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
+from amx_kimi.types import Ask
 
 __all__ = ["Result", "Target", "begin", "dry_run", "execute", "job_of"]
 
@@ -68,6 +70,8 @@ class Result:
     stopped: KimiError | None
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    resumed: bool = False
+    why_failed: str | None = None
 
 
 def execute(
@@ -87,7 +91,7 @@ def execute(
         KimiError: nothing was asked: the key, the database or the journal is unusable.
     """
     begun = time.monotonic()
-    state = _State()
+    state = _State(resumed=resume is not None)
     try:
         stopped = run_terminable(
             *(_execute, job, target, journal, settings, notify, state, started, resume),
@@ -152,6 +156,7 @@ def job_of(run: Run, profile: Profile) -> Job:
 @dataclass
 class _State:
     run: str | None = None
+    resumed: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -166,6 +171,7 @@ async def _execute(
     resume: Run | None,
     spend: Spend,
 ) -> KimiError | None:
+    check_affordable(job, settings, spend)
     async with Reader(lambda: target.open(job)) as reader:
         state.notes = reader.source.notes
         # A missing key is said before a run is begun.
@@ -192,6 +198,27 @@ async def _execute(
             if client.budget.held:
                 state.notes.append("Near the cap fewer requests were sent at once")
             return stopped
+
+
+def check_affordable(job: Job, settings: Settings, spend: Spend) -> None:
+    """Refuse what can never be kept to, before anything is begun.
+
+    Raises:
+        ConfigError: a cap without a price, or fewer tokens a minute than one request reserves.
+    """
+    facts = job.profile.facts()
+    if spend.cap is not None and facts.prices is None:
+        raise ConfigError(
+            f"A cost cap is set, but the price of this model ({facts.model.id}) is not known at "
+            "this endpoint",
+            remedy="Give the profile custom_input_cost_per_mtok and custom_output_cost_per_mtok.",
+        )
+    tpm, budget = job.profile.overlay.tpm, plan(job.profile, facts, settings, Ask((), 0)).budget
+    if tpm is not None and tpm < budget:
+        raise ConfigError(
+            f"tpm is {tpm:,}, and one request reserves {budget:,} tokens for its answer alone",
+            remedy="Raise it (--tpm, kimi.yml), or lower the profile's max_tokens.",
+        )
 
 
 async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> str:
@@ -221,12 +248,14 @@ async def _agree(
     packer = packer_of(job, client.facts, client.settings)
     found = forecast(packer, journal.read(items.count_items, run), client.facts.prices)
     try:
-        if await anyio.to_thread.run_sync(spend.agree, found):
+        # In this thread, which is the one that Ctrl-C interrupts; nothing else is under way yet.
+        if spend.agree(found):
             return
         raise BudgetError("Not begun: nothing was sent")
-    except KimiError:
+    except BaseException:
         if new:
-            await journal.write(runs.forget_run, run)
+            with anyio.CancelScope(shield=True):
+                await journal.write(runs.forget_run, run)
             state.run = None
         raise
 
@@ -284,6 +313,8 @@ def _ended(
         stopped=stopped,
         notes=tuple(state.notes),
         interrupted=interrupted,
+        resumed=state.resumed,
+        why_failed=journal.read(items.commonest_error, run),
     )
     _log_end(result, status)
     return result

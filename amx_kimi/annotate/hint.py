@@ -13,7 +13,7 @@ from amx_kimi.annotate.confidence import score_spans, suggestion
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.redact import ColumnFacts, as_masked, kept, redact_text
+from amx_kimi.annotate.redact import ColumnFacts, facts_again, kept, redact_text
 from amx_kimi.annotate.run import packer_of, question
 from amx_kimi.client import KimiClient
 from amx_kimi.config import Profile
@@ -36,7 +36,7 @@ def ask_with_hint(
     """
     wanted = Wanted(**json.loads(run.options)["wanted"])
     job = Job(profile, wanted=wanted)
-    batch = _batch(journal, run, row, redact_text(hint))
+    batch = _batch(journal, run, row, hint)
 
     async def ask() -> Suggestion:
         async with KimiClient(profile, settings) as client:
@@ -60,13 +60,12 @@ def _batch(journal: Journal, run: Run, row: Described, hint: str) -> Batch:
     table = journal.read(items.table_item, run.id, item.schema, item.table) or replace(
         item, column="", kind="table"
     )
-    hinted = as_masked({"hint": hint})
     known: Mapping[str, Any] = kept(table)
     columns: tuple[tuple[Stored, ColumnFacts], ...] = ()
     if item.column:
-        columns = ((stored, ColumnFacts(known={**as_masked(dict(row.facts)), **hinted})),)
+        columns = ((stored, facts_again(row.facts, hint=hint)),)
     else:
-        known = {**known, **hinted}
+        known = {**known, "hint": redact_text(hint)}
     names = journal.read(items.column_names, run.id, item.schema, item.table, 60)
     ask = None if item.column else stored
     return Batch((Piece(table, ask, columns, tuple(names), known),))

@@ -14,7 +14,7 @@ from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import RawFacts, Selection, TableGoneError, check_selection
 from amx_kimi.annotate.technical import technical_names
 from amx_kimi.errors import SourceError
-from amx_kimi.journal import Journal, items, results, runs
+from amx_kimi.journal import Described, Journal, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
@@ -76,11 +76,19 @@ async def _take_low(reader: Reader, journal: Journal, run: str, job: Job) -> Non
             (
                 old.item,
                 reuse_key(old.item, reader.source.identity, job),
-                "pending" if old.suggestion and old.suggestion.confidence == "low" else "unchanged",
+                "pending" if _is_low(old) else "unchanged",
             )
             for old in chunk
         ]
         await journal.write(items.add_items, run, rows)
+
+
+def _is_low(old: Described) -> bool:
+    return (
+        old.suggestion is not None
+        and old.suggestion.confidence == "low"
+        and old.status != "unchanged"
+    )
 
 
 async def _reopen_moved(reader: Reader, journal: Journal, run: str, job: Job) -> list[Change]:

@@ -21,7 +21,7 @@ from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.spend import range_of
-from amx_kimi.client import KimiClient, Limits, account_limits
+from amx_kimi.client import KimiClient, Limits, account_limits, worst_case
 from amx_kimi.errors import (
     ContentFilterError,
     ContextError,
@@ -50,7 +50,8 @@ _NOTHING = ReplyError(
 @dataclass
 class Progress:
     """Where a run stands, for whoever watches; `columns` is what it set out to ask, `held` the
-    seconds for which the service's limits let nothing start."""
+    seconds for which the account's limits let nothing start, `refusals` how often they refused
+    since the last answer, `capped` whether requests wait because of the cost cap."""
 
     columns: int = 0
     done: int = 0
@@ -58,12 +59,15 @@ class Progress:
     requests: int = 0
     cost: Decimal | None = None
     held: float = 0.0
+    refusals: int = 0
+    capped: bool = False
 
 
 @dataclass(frozen=True)
 class Estimate:
     """What a run would take, by the packer's expectations; nothing was sent. The cost lies between
-    `least` and `most`."""
+    `least` and `most`; `one` is what a single request may cost at worst, which a cap has to hold.
+    `notes` are the source's, and what changed."""
 
     columns: int
     reused: int
@@ -74,6 +78,8 @@ class Estimate:
     cost: Decimal | None
     least: Decimal | None = None
     most: Decimal | None = None
+    one: Decimal | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def asked(self) -> int:
@@ -137,9 +143,12 @@ class _Asking:
 
     def _signal(self) -> None:
         self._changed.set()
-        if (held := self.client.held) != self.progress.held:
-            self.progress.held = held
-            self.notify(self.progress)
+        client, shown = self.client, self.progress
+        before = (shown.held, shown.refusals, shown.capped, shown.requests)
+        shown.held, shown.refusals = client.held, client.refusals
+        shown.capped, shown.requests = client.budget.waiting > 0, client.requests
+        if before != (shown.held, shown.refusals, shown.capped, shown.requests):
+            self.notify(shown)
 
     async def _ask(self, batch: Batch) -> list[Batch]:
         expected = self.packer.expectation
@@ -218,7 +227,6 @@ class _Asking:
         if self.client.facts.prices:
             self.progress.cost = self.client.budget.spent
         self.progress.requests = self.client.requests
-        self.progress.held = self.client.held
         self.notify(self.progress)
 
 
@@ -250,22 +258,28 @@ async def estimate(
     packer = packer_of(job, facts, settings)
     expected = packer.expectation
     requests = prompt = output = 0
+    dearest: Decimal | None = None
     async for batch in batches(reader, journal, run, job, packer, lambda _: None):
         requests += 1
-        prompt += question(batch, job, expected, run).prompt_tokens
+        ask = question(batch, job, expected, run)
+        worst = worst_case(plan(job.profile, facts, settings, ask), facts)
+        dearest = max(dearest or worst, worst) if worst is not None else None
+        prompt += ask.prompt_tokens
         output += expected.output(batch.size)
     totals = journal.read(runs.totals, run)
     least, most = range_of(prompt, output, facts.prices)
     return Estimate(
         columns=totals.columns,
         reused=totals.reused,
-        shared=totals.shared,
+        shared=totals.shared + totals.waiting,
         requests=requests,
         prompt_tokens=prompt,
         completion_tokens=output,
         cost=cost(Usage(prompt=prompt, completion=output), facts.prices),
         least=least,
         most=most,
+        one=dearest,
+        notes=tuple(reader.source.notes),
     )
 
 

@@ -18,11 +18,12 @@ _LEAST, _MOST = 0.5, 2.0  # how far thinking and answers may be from what is exp
 
 @dataclass(frozen=True)
 class Forecast:
-    """An estimate before anything is sent: the items to ask about, requests, and the cost from
-    `least` to `most` in the endpoint's currency (None: no price is known)."""
+    """An estimate before anything is sent: the items to ask about, requests, and the cost that is
+    expected, from `least` to `most`, in the endpoint's currency (None: no price is known)."""
 
     items: int
     requests: int
+    cost: Decimal | None
     least: Decimal | None
     most: Decimal | None
 
@@ -41,7 +42,8 @@ def forecast(packer: Packer, items: int, prices: Prices | None) -> Forecast:
     requests, output = packer.expected(items)
     prompt = requests * _PROMPT_BASE + items * _PROMPT_PER_ITEM
     least, most = range_of(prompt, output, prices)
-    return Forecast(items, requests, least, most)
+    expected = cost(Usage(prompt=prompt, completion=output), prices)
+    return Forecast(items, requests, expected, least, most)
 
 
 def range_of(

@@ -1,5 +1,6 @@
 """`amx-kimi advise`: which profile for this database."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def advise(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **optio
     if as_json:
         echo_json(_json(advice))
     else:
-        _print(advice, urls)
+        _print(advice)
 
 
 def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"]:
@@ -76,7 +77,10 @@ def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"
     kept: dict[Any, Profile] = {}
     for profile in found:
         overlay = profile.overlay
-        key = (profile.model, profile.base_url, profile.n_alternatives, overlay.thinking)
+        key = (
+            *(profile.model, profile.base_url, profile.n_alternatives, overlay.thinking),
+            profile.own_prices,
+        )
         if not profile.facts().model.retired_on or not profile.endpoint.own or profile is active:
             stated = given or overlay.tier or overlay.concurrency or overlay.rpm or overlay.tpm
             limits = given if stated else {"tier": 1}
@@ -84,7 +88,7 @@ def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"
     return list(kept.values())
 
 
-def _print(advice: "Advice", urls: tuple[str, ...]) -> None:
+def _print(advice: "Advice") -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -111,8 +115,25 @@ def _print(advice: "Advice", urls: tuple[str, ...]) -> None:
     for reason in advice.reasons:
         click.echo(f"  {reason}")
     again = f" --escalate {advice.escalate.profile.name}" if advice.escalate else ""
-    where = " ".join(urls) if urls and not any("@" in url for url in urls) else "URL"
-    click.echo(f"Go on with: amx-kimi run {where} --profile {advice.best.profile.name}{again}")
+    profile = shlex.quote(advice.best.profile.name)
+    click.echo(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
+
+
+def _as_given() -> str:
+    """This command's own arguments again, as far as `run` has them; a URL may hold a password."""
+    context = click.get_current_context()
+    words = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if not value or parameter.name in ("as_json", "no_input"):
+            continue
+        for each in value if isinstance(value, tuple) else (value,):
+            shown = "URL" if "@" in str(each) and isinstance(parameter, click.Argument) else each
+            if isinstance(parameter, click.Option):
+                words.append(parameter.opts[0])
+            if each is not True:
+                words.append(shlex.quote(str(shown)))
+    return " ".join(words)
 
 
 def _cost(offer: "Offer") -> str:

@@ -121,7 +121,7 @@ def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None")
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "Model", "Context", "Thinks", "USD in/out", "Pick it for"):
+    for head in ("", "Model", "Context", "Thinks", "USD in/out", "As of", "Pick it for"):
         table.add_column(head, no_wrap=head != "Pick it for")
     for row in rows:
         usd = row.prices.get("USD")
@@ -130,11 +130,12 @@ def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None")
         if row.retired_on:
             pick += f" (retired on {row.retired_on}; successor {row.successor})"
         mark = "*" if _is_served(row, served) else ""
-        table.add_row(mark, row.id, f"{row.context:,}", row.thinking, price, pick)
+        when = str(row.date or "")
+        table.add_row(mark, row.id, f"{row.context:,}", row.thinking, price, when, pick)
     for name, size in new.items():
-        table.add_row("*", name, f"{size:,}" if size else "?", "?", "–", _NOT_KNOWN)
+        table.add_row("*", name, f"{size:,}" if size else "?", "?", "–", "", _NOT_KNOWN)
     console().print(table)
-    click.echo("Prices are per 1M tokens, of the dates that `--json` shows.")
+    click.echo("Prices are per 1M tokens.")
 
 
 def _model_json(row: "ModelRow") -> dict[str, Any]:

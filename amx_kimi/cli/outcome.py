@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import INTERRUPTED, State, echo_json, warn
+from amx_kimi.errors import BudgetError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from amx_kimi.annotate.execute import Result
+    from amx_kimi.annotate.run import Estimate
     from amx_kimi.config import Profile
 
-__all__ = ["exit_code", "in_words", "report", "summary"]
+__all__ = ["exit_code", "in_words", "report", "report_estimate", "summary"]
 
 
 def report(
@@ -21,11 +25,13 @@ def report(
     as_json: bool,
     own_store: bool,
     again: "Result | None" = None,
+    cap: "Decimal | None" = None,
 ) -> int:
-    """Print how a run ended, what asking `again` brought, and how to go on; returns the exit
-    code."""
+    """Print how a run ended, what asking `again` brought, and how to go on (under the same `cap`);
+    returns the exit code."""
     both = [result, again] if again else [result]
     same = ", with the same --store" if own_store else ""  # not repeated: it may hold a password
+    resume = f"amx-kimi run --resume {both[-1].run}" + (f" --max-cost {cap}" if cap else "") + same
     last = both[-1]
     if as_json:
         echo_json({**summary(result), **({"escalated": summary(again)} if again else {})})
@@ -37,7 +43,7 @@ def report(
     for note in [note for one in both for note in one.notes]:
         warn(note, label="Note")
     if last.interrupted:
-        warn(f"Interrupted. Go on with: amx-kimi run --resume {last.run}{same}")
+        warn(f"Interrupted. Go on with: {resume}")
         return INTERRUPTED
     totals = result.totals
     if totals.tables_described < totals.tables:
@@ -46,8 +52,12 @@ def report(
         if click.get_current_context().ensure_object(State).debug:
             traceback.print_exception(last.stopped)
         warn(str(last.stopped), label="Stopped")
-        warn(f"What was described is kept. Go on with: amx-kimi run --resume {last.run}{same}")
+        if isinstance(last.stopped, BudgetError):
+            resume = f"amx-kimi run --resume {last.run} --max-cost MORE{same}"
+        warn(f"What was described is kept. Go on with: {resume}")
         return last.stopped.exit_code
+    if any(one.totals.failed for one in both):
+        warn(f"Ask for what failed again with: {resume}")
     return max(exit_code(one) for one in both)
 
 
@@ -68,6 +78,7 @@ def summary(result: "Result") -> dict[str, Any]:
         "reused": totals.reused,
         "inherited": totals.inherited,
         "shared": totals.shared,
+        "deferred": totals.deferred,
         "failed": totals.failed,
         "requests": totals.requests,
         "retries": totals.retries,
@@ -95,13 +106,20 @@ def in_words(result: "Result", profile: "Profile") -> str:
     lines = [
         f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
         f"and {totals.tables_described:,} of {totals.tables:,} tables",
-        f"Requests: {totals.requests:,} ({totals.retries:,} retries) in {result.seconds:.1f} s",
+        f"Requests: {totals.requests:,} ({totals.retries:,} retries)"
+        + (", this sitting" if result.resumed else " in")
+        + f" {result.seconds:.1f} s",
         f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
         f"completion ({totals.reasoning:,} of them reasoning)",
         f"Cost: {_cost_in_words(result, profile)}",
     ]
+    if totals.deferred:
+        lines.append(f"Left for later: {totals.deferred:,} columns, beyond --limit")
     if totals.failed:
-        lines.append(f"Failed: {totals.failed:,} columns; `amx-kimi show {result.run}` says why")
+        why = f" ({result.why_failed})" if result.why_failed else ""
+        lines.append(
+            f"Failed: {totals.failed:,} columns{why}; `amx-kimi show {result.run}` says why each"
+        )
     return "\n".join(lines)
 
 
@@ -110,8 +128,51 @@ def _cost_in_words(result: "Result", profile: "Profile") -> str:
     if totals.cost is None:
         return "unknown: there is no price for this model at this endpoint"
     notes = []
+    if profile.own_prices is None and (when := profile.facts().model.date):
+        notes.append(f"prices of {when}")
     if profile.endpoint.list_prices and profile.own_prices is None:
         notes.append("an estimate, at the maker's list prices")
     if totals.uncertain:
         notes.append(f"{totals.uncertain} requests without known usage count at their worst case")
     return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -> None:
+    """Print what a run would take."""
+    if as_json:
+        echo_json(_estimate_json(found, currency))
+        return
+    cost = "no price is known"
+    if found.cost is not None and found.least is not None and found.most is not None:
+        cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
+    click.echo(
+        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} "
+        f"more are known from earlier runs, {found.shared:,} share an answer) in about "
+        f"{found.requests:,} requests\n"
+        f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
+        f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
+    )
+    if found.one is not None:
+        click.echo(f"A --max-cost has to hold one request's worst case: {found.one:.4f} {currency}")
+    for note in found.notes:
+        warn(note, label="Note")
+
+
+def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
+    return {
+        "columns": found.columns,
+        "asked": found.asked,
+        "reused": found.reused,
+        "shared": found.shared,
+        "requests": found.requests,
+        "tokens": {"prompt": found.prompt_tokens, "completion": found.completion_tokens},
+        "cost": {
+            "amount": float(found.cost) if found.cost is not None else None,
+            "least": float(found.least) if found.least is not None else None,
+            "most": float(found.most) if found.most is not None else None,
+            "currency": currency,
+            "one_request_at_worst": float(found.one) if found.one is not None else None,
+        },
+        "notes": list(found.notes),
+        "estimate": True,
+    }

@@ -12,6 +12,7 @@ __all__ = ["watch"]
 
 _PLAIN_SECONDS = 5.0
 _LONG = 3.0  # seconds of waiting that are worth a word
+_MANY_REFUSALS = 10
 
 Notify = Callable[[Progress], None]
 
@@ -78,9 +79,9 @@ def _plain(currency: str | None) -> Notify:
 
     def notify(progress: Progress) -> None:
         done = progress.done + progress.failed
-        if progress.held > _LONG and time.monotonic() >= held[0]:
-            held[0] = time.monotonic() + progress.held
-            warn(_waiting(progress))
+        if (waiting := _waiting(progress)) and time.monotonic() >= held[0]:
+            held[0] = time.monotonic() + max(progress.held, _PLAIN_SECONDS)
+            warn(waiting)
         last = done == progress.columns
         if not done:
             return
@@ -94,9 +95,16 @@ def _plain(currency: str | None) -> Notify:
 
 def _spent(progress: Progress, currency: str | None) -> str:
     cost = f", {progress.cost:.4f} {currency}" if progress.cost is not None else ""
-    waiting = f", {_waiting(progress)}" if progress.held > _LONG else ""
+    waiting = f", {waiting}" if (waiting := _waiting(progress)) else ""
     return f"{progress.requests:,} requests{cost}{waiting}"
 
 
 def _waiting(progress: Progress) -> str:
-    return f"waiting {progress.held:.0f} s: the service's limits are reached"
+    """What keeps requests from being sent, if anything does for longer."""
+    if progress.capped:
+        return "near the cap: fewer at once"
+    if progress.refusals >= _MANY_REFUSALS:
+        return f"the account's limits refused {progress.refusals:,} times since the last answer"
+    if progress.held > _LONG:
+        return f"waiting {progress.held:.0f} s for the account's limits"
+    return ""

@@ -99,14 +99,17 @@ def usage(by: str, store: str | None, as_json: bool) -> None:
         with _journal(store) as journal:
             found = journal.read(stored.spending, by)
     if as_json:
-        echo_json([{**vars(row), "cost": float(row.cost)} for row in found])
+        echo_json(
+            [{**vars(row), "cost": None if row.cost is None else float(row.cost)} for row in found]
+        )
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in (by.capitalize(), "Requests", "Prompt", "Cached", "Completion", "Thinking", "Cost"):
         table.add_column(head, justify="left" if head == by.capitalize() else "right")
     for row in found:
         figures = (row.requests, row.prompt, row.cached, row.completion, row.reasoning)
-        cost = f"{row.cost:.4f} {row.currency}" if row.currency else "unknown"
+        most = "up to " if row.uncertain else ""
+        cost = f"{most}{row.cost:.4f} {row.currency}" if row.cost is not None else "unknown"
         table.add_row(*map(_text, (row.of, *(f"{figure:,}" for figure in figures), cost)))
     console().print(table)
 
@@ -217,7 +220,8 @@ def _add(table: "Table", row: "Described") -> None:
 
     if row.suggestion:
         sure = row.suggestion.confidence
-        texts = (Text(sure, _STYLES[sure]), _text(row.suggestion.alternatives[0]))
+        shared = "\n(shared)" if row.suggestion.signal == "shared" else ""
+        texts = (Text(sure + shared, _STYLES[sure]), _text(row.text or "rejected"))
     elif row.status == "commented":
         texts = (Text("–"), _text(row.item.comment))
     elif row.status == "deferred":

@@ -1,6 +1,8 @@
 """`amx-kimi run`: describe a database."""
 
+import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -12,7 +14,6 @@ from amx_kimi.cli.common import (
     LIMITS,
     KimiCommand,
     database_options,
-    echo_json,
     json_option,
     limit_options,
     profile_option,
@@ -22,9 +23,10 @@ from amx_kimi.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from amx_kimi.annotate.execute import Result, Target
     from amx_kimi.annotate.job import Job
-    from amx_kimi.annotate.run import Estimate
     from amx_kimi.annotate.spend import Spend
     from amx_kimi.config import Profile
     from amx_kimi.journal import Journal, Run
@@ -229,7 +231,7 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
     currency = profile.facts().currency or ""
 
     def agree(found: Forecast) -> bool:
-        if found.most is None or found.most <= _ASK_ABOVE.get(currency, Decimal(1)):
+        if found.cost is None or found.cost <= _ASK_ABOVE.get(currency, Decimal(1)):
             return True
         what = (
             f"{found.items:,} columns and tables in about {found.requests:,} requests may cost "
@@ -239,9 +241,20 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
             raise ConfigError(
                 f"Not begun: {what}", remedy="Say --max-cost X or --yes to go on without asking."
             )
-        return click.confirm(f"{what}. Go on?", err=True)
+        with _interruptible():
+            return click.confirm(f"{what}. Go on?", err=True)
 
     return Spend(None, agree)
+
+
+@contextmanager
+def _interruptible() -> "Iterator[None]":
+    """Let Ctrl-C end a question at once: the event loop's own handler would wait for the answer."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _execute(
@@ -253,19 +266,28 @@ def _execute(
     resumed: "Run | None" = None,
 ) -> int:
     from amx_kimi.cli.outcome import report
+    from amx_kimi.errors import KimiError
 
     stronger = _stronger(job.profile, settings, options) if options["escalate"] else None
     result = _watched(job, target, journal, settings, options, resumed)
-    again = None
+    again, failure = None, None
     if stronger and not result.stopped and not result.interrupted:
-        again = _ask_again(result, job, stronger, target, journal, settings, options)
-    return report(
+        try:
+            again = _ask_again(result, job, stronger, target, journal, settings, options)
+        except (KimiError, click.Abort) as error:  # what the first one brought is told all the same
+            failure = error
+    code = report(
         result,
         job.profile,
         as_json=options["as_json"],
         own_store=bool(options["store"]),
         again=again,
+        cap=options["max_cost"],
     )
+    if failure:
+        warn("What came back low was not asked again.", label="Note")
+        raise failure
+    return code
 
 
 def _watched(
@@ -280,6 +302,13 @@ def _watched(
     from amx_kimi.cli.progress import watch
 
     spend = spend_of(job.profile, options)
+    facts = job.profile.facts()
+    if facts.prices is None and facts.currency:
+        warn(
+            f"No price is known for {job.profile.model} here, so its cost cannot be watched: "
+            "custom_input_cost_per_mtok and custom_output_cost_per_mtok give it one.",
+            label="Note",
+        )
     with watch(job.profile.facts().currency) as (notify, started):
         return execute(
             *(job, target, journal, settings, notify),
@@ -321,7 +350,7 @@ def _ask_again(
 ) -> "Result | None":
     """A run over what came back low, whose answers replace the low ones."""
     from amx_kimi.errors import BudgetError
-    from amx_kimi.journal.again import count_low
+    from amx_kimi.journal.again import count_low, spent_again
 
     low = journal.read(count_low, result.run)
     if not low:
@@ -329,7 +358,7 @@ def _ask_again(
         return None
     left = options["max_cost"]
     if left is not None:
-        left -= result.totals.cost or 0
+        left -= (result.totals.cost or 0) + journal.read(spent_again, result.run)
         if left <= 0:
             raise BudgetError(f"{low:,} came back low, and nothing is left of --max-cost")
     warn(f"{low:,} came back low; asking {stronger.name} ({stronger.model})", label="Note")
@@ -349,37 +378,8 @@ def _dry_run(
     job: "Job", target: "Target", journal: "Journal", settings: "Settings", *, as_json: bool
 ) -> int:
     from amx_kimi.annotate.execute import dry_run
+    from amx_kimi.cli.outcome import report_estimate
 
     found = dry_run(job, target, journal, settings)
-    currency = job.profile.facts().currency
-    if as_json:
-        echo_json(_estimate_json(found, currency))
-        return 0
-    cost = "no price is known"
-    if found.cost is not None and found.least is not None and found.most is not None:
-        cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
-    click.echo(
-        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} "
-        f"more are known from earlier runs, {found.shared:,} share an answer) in about "
-        f"{found.requests:,} requests\n"
-        f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
-        f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
-    )
+    report_estimate(found, job.profile.facts().currency, as_json=as_json)
     return 0
-
-
-def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
-    return {
-        "columns": found.columns,
-        "reused": found.reused,
-        "shared": found.shared,
-        "requests": found.requests,
-        "tokens": {"prompt": found.prompt_tokens, "completion": found.completion_tokens},
-        "cost": {
-            "amount": float(found.cost) if found.cost is not None else None,
-            "least": float(found.least) if found.least is not None else None,
-            "most": float(found.most) if found.most is not None else None,
-            "currency": currency,
-        },
-        "estimate": True,
-    }

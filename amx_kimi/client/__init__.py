@@ -10,7 +10,7 @@
 """
 
 from amx_kimi.client.account import account_limits
-from amx_kimi.client.budget import Budget
+from amx_kimi.client.budget import Budget, worst_case
 from amx_kimi.client.check import KeyReport, check_key
 from amx_kimi.client.kimi import KimiClient
 from amx_kimi.client.limiter import Limits
@@ -25,4 +25,5 @@ __all__ = [
     "account_limits",
     "check_key",
     "shared_client",
+    "worst_case",
 ]

@@ -11,17 +11,25 @@ __all__ = ["account_limits", "account_name"]
 
 
 def account_limits(profile: Profile, learned: Mapping[str, int] | None = None) -> Limits:
-    """The account's limits: as kimi.yml states them, else as the service stated them, else a
-    tier's preset, of which the number of requests at once is a hint only."""
+    """The account's limits. What kimi.yml or a flag states is never passed; below it holds what the
+    service stated itself, and where neither says anything a tier's preset. A tier that is stated
+    counts for more than what was learnt of rpm and tpm: accounts rise, and the service says when
+    it is wrong. How many at once were found, or a tier has, is where to begin only."""
     overlay, known = profile.overlay, learned or {}
     tier = next((row for row in load_catalog().tiers if row.tier == overlay.tier), None)
     return Limits(
-        concurrency=overlay.concurrency or known.get("concurrency"),
-        rpm=overlay.rpm or known.get("rpm") or (tier.rpm if tier else None),
-        tpm=overlay.tpm or known.get("tpm") or (tier.tpm if tier else None),
+        concurrency=overlay.concurrency,
+        rpm=_least(overlay.rpm, tier.rpm if tier else known.get("rpm")),
+        tpm=_least(overlay.tpm, tier.tpm if tier else known.get("tpm")),
         tpd=tier.tpd if tier else None,
-        hint=tier.concurrency if tier and not overlay.concurrency else None,
+        hint=_least(known.get("concurrency"), overlay.concurrency)
+        if "concurrency" in known
+        else (tier.concurrency if tier and not overlay.concurrency else None),
     )
+
+
+def _least(*figures: int | None) -> int | None:
+    return min((figure for figure in figures if figure is not None), default=None)
 
 
 def account_name(profile: Profile, key: FoundKey) -> str:

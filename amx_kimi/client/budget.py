@@ -1,11 +1,15 @@
 """Money has an owner: a reservation before every attempt and a settlement after it."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 from amx_kimi.errors import BudgetError
+from amx_kimi.facts import Facts, cost
+from amx_kimi.policy import RequestPlan
+from amx_kimi.types import Usage
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "worst_case"]
 
 _ZERO = Decimal(0)
 
@@ -13,8 +17,9 @@ _ZERO = Decimal(0)
 class Budget:
     """What was spent and what is reserved, against an optional cap, in the endpoint's currency.
 
-    `spent` starts at what the journal knows of a resumed run; `held` says whether the cap ever made
-    a request wait for others. Not for several event loops at once.
+    `spent` starts at what the journal knows of a resumed run; `waiting` is how many requests wait
+    for others because of the cap, and `held` whether any ever did. Not for several event loops at
+    once.
     """
 
     def __init__(self, cap: Decimal | None = None, spent: Decimal = _ZERO) -> None:
@@ -22,6 +27,8 @@ class Budget:
         self.spent = spent
         self.reserved = _ZERO
         self.held = False
+        self.waiting = 0
+        self.on_wait: Callable[[], None] = lambda: None
         self._changed = asyncio.Condition()
 
     async def reserve(self, worst: Decimal | None) -> Decimal:
@@ -49,7 +56,12 @@ class Budget:
                         remedy="Resume the run with a higher cap.",
                     )
                 self.held = True
-                await self._changed.wait()
+                self.waiting += 1
+                self.on_wait()
+                try:
+                    await self._changed.wait()
+                finally:
+                    self.waiting -= 1
             self.reserved += worst
         return worst
 
@@ -60,3 +72,12 @@ class Budget:
         if self.cap is not None:
             async with self._changed:
                 self._changed.notify_all()
+
+
+def worst_case(request: RequestPlan, facts: Facts) -> Decimal | None:
+    """The most that a request may cost, in the endpoint's currency; None without a price."""
+    # Our count of the prompt may be 10% short.
+    prompt = request.ask.prompt_tokens + request.ask.prompt_tokens // 10
+    bounded = "max_tokens" in request.body or "max_completion_tokens" in request.body
+    most = request.budget if bounded else max(request.budget, facts.model.context - prompt)
+    return cost(Usage(prompt=prompt, completion=most, cache_write=prompt), facts.prices)

@@ -28,7 +28,7 @@ from amx_kimi.errors import (
 from amx_kimi.facts import Facts, load_catalog
 from amx_kimi.types import mask_key
 
-__all__ = ["convert_error", "redact_text", "wait_seconds"]
+__all__ = ["convert_error", "redact_text", "stated_limits", "wait_seconds"]
 
 _LONGEST_TEXT = 400
 _KEY = re.compile(r"(?<![^\W_])sk-[\w-]+")
@@ -41,6 +41,8 @@ _UNITS = {
     "minute": 60.0,
     "hour": 3600.0,
 }
+_SHORT = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_HEADERS = {"rpm": "requests", "tpm": "tokens"}
 _WAIT = re.compile(
     r"(?:after|in)\s+(\d{1,6}(?:\.\d{1,3})?)\s*(ms|milliseconds?|seconds?|s|minutes?|hours?)\b",
     re.I,
@@ -149,11 +151,20 @@ def limit_of(headers: Mapping[str, str], text: str) -> tuple[str, int | None]:
     if found := _LIMIT.search(text):
         figure = int(found["figure"]) if found["figure"] else None
         return found["kind"].lower(), figure or None
-    for kind, name in (("rpm", "requests"), ("tpm", "tokens")):
+    for kind, name in _HEADERS.items():
         if headers.get(f"x-ratelimit-remaining-{name}") == "0":
-            limit = headers.get(f"x-ratelimit-limit-{name}", "")
-            return kind, int(limit) if limit.isdecimal() and int(limit) else None
+            return kind, stated_limits(headers).get(kind)
     return "", None
+
+
+def stated_limits(headers: Mapping[str, str]) -> dict[str, int]:
+    """The `rpm` and `tpm` that `X-RateLimit-Limit-…` headers state."""
+    found = {kind: headers.get(f"x-ratelimit-limit-{name}", "") for kind, name in _HEADERS.items()}
+    return {
+        kind: int(figure)
+        for kind, figure in found.items()
+        if figure.isascii() and figure.isdecimal() and len(figure) <= 12 and int(figure)
+    }
 
 
 def redact_text(text: str) -> str:
@@ -175,9 +186,23 @@ def wait_seconds(headers: Mapping[str, str], text: str) -> float | None:
             pass
     found = _WAIT.search(text)
     if found is None:
-        return None
+        return _reset_seconds(headers)
     unit = found[2].lower()
     return float(found[1]) * _UNITS[unit if unit in _UNITS else unit.rstrip("s")]
+
+
+def _reset_seconds(headers: Mapping[str, str]) -> float | None:
+    """`X-RateLimit-Reset-…` of what is used up: seconds, or such as `1m30s`."""
+    for name in _HEADERS.values():
+        raw = headers.get(f"x-ratelimit-reset-{name}", "").strip()
+        if headers.get(f"x-ratelimit-remaining-{name}") != "0" or not raw:
+            continue
+        if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", raw):
+            return float(raw)
+        if re.fullmatch(r"(\d{1,6}(\.\d{1,6})?(ms|s|m|h))+", raw):
+            parts = re.findall(r"([\d.]+)(ms|s|m|h)", raw)
+            return sum(float(number) * _SHORT[unit] for number, unit in parts)
+    return None
 
 
 def _fits(rule: _Rule, status: int, probe: str) -> bool:

@@ -26,6 +26,7 @@ class Journey:
     failures: int = 0
     heard: bool = False  # by the caller: content that cannot be taken back
     ticket: int = 0
+    entry: tuple[float, int] | None = None  # as the limiter counts its last attempt
     held: int = 0  # by a rate limit
     waited: float = 0.0
 

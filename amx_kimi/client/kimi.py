@@ -4,6 +4,7 @@ A question is planned (policy), waits for its turn (limiter), reserves its worst
 recorded, sent (wire), settled; then corrected, retried, asked again with more room, or returned.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from amx_kimi.client.account import account_limits, account_name
 from amx_kimi.client.backoff import pause_seconds
-from amx_kimi.client.budget import Budget
+from amx_kimi.client.budget import Budget, worst_case
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
 from amx_kimi.client.http import Connections
 from amx_kimi.client.journey import Journey, hearing, needs_room, reply_of, truncated
@@ -85,8 +86,11 @@ class KimiClient:
         self.budget = budget or Budget()
         self.requests = 0
         self.resting = 0
+        self.refusals = 0  # by the account's limits, since the last answer
+        self._found_places = False
         self._trouble = 0  # failures of any question since the last answer
         self.on_change: Callable[[], None] = lambda: None
+        self.budget.on_wait = lambda: self.on_change()
         self._account = account_name(profile, self.key)
         self._recorder: Recorder | None = None
         learned = self._learned.limits(self._account)
@@ -114,7 +118,11 @@ class KimiClient:
         self._log = self._log.bind(run=run)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; how many requests at once were found to fit is remembered."""
+        if self._found_places and self._limiter.state.proven < math.inf:
+            with suppress(ConfigError):  # the file cannot be written: found again next time
+                places = int(self._limiter.state.proven)
+                self._learned.learn_limit(self._account, "concurrency", places)
         await self._connections.aclose()
 
     async def chat(
@@ -204,12 +212,12 @@ class KimiClient:
 
     async def _attempt(self, journey: Journey, current: RequestPlan) -> WireReply:
         """One HTTP request with everything around it: turn, money, record, log."""
-        worst = self._worst_case(current)
+        worst = worst_case(current, self.facts)
         reservation = await self.budget.reserve(worst)
         started, wire, outcome, charged = 0.0, None, "Cancelled", None
         request: int | None = None
         try:
-            await self._limiter.acquire(current.reserved, journey.ticket)
+            journey.entry = await self._limiter.acquire(current.reserved, journey.ticket)
             try:
                 if self._recorder:
                     with anyio.CancelScope(shield=True):  # no row is left behind unsettled
@@ -224,8 +232,10 @@ class KimiClient:
                 self.requests += 1
                 started = time.monotonic()
                 wire = await self._exchange(journey, current)
-                outcome, self._trouble = "ok", 0
+                outcome, self._trouble, self.refusals = "ok", 0, 0
                 self._limiter.answered()
+                for kind, figure in wire.limits.items():
+                    self._limiter.learn(kind, figure)
                 return wire
             except KimiError as error:
                 outcome, charged = type(error).__name__, error.charged
@@ -311,21 +321,27 @@ class KimiClient:
             message=error.message,
             seconds=round(seconds, 3),
         )
-        if isinstance(error, RateLimitError):
-            self._refused(error, seconds)
-            if error.which != "concurrency":
-                return  # the limiter holds everybody
-        await self._sleep(seconds)
+        if not isinstance(error, RateLimitError):
+            await self._rest(seconds)
+            return
+        self._refused(error, seconds, journey.entry)
+        if error.which == "concurrency":  # any other limit: the limiter holds everybody
+            await anyio.sleep(seconds)
 
-    def _refused(self, error: RateLimitError, seconds: float) -> None:
-        self._limiter.refused(Refusal(error.which, error.figure, seconds))
+    def _refused(
+        self, error: RateLimitError, seconds: float, entry: tuple[float, int] | None
+    ) -> None:
+        self._limiter.refused(Refusal(error.which, error.figure, seconds), entry)
+        self.refusals += 1
         self.on_change()
-        if error.figure:
+        if error.which == "concurrency":
+            self._found_places = True
+        elif error.figure:
             with suppress(ConfigError):  # the file cannot be written: learnt again next time
                 self._learned.learn_limit(self._account, error.which, error.figure)
 
-    async def _sleep(self, seconds: float) -> None:
-        """Back off, and say so: somebody else may use the place meanwhile."""
+    async def _rest(self, seconds: float) -> None:
+        """Back off from a busy service, and say so: somebody else may use the place meanwhile."""
         self.resting += 1
         self.on_change()
         try:
@@ -364,17 +380,14 @@ class KimiClient:
         except ConfigError as error:  # an answer was paid for: not knowing it next time is cheaper
             self._log.warning("endpoint.not_remembered", message=error.message)
 
-    def _worst_case(self, current: RequestPlan) -> Decimal | None:
-        # Our count of the prompt may be 10% short.
-        prompt = current.ask.prompt_tokens + current.ask.prompt_tokens // 10
-        usage = Usage(prompt=prompt, completion=current.budget, cache_write=prompt)
-        return cost(usage, self.facts.prices)
-
     @property
     def places(self) -> int:
-        """How many questions it could use now: those that may be under way, and as many as back
-        off."""
-        return int(min(self._limiter.state.at_once, _MOST_PLACES)) + self.resting
+        """How many questions it could use now: those that may be under way, and for those that back
+        off as many again at the most; none while one waits for the cap."""
+        if self.budget.waiting:
+            return 0
+        at_once = int(min(self._limiter.state.at_once, _MOST_PLACES))
+        return at_once + min(self.resting, at_once)
 
     @property
     def limits(self) -> Limits:

@@ -148,11 +148,16 @@ def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil | Spent:
     return Grant(replace(state, in_flight=state.in_flight + 1, started=started, day=day))
 
 
-def begin(limits: Limits) -> State:
-    """A careful start: the hint, or some below the ceiling, or few."""
+def begin(limits: Limits, now: float = 0.0) -> State:
+    """A careful start: the hint, which holds for a while, or some below the ceiling, or few."""
     ceiling = limits.concurrency or _MOST
     first = limits.hint or (min(_CAREFUL, ceiling) if limits.concurrency else _START)
-    return State(limits, allowed=min(first, ceiling), proven=limits.hint or math.inf)
+    return State(
+        limits,
+        allowed=min(first, ceiling),
+        proven=limits.hint or math.inf,
+        steady_until=now + _STEADY if limits.hint else -math.inf,
+    )
 
 
 def release(state: State) -> State:
@@ -162,7 +167,8 @@ def release(state: State) -> State:
 
 def answered(state: State, now: float) -> State:
     """A request, still counted, was answered: where most places are taken, there may be more."""
-    if state.in_flight * 2 < state.at_once or state.allowed >= _MOST:
+    ceiling = state.limits.concurrency or _MOST
+    if state.in_flight * 2 < state.at_once or state.allowed >= ceiling:
         return state
     if state.allowed < state.proven:
         return replace(state, allowed=state.allowed + 1)
@@ -171,12 +177,20 @@ def answered(state: State, now: float) -> State:
     return replace(state, allowed=state.allowed + 1 / state.allowed)
 
 
-def refused(state: State, now: float, refusal: Refusal) -> State:
-    """A request, no longer counted, was refused by a limit of the account.
+def refused(
+    state: State, now: float, refusal: Refusal, entry: tuple[float, int] | None = None
+) -> State:
+    """A request, no longer under way, was refused by a limit of the account; `entry` is its start
+    and tokens, which the service did not charge.
 
     What was under way beside it fits: so many at once are proven, and more are not tried for a
-    while. A limit over time holds everybody, and we go on with half as many.
+    while. A limit over time holds everybody, and we go on with half as many, unless it was one that
+    we did not know: then the window is what was wrong.
     """
+    if entry is not None:
+        state = _given_back(state, entry)
+    known = getattr(state.limits, refusal.kind, None) if refusal.kind else None
+    is_news = refusal.figure is not None and (known is None or refusal.figure < known)
     state = _with_figure(state, refusal)
     if refusal.kind == "concurrency":
         fits = max(1.0, min(state.allowed, refusal.figure or state.in_flight))
@@ -188,9 +202,9 @@ def refused(state: State, now: float, refusal: Refusal) -> State:
             steady=min(state.steady * 2, 600.0) if again else state.steady,
             steady_until=now + state.steady,
         )
-    if now >= state.cooling_until and refusal.figure is None:
-        known = min(state.at_once, _MOST)
-        state = replace(state, allowed=max(1.0, known / 2), proven=known)
+    if now >= state.cooling_until and not is_news:
+        most = min(state.at_once, _MOST)
+        state = replace(state, allowed=max(1.0, most / 2), proven=most)
     return cool(state, now + refusal.seconds)
 
 
@@ -199,6 +213,18 @@ def _with_figure(state: State, refusal: Refusal) -> State:
     if not refusal.kind or not refusal.figure or (known and known <= refusal.figure):
         return state
     return replace(state, limits=replace(state.limits, **{refusal.kind: refusal.figure}))
+
+
+def _given_back(state: State, entry: tuple[float, int]) -> State:
+    start, tokens = entry
+    hour = int(start // _HOUR)
+    return replace(
+        state,
+        started=tuple(one for one in state.started if one != entry),
+        day=tuple(
+            (at, used - tokens if int(at // _HOUR) == hour else used) for at, used in state.day
+        ),
+    )
 
 
 def cool(state: State, until: float) -> State:
@@ -213,9 +239,9 @@ def _day(state: State, now: float) -> tuple[tuple[float, int], ...]:
 def _with(
     day: tuple[tuple[float, int], ...], now: float, tokens: int
 ) -> tuple[tuple[float, int], ...]:
-    """By the hour of its first request, so that a day is some dozen entries."""
-    if day and now - day[-1][0] < _HOUR:
-        return (*day[:-1], (day[-1][0], day[-1][1] + tokens))
+    """By the hour, with the time of its last request, so that a day is some dozen entries."""
+    if day and int(now // _HOUR) == int(day[-1][0] // _HOUR):
+        return (*day[:-1], (now, day[-1][1] + tokens))
     return (*day, (now, tokens))
 
 
@@ -245,10 +271,11 @@ class Limiter:
     """
 
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
-        self._state = begin(limits)
+        self._state = begin(limits, now())
         self._now = now
         self._lock = threading.Lock()
         self._queue: list[_Waiter] = []
+        self._until = -math.inf
         self._tickets = count()
 
     @property
@@ -258,15 +285,16 @@ class Limiter:
 
     @property
     def held(self) -> float:
-        """Seconds for which a limit over time holds everybody, or 0."""
-        return max(0.0, self._state.cooling_until - self._now())
+        """Seconds for which a limit over time, the service's or a window's, lets nobody start."""
+        return max(0.0, max(self._state.cooling_until, self._until) - self._now())
 
     def ticket(self) -> int:
         """A place in the order of arrival, which a request keeps through its retries."""
         return next(self._tickets)
 
-    async def acquire(self, tokens: int, ticket: int | None = None) -> None:
-        """Wait for this request's turn; every `acquire` wants one `release`.
+    async def acquire(self, tokens: int, ticket: int | None = None) -> tuple[float, int]:
+        """Wait for this request's turn; every `acquire` wants one `release`. Returns what is
+        counted: its start and tokens.
 
         Raises:
             DailyLimitError: the tokens of a day are used up.
@@ -278,7 +306,7 @@ class Limiter:
             while True:
                 verdict = self._try(waiter)
                 if isinstance(verdict, Grant):
-                    return
+                    return verdict.state.started[-1]
                 if isinstance(verdict, Spent):
                     raise DailyLimitError(
                         f"The account's {verdict.tpd:,} tokens of a day are used up, as far as "
@@ -286,8 +314,10 @@ class Limiter:
                         status=429,
                         remedy="Go on tomorrow, or give the account's own tier: --tier, kimi.yml.",
                     )
-                timeout = verdict.time - self._now() if verdict.time < math.inf else None
-                await waiter.wait(timeout)
+                timed = verdict.time < math.inf
+                if timed:
+                    self._until = verdict.time
+                await waiter.wait(verdict.time - self._now() if timed else None)
         finally:
             with self._lock:
                 self._queue.remove(waiter)
@@ -305,11 +335,18 @@ class Limiter:
             self._state = answered(self._state, self._now())
             self._wake_first()
 
-    def refused(self, refusal: Refusal) -> None:
-        """A request met a limit of the account; after its `release`."""
+    def refused(self, refusal: Refusal, entry: tuple[float, int] | None = None) -> None:
+        """A request met a limit of the account; after its `release`. `entry` is what `acquire`
+        returned."""
         with self._lock:
-            self._state = refused(self._state, self._now(), refusal)
+            self._state = refused(self._state, self._now(), refusal, entry)
             self._wake_first()
+
+    def learn(self, kind: str, figure: int) -> None:
+        """The service says that the account's `rpm` or `tpm` is this; a lower one that is known
+        stays."""
+        with self._lock:
+            self._state = _with_figure(self._state, Refusal(kind, figure, 0.0))
 
     def _try(self, waiter: "_Waiter") -> Grant | WaitUntil | Spent:
         with self._lock:

@@ -15,7 +15,7 @@ import anyio
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 
-from amx_kimi.client.convert import convert_error
+from amx_kimi.client.convert import convert_error, stated_limits
 from amx_kimi.errors import BrokenStreamError, ReplyError, SilenceError, UnreachableError
 from amx_kimi.facts import Facts
 from amx_kimi.types import TokenLogprob, Usage
@@ -47,6 +47,7 @@ class WireReply:
     logprobs: list[TokenLogprob] = field(default_factory=list)
     tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     model: str = ""
+    limits: Mapping[str, int] = field(default_factory=dict)  # as `X-RateLimit-Limit-…` says
 
 
 async def exchange(
@@ -75,9 +76,12 @@ async def exchange(
                     response.status_code, response.headers, text, facts=facts, call=call
                 )
             if "text/event-stream" in response.headers.get("content-type", ""):
-                return await _read_stream(response, facts, call, callbacks)
-            await response.aread()
-            return _read_whole(response, facts, call, callbacks)
+                reply = await _read_stream(response, facts, call, callbacks)
+            else:
+                await response.aread()
+                reply = _read_whole(response, facts, call, callbacks)
+            reply.limits = stated_limits(response.headers)
+            return reply
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
         raise _unreachable(error, facts, call) from None
     except httpx.TimeoutException:

@@ -1,22 +1,31 @@
 """Low answers asked again in a run of their own, whose answers then replace them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from amx_kimi.journal.schema import columns, suggestions
+from amx_kimi.journal.runs import totals
+from amx_kimi.journal.schema import columns, runs, suggestions
 
-__all__ = ["adopt", "count_low"]
+__all__ = ["adopt", "count_low", "spent_again"]
 
-_LOW = suggestions.c.confidence == "low"
+_LOW = (suggestions.c.confidence == "low", columns.c.status != "unchanged")
 _COPIED = ("alternatives", "confidence", "signal", "score", "model")
 
 
 def count_low(connection: Connection, run: str) -> int:
     """How many items (columns and tables) of a run came back low."""
     query = select(func.count()).select_from(columns.join(suggestions, _OWN))
-    return connection.execute(query.where(columns.c.run_id == run, _LOW)).scalar_one()
+    return connection.execute(query.where(columns.c.run_id == run, *_LOW)).scalar_one()
+
+
+def spent_again(connection: Connection, run: str) -> Decimal:
+    """What the runs cost that asked again what was low in this one."""
+    again = runs.c.options.like(f'%"again_of": "{run}"%')
+    found = connection.execute(select(runs.c.id).where(again)).scalars()
+    return sum((totals(connection, id_).cost or Decimal(0) for id_ in found), Decimal(0))
 
 
 _OWN = suggestions.c.column_id == columns.c.id
@@ -38,7 +47,10 @@ def adopt(connection: Connection, run: str, again: str) -> int:
             & (second.c.column_name == first.c.column_name),
         )
         .join(better, better.c.column_id == second.c.id)
-        .where(first.c.run_id == run, mine.c.confidence == "low")
+        .where(
+            *(first.c.run_id == run, first.c.status != "unchanged"),
+            mine.c.confidence == "low",
+        )
     )
     found: Sequence[Row[Any]] = connection.execute(query).all()
     for row in found:

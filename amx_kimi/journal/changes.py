@@ -5,14 +5,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Subquery, and_, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Subquery,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from amx_kimi.journal.schema import columns, runs
+from amx_kimi.journal.decisions import carry_over
+from amx_kimi.journal.schema import columns, decisions, runs, suggestions
 
 __all__ = ["Change", "keep_changed", "reopen", "seen_before"]
 
 _AT_ONCE = 500
 _NAMES = ("schema_name", "table_name", "column_name")
+_FIRST = '%"again_of": ""%'
+_WHOLE = '%"selection": {"schemas": [], "tables": []}%'
 _SETTLED = ("described", "reused", "inherited", "shared", "commented", "unchanged")
 
 
@@ -41,11 +58,12 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
     names = (present.c[name] for name in _NAMES)
     pairs = select(
         *(present.c.id, present.c.type, present.c.status, *names),
-        *(before.c.type.label("type_before"), before.c.status.label("was")),
+        *(before.c.id.label("before"), before.c.type.label("type_before")),
+        before.c.status.label("was"),
     ).where(here)
     joined = pairs.select_from(present.outerjoin(before, _same(present, before)))
     found = []
-    unchanged: list[int] = []
+    unchanged: list[tuple[int, int]] = []
     # Sorted here: an ORDER BY made SQLite forgo its index for the join (60 s for 20,000 columns).
     for row in sorted(connection.execute(joined), key=lambda row: row.id):
         if row.was is None:
@@ -53,12 +71,26 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
         elif row.type_before != row.type:
             found.append(Change("retyped", _name(row), row.type_before, row.type))
         elif row.status == "pending" and row.was in _SETTLED:
-            unchanged.append(row.id)
-    found += [Change("dropped", _name(row), row.type) for row in _dropped(connection, run, before)]
-    for start in range(0, len(unchanged), _AT_ONCE):
-        some = unchanged[start : start + _AT_ONCE]
-        connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="unchanged"))
+            unchanged.append((row.id, row.before))
+    dropped = [*_dropped_tables(connection, run, database), *_dropped(connection, run, before)]
+    found += [Change("dropped", _name(row), row.type) for row in dropped]
+    if unchanged:
+        connection.execute(_KEEP, [{"item": item} for item, _ in unchanged])
+        connection.execute(_COPY, [{"item": item, "old": before} for item, before in unchanged])
+        carry_over(connection, run)
     return found
+
+
+_KEEP = update(columns).where(columns.c.id == bindparam("item")).values(status="unchanged")
+_COPIED = ("reuse_key", "alternatives", "confidence", "signal", "score", "model", "created_at")
+_COPY = insert(suggestions).from_select(  # so that an export of this run is a whole dictionary
+    ("column_id", *_COPIED, "reused_from"),
+    select(
+        cast(bindparam("item"), BigInteger),
+        *(suggestions.c[name] for name in _COPIED),
+        func.coalesce(suggestions.c.reused_from, suggestions.c.id),
+    ).where(suggestions.c.column_id == bindparam("old")),
+)
 
 
 def seen_before(
@@ -90,6 +122,8 @@ def reopen(connection: Connection, ids: Sequence[int]) -> None:
     """Ask about these after all."""
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
+        for table in (decisions, suggestions):  # what was copied is what is doubted
+            connection.execute(delete(table).where(table.c.column_id.in_(some)))
         connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="pending"))
 
 
@@ -98,11 +132,35 @@ def _latest(database: str, run: str) -> Subquery:
     last = (
         select(func.max(columns.c.id).label("id"))
         .join(runs, runs.c.id == columns.c.run_id)
-        .where(runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1)
+        .where(
+            *(runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1),
+            # What was asked again saw the others as not to be asked.
+            or_(runs.c.options.like(_FIRST), runs.c.options.not_like('%"again_of"%')),
+        )
         .group_by(columns.c.schema_name, columns.c.table_name, columns.c.column_name)
         .subquery()
     )
     return select(columns).join(last, last.c.id == columns.c.id).subquery()
+
+
+def _dropped_tables(connection: Connection, run: str, database: str) -> list[Row[Any]]:
+    """Those of the latest run that took in the whole database, as this one does."""
+    whole = runs.c.options.like(_WHOLE)
+    if not connection.execute(select(runs.c.id).where(runs.c.id == run, whole)).first():
+        return []
+    others = (runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1, whole)
+    latest = select(runs.c.id).where(*others).order_by(runs.c.started_at.desc()).limit(1)
+    present, before = columns.alias(), columns.alias()
+    query = (
+        select(before)
+        .outerjoin(present, and_(_same(present, before), present.c.run_id == run))
+        .where(
+            before.c.run_id == latest.scalar_subquery(),
+            before.c.column_name == "",
+            present.c.id.is_(None),
+        )
+    )
+    return sorted(connection.execute(query), key=lambda row: int(row.id))
 
 
 def _dropped(connection: Connection, run: str, before: Subquery) -> list[Row[Any]]:
@@ -115,9 +173,17 @@ def _dropped(connection: Connection, run: str, before: Subquery) -> list[Row[Any
         table.c.table_name == before.c.table_name,
         table.c.column_name == "",
     )
+    seen_last = before.alias()  # its own row, of the latest run that took the table in
+    whole_table = and_(
+        seen_last.c.schema_name == before.c.schema_name,
+        seen_last.c.table_name == before.c.table_name,
+        seen_last.c.column_name == "",
+        seen_last.c.run_id == before.c.run_id,
+    )
     query = (
         select(before)
         .join(table, same_table)
+        .join(seen_last, whole_table)
         .outerjoin(present, here)
         .where(present.c.id.is_(None))
     )

@@ -110,12 +110,18 @@ def carry_over(connection: Connection, run: str) -> None:
         .group_by(suggestions.c.reuse_key)
         .subquery()
     )
+    already = decisions.alias()
     copied = ("action", "text", "decided_by", "decided_at")
     found = (
         select(columns.c.id, *(decisions.c[name] for name in copied))
         .join(suggestions, suggestions.c.column_id == columns.c.id)
         .join(newest, newest.c.reuse_key == suggestions.c.reuse_key)
         .join(decisions, decisions.c.id == newest.c.id)
-        .where(columns.c.run_id == run, columns.c.status == "reused")
+        .outerjoin(already, already.c.column_id == columns.c.id)
+        .where(
+            columns.c.run_id == run,
+            columns.c.status.in_(("reused", "unchanged")),
+            already.c.id.is_(None),
+        )
     )
     connection.execute(insert(decisions).from_select(("column_id", *copied), found))

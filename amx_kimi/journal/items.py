@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    case,
     exists,
     func,
     insert,
@@ -33,6 +34,7 @@ __all__ = [
     "column_names",
     "columns_of",
     "comment_of",
+    "commonest_error",
     "count_items",
     "count_pending",
     "defer_beyond",
@@ -169,11 +171,13 @@ def defer_beyond(connection: Connection, run: str, limit: int) -> None:
 
 
 def reopen_failed(connection: Connection, run: str) -> None:
-    """A resumed run asks again for what failed."""
+    """A resumed run asks again for what failed; what waited for it waits again."""
     connection.execute(
         update(columns)
         .where(columns.c.run_id == run, columns.c.status == "failed")
-        .values(status="pending", error=None)
+        .values(
+            status=case((columns.c.shared_with.is_(None), "pending"), else_="waiting"), error=None
+        )
     )
 
 
@@ -328,6 +332,18 @@ def save_suggestions(
     )
     if asked := [id_ for id_, (stored, _) in taken.items() if "in_tables" in stored.item.details]:
         spread(connection, asked)
+
+
+def commonest_error(connection: Connection, run: str) -> str | None:
+    """Why most of those failed that did."""
+    query = (
+        select(columns.c.error)
+        .where(columns.c.run_id == run, columns.c.status == "failed")
+        .group_by(columns.c.error)
+        .order_by(func.count().desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
 
 
 def replace_suggestion(connection: Connection, item: int, new: Suggestion, model: str) -> None:

@@ -65,15 +65,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Totals:
-    """A run in figures. `columns` are those it set out to describe; `shared` get the answer that
-    another one is asked for; `cost` counts requests without
-    a known cost (`uncertain` of them) at their worst case, and is None without a price."""
+    """A run in figures. `columns` are those it set out to describe; `shared` got the answer that
+    another one was asked for, and `waiting` are to get it; `deferred` are beyond its limit; `cost`
+    counts requests without a known cost (`uncertain` of them) at their worst case, and is None
+    without a price."""
 
     columns: int = 0
     described: int = 0
     reused: int = 0
     inherited: int = 0
     shared: int = 0
+    waiting: int = 0
+    deferred: int = 0
     failed: int = 0
     tables: int = 0
     tables_described: int = 0
@@ -264,16 +267,17 @@ def totals(connection: Connection, run: str) -> Totals:
 
 @dataclass(frozen=True)
 class Spending:
-    """What requests took, of one run, model or day; `cost` as in `Totals`."""
+    """What requests took, of one run, model or day; `cost` and `uncertain` as in `Totals`."""
 
     of: str
     currency: str | None
     requests: int
+    uncertain: int
     prompt: int
     cached: int
     completion: int
     reasoning: int
-    cost: Decimal
+    cost: Decimal | None
 
 
 def spending(connection: Connection, by: str) -> list[Spending]:
@@ -290,6 +294,7 @@ def spending(connection: Connection, by: str) -> list[Spending]:
             kind,
             runs.c.currency,
             func.count(),
+            func.sum(case((spent.cost.is_(None), 1), else_=0)),
             *(func.coalesce(func.sum(column), 0) for column in (*tokens, spent.reasoning_tokens)),
             func.coalesce(func.sum(func.coalesce(spent.cost, spent.worst_cost)), 0),
         )
@@ -302,11 +307,12 @@ def spending(connection: Connection, by: str) -> list[Spending]:
             of=str(row[0]),
             currency=row[1],
             requests=row[2],
-            prompt=int(row[3]),
-            cached=int(row[4]),
-            completion=int(row[5]),
-            reasoning=int(row[6]),
-            cost=Decimal(int(row[7])) / _NANO,
+            uncertain=int(row[3]) if row[1] else 0,
+            prompt=int(row[4]),
+            cached=int(row[5]),
+            completion=int(row[6]),
+            reasoning=int(row[7]),
+            cost=Decimal(int(row[8])) / _NANO if row[1] else None,
         )
         for row in connection.execute(query)
     ]
@@ -326,7 +332,7 @@ def speeds(connection: Connection) -> dict[str, float]:
 def _counts(connection: Connection, run: str) -> dict[str, int]:
     query = (
         select(columns.c.kind, columns.c.status, func.count())
-        .where(columns.c.run_id == run, columns.c.status.in_(_ASKED))
+        .where(columns.c.run_id == run, columns.c.status.in_((*_ASKED, "deferred")))
         .group_by(columns.c.kind, columns.c.status)
     )
     found = connection.execute(query).all()
@@ -343,7 +349,9 @@ def _counts(connection: Connection, run: str) -> dict[str, int]:
         "described": of(True, *_DONE),
         "reused": of(True, "reused"),
         "inherited": of(True, "inherited"),
-        "shared": of(True, "shared", "waiting"),
+        "shared": of(True, "shared"),
+        "waiting": of(True, "waiting"),
+        "deferred": of(True, "deferred"),
         "failed": of(True, "failed"),
         "tables": of(False, *_ASKED),
         "tables_described": of(False, *_DONE),

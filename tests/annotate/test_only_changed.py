@@ -31,6 +31,23 @@ def test_what_changed_is_asked_and_listed(database: Database, worlds: Worlds) ->
     )
 
 
+def test_what_was_dropped_is_told_once_and_what_stays_keeps_its_description(
+    database: Database, worlds: Worlds
+) -> None:
+    database.execute("CREATE TABLE a (x int, y int)", "CREATE TABLE b (x int)")
+    world = worlds(database)
+    world.run()
+    database.execute("ALTER TABLE a DROP COLUMN y", "DROP TABLE b")
+    first = world.run(only_changed="schema")
+    assert {note.replace("public.", "") for note in first.notes} == {"dropped: a.y", "dropped: b"}
+    kept = {row.item.column: row for row in world.found(first).values()}
+    assert kept["x"].suggestion is not None
+    assert kept["x"].status == "unchanged"
+    again = world.run(only_changed="schema")
+    assert again.notes == ("Nothing changed since the earlier runs",)
+    assert all(row.suggestion for row in world.found(again).values())
+
+
 def test_with_another_model_too(sqlite_database: Database, worlds: Worlds) -> None:
     sqlite_database.execute("CREATE TABLE a (x int, y int)")
     world = worlds(sqlite_database)

@@ -38,7 +38,7 @@ def test_a_small_database_gets_the_careful_one(moonshot: Program, erp: Path) -> 
     assert ended.code == 0, ended.err
     assert "Recommended: kimi-deep" in ended.out
     assert "small" in ended.out
-    assert f"amx-kimi run {erp} --profile kimi-deep" in ended.out
+    assert f"amx-kimi run {erp} --table aufk --profile kimi-deep" in ended.out
 
 
 def test_limits_decide_the_time(moonshot: Program, erp: Path) -> None:

@@ -99,3 +99,27 @@ def test_what_cannot_be_escalated(
     ended = program("run", str(cryptic), *options)
     assert (ended.code, len(sandbox.chats)) == (2, 0)
     assert said in ended.err
+
+
+def test_a_second_run_that_is_not_begun_takes_no_report_away(
+    program: Program, documented: Any, start_sandbox: Any, cryptic: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    made = program("set-llm-profile", "kimi-thinking", "n_alternatives=1")
+    assert made.code == 0, made.err
+    ended = program(
+        *("run", str(cryptic), "--escalate", "kimi-deep", "--max-cost", "0.09", "--json"),
+    )
+    assert ended.code == 3
+    assert ended.json["described"] == 5
+    assert "not asked again" in ended.err or "escalated" in ended.json
+
+
+def test_what_was_deferred_is_still_new_after_an_escalation(
+    program: Program, documented: Any, start_sandbox: Any, cryptic: Path
+) -> None:
+    documented(start_sandbox().url)
+    assert program("run", str(cryptic), "--limit", "2", "--escalate", "kimi-deep").code == 0
+    ended = program("run", str(cryptic), "--only-changed", "--json")
+    assert ended.json["described"] == 3

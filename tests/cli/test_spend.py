@@ -59,8 +59,24 @@ def test_a_cap_without_a_price(
         f"endpoints: {{mine: {{url: '{sandbox.url}'}}}}\n"
     )
     ended = program("run", str(erp), "--max-cost", "5")
-    assert (ended.code, len(sandbox.chats)) == (3, 0)
+    assert (ended.code, len(sandbox.chats)) == (2, 0)
     assert "price of this model" in ended.err
+    assert program("runs", "--json").json == []
+
+
+def test_a_model_without_a_price_is_said(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path, home: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    (home / "kimi.yml").write_text(
+        "profiles: {kimi-thinking: {endpoint: mine}}\n"
+        f"endpoints: {{mine: {{url: '{sandbox.url}', currency: USD, list_prices: false}}}}\n"
+    )
+    ended = program("run", str(erp), "--table", "kstst")
+    assert ended.code == 0, ended.err
+    if program("usage", "--json").json[0]["cost"] is None:
+        assert "No price is known" in ended.err
 
 
 @pytest.fixture
@@ -181,4 +197,68 @@ def test_who_waits_for_a_limit_is_told(
     documented(start_sandbox(faults="rate@1", minute=240.0).url)
     ended = program("run", str(erp), "--table", "aufk")
     assert ended.code == 0, ended.err
-    assert "waiting 4 s: the service's limits are reached" in ended.err
+    assert "waiting 4 s for the account's limits" in ended.err
+
+
+def test_always_refused_is_said_and_starts_no_storm(
+    documented: Any, start_sandbox: Any, wide: Path
+) -> None:
+    """A foreign client holds the only place: each refusal must not make place for another."""
+    sandbox = start_sandbox(faults="rate@1-", retry_after=False, limit_figures=False)
+    documented(sandbox.url)
+    screen = Screen("run", str(wide), "--yes", "--batch-size", "5")
+    screen.wait("the account's limits refused")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130
+    assert len(sandbox.chats) < 60
+
+
+def test_ctrl_c_at_the_question_leaves_no_run(
+    program: Program, documented: Any, start_sandbox: Any, wide: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    for key in ("\x03", "\x04"):
+        screen = Screen("run", str(wide))
+        screen.wait("Go on?")
+        screen.type(key, enter=False)
+        assert screen.end() == 130
+    assert program("runs", "--json").json == []
+    assert len(sandbox.chats) == 0
+
+
+def test_tokens_a_minute_below_one_request(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    ended = program("run", str(erp), "--tpm", "100")
+    assert (ended.code, len(sandbox.chats)) == (2, 0)
+    assert "reserves 32,768 tokens" in ended.err
+
+
+def test_the_cap_goes_with_the_way_on(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    sandbox = start_sandbox(faults="quota@2-")
+    documented(sandbox.url)
+    ended = program("run", str(erp), "--batch-size", "20", "--max-cost", "5")
+    assert ended.code == 1
+    assert "--max-cost 5" in ended.err
+    capped = program("run", "--resume", "last", "--max-cost", "0.001")
+    assert "--max-cost MORE" in capped.err
+
+
+def test_a_dry_run_says_what_changed_and_what_a_cap_has_to_hold(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path
+) -> None:
+    documented(start_sandbox().url)
+    assert program("run", str(erp)).code == 0
+    with sqlite3.connect(erp) as connection:
+        connection.execute("ALTER TABLE kstst ADD COLUMN neu int")
+        connection.execute("DROP TABLE zusfl")
+    connection.close()
+    found = program("run", str(erp), "--only-changed", "--dry-run")
+    assert "new: kstst.neu" in found.err
+    assert "dropped: zusfl" in found.err
+    assert "one request's worst case" in found.out

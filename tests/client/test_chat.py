@@ -380,6 +380,17 @@ def test_the_accounts_limits_come_from_kimi_yml() -> None:
     assert account_limits(profile(at, overlay={"tier": 77})) == Limits()
 
 
+def test_what_was_learnt_of_an_account_never_passes_what_is_stated() -> None:
+    at = "http://127.0.0.1:9/v1"
+    learned = {"concurrency": 50, "rpm": 100, "tpm": 1_000}
+    assert account_limits(profile(at), learned) == Limits(rpm=100, tpm=1_000, hint=50)
+    stated = account_limits(profile(at, overlay={"concurrency": 200, "rpm": 600}), learned)
+    assert stated == Limits(concurrency=200, rpm=100, tpm=1_000, hint=50)
+    assert account_limits(profile(at, overlay={"concurrency": 9}), learned).hint == 9
+    risen = account_limits(profile(at, overlay={"tier": 5}), learned)
+    assert (risen.rpm, risen.tpm, risen.hint) == (300, 5_000_000, 50)
+
+
 def test_two_clients_of_one_key_share_a_limiter_and_other_keys_do_not() -> None:
     at = "http://127.0.0.1:9/v1"
 

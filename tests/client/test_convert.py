@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amx_kimi.client.convert import convert_error, redact_text, wait_seconds
+from amx_kimi.client.convert import convert_error, redact_text, stated_limits, wait_seconds
 from amx_kimi.errors import (
     AccessError,
     AuthenticationError,
@@ -241,3 +241,21 @@ def test_hints_of_endpoints_and_models() -> None:
     assert "retired on 2026-08-31" in hint(404, "kimi-k2.5", "moonshot-ai")
     assert "open weights only" in hint(404, "kimi-k2-instruct", "moonshot-ai")
     assert "higher tier" in hint(404, "kimi-k3", "moonshot-ai")
+
+
+def test_limits_in_headers() -> None:
+    stated = {"x-ratelimit-limit-requests": "600", "x-ratelimit-limit-tokens": "2000000"}
+    assert stated_limits(stated) == {"rpm": 600, "tpm": 2_000_000}
+    for nonsense in ("", "0", "-3", "1.5", "many", "9" * 20, "١٢"):
+        assert stated_limits({"x-ratelimit-limit-requests": nonsense}) == {}
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("7", 7.0), ("1.5", 1.5), ("1m30s", 90.0), ("250ms", 0.25), ("soon", None), ("", None)],
+)
+def test_the_wait_of_a_header(reset: str, seconds: float | None) -> None:
+    headers = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": reset}
+    assert wait_seconds(headers, "slow down") == seconds
+    assert wait_seconds({**headers, "retry-after": "3"}, "slow down") == 3.0
+    assert wait_seconds({"x-ratelimit-reset-tokens": reset}, "slow down") is None

@@ -7,10 +7,10 @@ import heapq
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amx_kimi.client import limiter as module
@@ -423,7 +423,8 @@ def test_a_limit_over_time_holds_everybody_and_is_learnt() -> None:
     assert again.cooling_until == 6.0
 
 
-@given(st.lists(st.tuples(st.floats(0, 20_000), st.integers(1, 400)), max_size=60))
+@given(st.lists(st.tuples(st.floats(0, 20_000), st.integers(1, 1_000)), max_size=60))
+@example([(0.0, 1), (3_500.0, 999), (82_901.0, 999)])
 def test_a_days_tokens_are_never_passed(steps: list[tuple[float, int]]) -> None:
     state, now, granted = begin(Limits(tpd=1_000)), 0.0, []
     for pause, tokens in steps:
@@ -450,3 +451,30 @@ def test_when_the_day_is_used_up_it_is_said_at_once() -> None:
         await limiter.acquire(20)
 
     run(main())
+
+
+def test_what_the_service_refused_is_not_counted() -> None:
+    state = begin(Limits(rpm=2, tpm=100, tpd=100))
+    verdict = decide(state, 0.0, 60)
+    assert isinstance(verdict, Grant)
+    entry = verdict.state.started[-1]
+    state = refused(release(verdict.state), 0.5, Refusal("concurrency", None, 1.0), entry)
+    for now in (2.0, 3.0):
+        verdict = decide(state, now, 50)
+        assert isinstance(verdict, Grant)
+        state = release(verdict.state)
+    assert isinstance(decide(state, 4.0, 1), Spent)
+
+
+def test_after_a_limit_that_was_known_fewer_go_on_and_after_news_the_window_is_right() -> None:
+    known = begin(Limits(concurrency=64, rpm=600))
+    assert refused(known, 0.0, Refusal("rpm", 600, 1.0)).at_once == 32
+    news = refused(known, 0.0, Refusal("rpm", 100, 1.0))
+    assert (news.at_once, news.limits.rpm) == (64, 100)
+
+
+def test_more_than_a_few_hundred_at_once_where_somebody_says_so() -> None:
+    state = replace(begin(Limits(concurrency=500)), in_flight=400)
+    for _ in range(1_000):
+        state = answered(state, 0.0)
+    assert state.at_once == 500

@@ -8,8 +8,8 @@ and no detector objects; everything else leaves as its shape. When in doubt, the
 from amx_kimi.annotate.redact.redactor import (
     ColumnFacts,
     Redactor,
-    as_masked,
     check_masked,
+    facts_again,
     kept,
 )
 from amx_kimi.annotate.redact.shapes import Masked, shape
@@ -19,8 +19,8 @@ __all__ = [
     "ColumnFacts",
     "Masked",
     "Redactor",
-    "as_masked",
     "check_masked",
+    "facts_again",
     "kept",
     "redact_sql",
     "redact_text",

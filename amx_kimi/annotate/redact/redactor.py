@@ -12,7 +12,7 @@ from amx_kimi.annotate.sources.base import RawFacts
 from amx_kimi.config import Masking
 from amx_kimi.types import Item
 
-__all__ = ["ColumnFacts", "Redactor", "as_masked", "check_masked", "kept"]
+__all__ = ["ColumnFacts", "Redactor", "check_masked", "facts_again", "kept"]
 
 _LEAST_OCCURRENCES = 5
 _MANY = 30  # so many different words are names of something: people, places, firms
@@ -181,7 +181,7 @@ def kept(item: Item) -> Mapping[str, Any]:
     """What the journal keeps of an item besides its names: `Redactor.item` has let it in."""
     comment = item.comment[:_LONGEST_COMMENT]
     known = {"comment": comment or None, **item.details, "view": item.definition or None}
-    return {key: as_masked(value) for key, value in known.items() if value is not None}
+    return {key: _as_masked(value) for key, value in known.items() if value is not None}
 
 
 def check_masked(value: Any) -> None:
@@ -199,13 +199,19 @@ def check_masked(value: Any) -> None:
         raise TypeError("a text that has not passed the redactor")
 
 
-def as_masked(value: Any) -> Any:
-    """What the journal kept, for it had passed the redactor: its texts are `Masked` again."""
+def facts_again(kept: Mapping[str, Any], **told: str) -> ColumnFacts:
+    """A column's facts as the journal kept them, for they had passed the redactor; `told` is what a
+    person adds, and passes it now."""
+    added = {key: redact_text(text) for key, text in told.items()}
+    return ColumnFacts(known={**_as_masked(kept), **added})
+
+
+def _as_masked(value: Any) -> Any:
     if isinstance(value, str):
         return Masked(value)
     if isinstance(value, Mapping):
-        return {key: as_masked(each) for key, each in value.items()}
-    return [as_masked(each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: _as_masked(each) for key, each in value.items()}
+    return [_as_masked(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _is_many_words(raw: RawFacts) -> bool:
