@@ -205,12 +205,12 @@ class Item:
 class Suggestion:
     """What the model says of one item: wordings best first, and how sure it is.
 
-    `signal` names where the confidence comes from (`logprobs`, `declared`, or `inherited`: people
-    wrote it, or `shared`: said of the same column elsewhere), `score` is the 0–1 figure behind it
-    where there is one.
+    `signal` names where the confidence comes from: `logprobs`, `declared`, or `inherited` (people
+    wrote it in dbt), `imported` (people accepted it in AMX), `shared` (said of the same column
+    elsewhere). `score` is the 0–1 figure behind it where there is one.
     """
 
     alternatives: tuple[str, ...]
     confidence: Confidence
-    signal: Literal["logprobs", "declared", "inherited", "shared"] = "declared"
+    signal: Literal["logprobs", "declared", "inherited", "imported", "shared"] = "declared"
     score: float | None = field(default=None)

@@ -136,6 +136,8 @@ def job_of(run: Run, profile: Profile) -> Job:
         ConfigError: one of its context files is gone or has changed.
     """
     options = json.loads(run.options)
+    if "selection" not in options:
+        raise ConfigError(f"The run {run.id} was imported from AMX: there is nothing to resume")
     selection, wanted = options.pop("selection"), options.pop("wanted")
     files = [tuple(file) for file in options.pop("context", ())]
     context = load_context([path for path, _ in files])

@@ -18,7 +18,7 @@ from amx_kimi.annotate.run import packer_of, question
 from amx_kimi.client import KimiClient
 from amx_kimi.config import Profile
 from amx_kimi.errors import ReplyError
-from amx_kimi.journal import Described, Journal, Run, RunRecorder, Stored, items
+from amx_kimi.journal import Described, Journal, Run, RunRecorder, Stored, answers, items
 from amx_kimi.settings import Settings
 from amx_kimi.types import Suggestion
 
@@ -48,7 +48,7 @@ def ask_with_hint(
                 raise ReplyError("The model's answer has no usable entry")
             (score,) = score_spans(reply.content, reply.logprobs, [found[0].span])
             new = suggestion(found[0], score, profile)
-            await journal.write(items.replace_suggestion, row.id, new, profile.model)
+            await journal.write(answers.replace_suggestion, row.id, new, profile.model)
             return new
 
     return anyio.run(ask)

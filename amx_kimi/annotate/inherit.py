@@ -12,7 +12,7 @@ from amx_kimi.annotate.context import Manifest, Relation
 from amx_kimi.annotate.context.lineage import Origin, origins
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.redact import redact_text
-from amx_kimi.journal import Inherited, Journal, Stored, items
+from amx_kimi.journal import Inherited, Journal, Stored, answers, items
 from amx_kimi.types import Item
 
 __all__ = ["inherit"]
@@ -35,7 +35,7 @@ async def inherit(journal: Journal, run: str, job: Job) -> None:
                 if relation.sql and not table.definition and not job.names_only:
                     sql = job.redactor.sql(relation.sql[:_MOST_SQL])
                     await journal.write(items.set_definition, run, table, sql)
-                await journal.write(items.save_inherited, heirs)
+                await journal.write(answers.save_inherited, heirs)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.sources import RawFacts, Selection, TableGoneError, check_selection
 from amx_kimi.annotate.technical import technical_names
 from amx_kimi.errors import SourceError
-from amx_kimi.journal import Described, Journal, items, results, runs
+from amx_kimi.journal import Described, Journal, answers, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
@@ -38,7 +38,7 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await _take_all(reader, journal, run, job)
         await inherit(journal, run, job)
     changed = await journal.write(keep_changed, run) if job.only_changed else []
-    await journal.write(partial(items.reuse, shared=job.share), run)
+    await journal.write(partial(answers.reuse, shared=job.share), run)
     if job.only_changed == "data" and not job.names_only:
         # After reuse: the earlier answer is what is doubted.
         changed += await _reopen_moved(reader, journal, run, job)

@@ -30,7 +30,7 @@ from amx_kimi.errors import (
     TruncatedError,
 )
 from amx_kimi.facts import Facts, cost
-from amx_kimi.journal import Journal, items, runs
+from amx_kimi.journal import Journal, answers, items, runs
 from amx_kimi.log import get_logger
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
@@ -172,7 +172,7 @@ class _Asking:
             for (ref, entry), score in zip(found.items(), scores, strict=True)
         ]
         await self.journal.write(
-            items.save_suggestions, self.job.profile.model, rows, batch.facts_shown()
+            answers.save_suggestions, self.job.profile.model, rows, batch.facts_shown()
         )
         self._advance(done=sum(1 for stored, _ in rows if stored.item.column))
         missing = [stored.id for ref, stored in batch.refs.items() if ref not in found]

@@ -1,7 +1,8 @@
 """The command line. `amx-kimi --help` imports none of litellm, httpx, sqlalchemy, prompt_toolkit.
 
 The click group is the registry of commands; `session` runs them with a slash. `run` and `demo` do
-work; `results` reads the journal; `profiles` reads the configuration, `add_profile` and `changes`
+work; `results` reads the journal; `review` decides, `apply`, `export` and `report` publish;
+`profiles` reads the configuration, `add_profile` and `changes`
 write it; `check` tries it out; `amx` is for Kimi inside AMX; `sandbox` stands in for the service.
 """
 
@@ -24,11 +25,15 @@ from amx_kimi.cli.changes import (
 )
 from amx_kimi.cli.check import doctor, explain
 from amx_kimi.cli.common import KimiCommand, run_main
+from amx_kimi.cli.coverage import check
 from amx_kimi.cli.demo import demo
+from amx_kimi.cli.export import export
+from amx_kimi.cli.import_amx import import_amx
 from amx_kimi.cli.models import models
 from amx_kimi.cli.payload import payload
 from amx_kimi.cli.profiles import llm_profiles
-from amx_kimi.cli.results import export, runs, show, usage
+from amx_kimi.cli.report import report
+from amx_kimi.cli.results import runs, show, usage
 from amx_kimi.cli.review import review
 from amx_kimi.cli.run import run
 from amx_kimi.cli.sandbox import sandbox
@@ -85,6 +90,9 @@ for _command in (
     review,
     apply,
     export,
+    report,
+    check,
+    import_amx,
     usage,
     payload,
     add_llm_profile,

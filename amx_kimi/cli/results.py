@@ -1,7 +1,5 @@
-"""`runs`, `show`, `export`: reading the journal."""
+"""`runs`, `show`, `usage`: reading the journal."""
 
-import sys
-from contextlib import nullcontext
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
     from amx_kimi.journal import Described, Journal, Run
 
-__all__ = ["export", "note_if_going", "print_tables", "runs", "show", "usage"]
+__all__ = ["note_if_going", "print_tables", "runs", "show", "usage"]
 
 _STYLES = {"high": "green", "medium": "yellow", "low": "red"}
 
@@ -149,35 +147,6 @@ def show(run: str, tables: tuple[str, ...], store: str | None, as_json: bool) ->
         print_tables(all_rows)
         if found.error:
             warn(f"The run stopped early: {found.error}")
-
-
-@click.command(cls=KimiCommand)
-@click.argument("run")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["json", "csv", "markdown"]),
-    required=True,
-    help="What to write.",
-)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write (default: stdout).",
-)
-@store_option
-def export(run: str, format_: str, out: Path | None, store: str | None) -> None:
-    """Write what RUN (an id, or `last`) found as JSON, CSV or a Markdown data dictionary."""
-    from amx_kimi.journal import results
-    from amx_kimi.journal import runs as stored
-    from amx_kimi.publish.export import FORMATS, open_output
-
-    with _journal(store) as journal:
-        found = journal.read(stored.find_run, run)
-        with open_output(out) if out else nullcontext(sys.stdout) as file:
-            FORMATS[format_](file, found, journal.stream(results.described, found.id))
-    if out:
-        warn(f"Wrote {out}")
 
 
 def print_tables(rows: Any) -> None:

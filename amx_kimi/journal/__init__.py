@@ -3,11 +3,11 @@
 - `schema`: the tables and their migrations
 - `journal`: `Journal`, where and in which thread functions run; `RunRecorder`, a row per attempt
 - `writer`: the one writing thread
-- `runs`, `items`, `decisions`, `writes`: reading and writing, as functions over a connection
+- `runs`, `items`, `answers`, `decisions`, `writes`: reading and writing, over a connection
 - `results`: what came of a run's items
 """
 
-from amx_kimi.journal import decisions, items, results, runs, writes
+from amx_kimi.journal import answers, decisions, items, results, runs, writes
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.journal import Journal, RunRecorder, digest_of
 from amx_kimi.journal.results import Described
@@ -21,6 +21,7 @@ __all__ = [
     "RunRecorder",
     "Stored",
     "Totals",
+    "answers",
     "decisions",
     "digest_of",
     "items",

@@ -1,4 +1,4 @@
-"""The inventory and its suggestions, as functions over a connection."""
+"""The inventory, as functions over a connection."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,15 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    exists,
     func,
     insert,
-    literal,
     select,
     update,
 )
 
-from amx_kimi.journal.decisions import carry_over
-from amx_kimi.journal.runs import now
-from amx_kimi.journal.schema import columns, suggestions
-from amx_kimi.journal.shared import fail_waiting, spread
-from amx_kimi.types import Item, Suggestion
+from amx_kimi.journal.schema import columns
+from amx_kimi.journal.shared import fail_waiting
+from amx_kimi.types import Item
 
 __all__ = [
     "Inherited",
@@ -43,21 +39,11 @@ __all__ = [
     "pending",
     "pending_of",
     "reopen_failed",
-    "replace_suggestion",
-    "reuse",
-    "save_inherited",
-    "save_suggestions",
     "set_definition",
+    "stored_of",
     "table_item",
     "table_items",
 ]
-
-
-_DESCRIBED = (
-    update(columns)
-    .where(columns.c.id == bindparam("item"))
-    .values(status="described", error=None, facts=bindparam("shown"))
-)
 
 
 _COLUMN_NAMES = (  # built once: asked for each table
@@ -117,41 +103,6 @@ def add_items(connection: Connection, run: str, rows: Sequence[tuple[Item, str, 
             for item, key, status in rows
         ],
     )
-
-
-def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
-    """Give pending items the newest suggestion that any run has for the same reuse key; `shared`
-    False leaves out what was asked for another column."""
-    foreign = ("inherited",) if shared else ("inherited", "shared")
-    newest = (
-        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
-        .where(suggestions.c.reused_from.is_(None), suggestions.c.signal.not_in(foreign))
-        .group_by(suggestions.c.reuse_key)
-        .subquery()
-    )
-    copied = ("alternatives", "confidence", "signal", "score", "model")
-    found = (
-        select(
-            columns.c.id,
-            columns.c.reuse_key,
-            *(suggestions.c[name] for name in copied),
-            suggestions.c.id,
-            literal(now()),
-        )
-        .join(newest, newest.c.reuse_key == columns.c.reuse_key)
-        .join(suggestions, suggestions.c.id == newest.c.id)
-        .where(columns.c.run_id == run, columns.c.status == "pending")
-        .order_by(columns.c.id)
-    )
-    target = ("column_id", "reuse_key", *copied, "reused_from", "created_at")
-    connection.execute(insert(suggestions).from_select(target, found))
-    has_one = exists().where(suggestions.c.column_id == columns.c.id)
-    connection.execute(
-        update(columns)
-        .where(columns.c.run_id == run, columns.c.status == "pending", has_one)
-        .values(status="reused")
-    )
-    carry_over(connection, run)
 
 
 def defer_beyond(connection: Connection, run: str, limit: int) -> None:
@@ -232,10 +183,18 @@ def columns_of(connection: Connection, run: str, schema: str, table: str) -> dic
     return {row.column_name: item_of(row) for row in connection.execute(query)}
 
 
+def stored_of(connection: Connection, run: str, schema: str, table: str) -> list[Stored]:
+    """A table and its columns."""
+    return _stored(connection, *_in_table(run, schema, table))
+
+
 def pending_of(connection: Connection, run: str, schema: str, table: str) -> list[Stored]:
     """What is still to be asked of one table, itself included."""
-    query = select(columns).where(*_in_table(run, schema, table), columns.c.status == "pending")
-    found = connection.execute(query.order_by(columns.c.id))
+    return _stored(connection, *_in_table(run, schema, table), columns.c.status == "pending")
+
+
+def _stored(connection: Connection, *where: ColumnElement[bool]) -> list[Stored]:
+    found = connection.execute(select(columns).where(*where).order_by(columns.c.id))
     return [Stored(row.id, item_of(row), row.reuse_key) for row in found]
 
 
@@ -267,71 +226,12 @@ def add_context(connection: Connection, rows: Sequence[tuple[int, Item, str]]) -
         )
 
 
-def save_inherited(connection: Connection, found: Sequence[Inherited]) -> None:
-    """Descriptions that cost nothing, marked with where they come from."""
-    if not found:
-        return
-    inherited = [
-        _row(
-            "dbt",
-            heir.stored.id,
-            heir.stored.reuse_key,
-            Suggestion((heir.text,), "high", "inherited"),
-        )
-        for heir in found
-    ]
-    connection.execute(insert(suggestions), inherited)
-    connection.execute(
-        update(columns)
-        .where(columns.c.id == bindparam("item"))
-        .values(status="inherited", facts=bindparam("shown")),
-        [
-            {"item": heir.stored.id, "shown": _json({"inherited_from": heir.origin})}
-            for heir in found
-        ],
-    )
-
-
 def _in_table(run: str, schema: str, table: str) -> tuple[ColumnElement[bool], ...]:
     return (
         columns.c.run_id == run,
         columns.c.schema_name == schema,
         columns.c.table_name == table,
     )
-
-
-def save_suggestions(
-    connection: Connection,
-    model: str,
-    found: Sequence[tuple[Stored, Suggestion]],
-    facts: Mapping[int, Mapping[str, Any]],
-) -> None:
-    """The answers of one reply, and by item id the masked facts that the model saw; an item that
-    has an answer already keeps it."""
-    ids = [stored.id for stored, _ in found]
-    is_open = and_(columns.c.id.in_(ids), columns.c.status.in_(("pending", "failed")))
-    still_open = set(connection.execute(select(columns.c.id).where(is_open)).scalars())
-    taken: dict[int, tuple[Stored, Suggestion]] = {}
-    for stored, suggestion in found:
-        if stored.id in still_open:
-            taken.setdefault(stored.id, (stored, suggestion))
-    if not taken:
-        return
-    rows = [
-        _row(model, stored.id, stored.reuse_key, suggestion)
-        for stored, suggestion in taken.values()
-    ]
-    connection.execute(insert(suggestions), rows)
-    shown = ((item, facts.get(item)) for item in taken)
-    connection.execute(
-        _DESCRIBED,
-        [
-            {"item": item, "shown": json.dumps(seen, ensure_ascii=False) if seen else None}
-            for item, seen in shown
-        ],
-    )
-    if asked := [id_ for id_, (stored, _) in taken.items() if "in_tables" in stored.item.details]:
-        spread(connection, asked)
 
 
 def commonest_error(connection: Connection, run: str) -> str | None:
@@ -346,33 +246,8 @@ def commonest_error(connection: Connection, run: str) -> str | None:
     return connection.execute(query).scalar()
 
 
-def replace_suggestion(connection: Connection, item: int, new: Suggestion, model: str) -> None:
-    """Another answer for an item, in place of the one that it may have."""
-    key = select(columns.c.reuse_key).where(columns.c.id == item)
-    values = _row(model, item, connection.execute(key).scalar_one(), new)
-    mine = suggestions.c.column_id == item
-    found = connection.execute(update(suggestions).where(mine).values(**values, reused_from=None))
-    if not found.rowcount:
-        connection.execute(insert(suggestions).values(**values))
-    described = update(columns).where(columns.c.id == item)
-    connection.execute(described.values(status="described", error=None))
-
-
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) if value else ""
-
-
-def _row(model: str, item: int, key: str, suggestion: Suggestion) -> dict[str, Any]:
-    return {
-        "column_id": item,
-        "reuse_key": key,
-        "alternatives": json.dumps(suggestion.alternatives, ensure_ascii=False),
-        "confidence": suggestion.confidence,
-        "signal": suggestion.signal,
-        "score": suggestion.score,
-        "model": model,
-        "created_at": now(),
-    }
 
 
 def fail_items(connection: Connection, ids: Sequence[int], error: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from amx_kimi.journal import Described, Journal, Stored, items, results, runs
+from amx_kimi.journal import Described, Journal, Stored, answers, items, results, runs
 from amx_kimi.types import Attempt, Item, Suggestion, Usage
 
 
@@ -46,7 +46,7 @@ def columns(count: int, table: str = "orders") -> list[Item]:
 def save(journal: Journal, *stored: Stored, text: str = "A text", **facts: Any) -> None:
     """A suggestion for each."""
     found = [(one, Suggestion((f"{text} {one.item.column}",), "high")) for one in stored]
-    journal.write_now(items.save_suggestions, "kimi-k3", found, {s.id: facts for s in stored})
+    journal.write_now(answers.save_suggestions, "kimi-k3", found, {s.id: facts for s in stored})
 
 
 def all_of(journal: Journal, run: str) -> dict[str, Described]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal import Journal, items, results
+from amx_kimi.journal import Journal, answers, items, results
 from amx_kimi.types import CONFIDENCES, Item, Suggestion
 
 from .helpers import add, all_of, begin, column, columns, save, states
@@ -54,7 +54,7 @@ def test_odd_names_survive(journal: Journal) -> None:
         (one, Suggestion((one.item.column, "second"), "low", "logprobs", 0.25)) for one in stored
     ]
     facts = {one.id: {"samples": [one.item.column], "é": None} for one in stored}
-    journal.write_now(items.save_suggestions, "m", suggestions, facts)
+    journal.write_now(answers.save_suggestions, "m", suggestions, facts)
     described = list(journal.stream(results.described, run))
     assert [one.item for one in described] == found
     for one, name in zip(described, ODD, strict=True):
@@ -99,7 +99,7 @@ def test_any_text_survives(
     stored = add(journal, run, *found)
     assert [one.item for one in stored] == found
     suggestion = Suggestion(tuple(wordings), confidence)  # type: ignore[arg-type]
-    journal.write_now(items.save_suggestions, "m", [(one, suggestion) for one in stored], {})
+    journal.write_now(answers.save_suggestions, "m", [(one, suggestion) for one in stored], {})
     assert [one.suggestion for one in journal.stream(results.described, run)] == [
         suggestion for _ in found
     ]
@@ -148,7 +148,7 @@ def test_answers_are_saved_once(journal: Journal) -> None:
     assert [one.facts for one in found.values()] == [{"seen": 1}, {"seen": 1}, {"seen": 2}]
     assert {one.model for one in found.values()} == {"kimi-k3"}
     assert journal.read(items.count_pending, run) == 0
-    journal.write_now(items.save_suggestions, "m", [], {})
+    journal.write_now(answers.save_suggestions, "m", [], {})
 
 
 def test_one_reply_that_answers_twice_does_not_lose_the_others(journal: Journal) -> None:
@@ -157,7 +157,7 @@ def test_one_reply_that_answers_twice_does_not_lose_the_others(journal: Journal)
     found = [
         (item, Suggestion((text,), "low")) for item, text in ((one, "a"), (one, "b"), (two, "c"))
     ]
-    journal.write_now(items.save_suggestions, "m", found, {})
+    journal.write_now(answers.save_suggestions, "m", found, {})
     kept = [d.suggestion.alternatives for d in all_of(journal, run).values() if d.suggestion]
     assert kept == [("a",), ("c",)]
 
@@ -196,14 +196,14 @@ def test_a_second_run_takes_what_the_first_paid_for(journal: Journal) -> None:
     save(journal, *add(journal, first, *columns(3)))
     second = begin(journal)
     add(journal, second, *columns(3), column("new", 4))
-    journal.write_now(items.reuse, second)
+    journal.write_now(answers.reuse, second)
     assert list(states(journal, second).values()) == ["reused"] * 3 + ["pending"]
     found = all_of(journal, second)
     assert [one.suggestion for one in found.values()][:3] == [
         one.suggestion for one in all_of(journal, first).values()
     ]
     assert found["public.orders.c1"].model == "kimi-k3"
-    journal.write_now(items.reuse, second)
+    journal.write_now(answers.reuse, second)
     assert list(states(journal, second).values()) == ["reused"] * 3 + ["pending"]
 
 
@@ -211,11 +211,11 @@ def test_the_newest_answer_is_taken_and_copies_are_no_source(journal: Journal) -
     runs_ = [begin(journal) for _ in range(4)]
     save(journal, *add(journal, runs_[0], column("c1")), text="Old")
     add(journal, runs_[1], column("c1"))
-    journal.write_now(items.reuse, runs_[1])
+    journal.write_now(answers.reuse, runs_[1])
     late = add(journal, runs_[2], column("c1"))
     save(journal, *late, text="New")
     add(journal, runs_[3], column("c1"))
-    journal.write_now(items.reuse, runs_[3])
+    journal.write_now(answers.reuse, runs_[3])
     texts = [
         one.suggestion.alternatives[0]
         for run in runs_
@@ -241,7 +241,7 @@ def test_only_pending_items_with_the_very_key_are_reused(journal: Journal) -> No
     add(journal, second, column("c1"), salt="another-model-")
     add(journal, second, column("c2", 2), status="commented")
     add(journal, second, column("c3", 3))
-    journal.write_now(items.reuse, second)
+    journal.write_now(answers.reuse, second)
     assert list(states(journal, second).values()) == ["pending", "commented", "reused"]
 
 
@@ -251,7 +251,7 @@ def test_two_columns_of_one_key_both_get_the_answer(journal: Journal) -> None:
     second = begin(journal)
     twin = [(replace(column("c1"), table=name), "key-public.orders.c1", "pending") for name in "ab"]
     journal.write_now(items.add_items, second, twin)
-    journal.write_now(items.reuse, second)
+    journal.write_now(answers.reuse, second)
     assert list(states(journal, second).values()) == ["reused", "reused"]
 
 

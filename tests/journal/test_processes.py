@@ -20,7 +20,7 @@ WRITER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from amx_kimi.journal import Journal, items, runs
+from amx_kimi.journal import Journal, answers, items, runs
 from amx_kimi.types import Item, Suggestion
 
 store = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
@@ -37,7 +37,7 @@ for number in range(int(sys.argv[2])):
         runs.begin_request, run, label="x", model="m", budget=1, reason="first", worst=Decimal(1)
     )
     found = [(stored, Suggestion((f"text {number}",), "high"))]
-    journal.write_now(items.save_suggestions, "m", found, {})
+    journal.write_now(answers.save_suggestions, "m", found, {})
     print(number, flush=True)
 journal.close()
 """

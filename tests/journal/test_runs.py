@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal import Journal, Totals, items, owner, runs, schema
+from amx_kimi.journal import Journal, Totals, answers, items, owner, runs, schema
 from amx_kimi.types import Item, Usage
 
 from .helpers import add, attempt, begin, column, columns, request, save, states
@@ -104,7 +104,7 @@ def test_totals_count_columns_and_tables_apart(journal: Journal) -> None:
     assert (totals.columns, totals.described, totals.failed) == (5, 2, 1)
     again = begin(journal)
     add(journal, again, *tables, *columns(5))
-    journal.write_now(items.reuse, again)
+    journal.write_now(answers.reuse, again)
     totals = journal.read(runs.totals, again)
     assert (totals.tables_described, totals.described, totals.reused) == (1, 2, 2)
 

@@ -1,0 +1,66 @@
+"""`check`: how many columns have a comment, for CI."""
+
+import sys
+from typing import Any
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, database_options, echo_json, json_option
+
+__all__ = ["check"]
+
+_SHOWN = 200
+
+
+@click.command(cls=KimiCommand)
+@database_options
+@click.option(
+    "--min-coverage",
+    type=click.FloatRange(0, 100),
+    default=100.0,
+    show_default=True,
+    metavar="P",
+    help="Percent of the columns that have to have a comment.",
+)
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@json_option
+def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> int:
+    """Say how many columns of a database have a comment; exit code 1 below --min-coverage.
+
+    From the database's catalog alone: no model is asked, nothing is written. Those without a
+    comment are listed.
+    """
+    from amx_kimi.annotate.sources import Selection, check_selection, open_source
+    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.errors import SourceError
+    from amx_kimi.publish.coverage import measure
+    from amx_kimi.settings import Settings
+
+    target = find_target(urls, db_profile, Settings.from_environment())
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    selection = Selection(options["schemas"], options["tables"])
+    source = open_source(target.url, target.reading)
+    missing: list[Any] = []
+    try:
+        check_selection(source, selection)
+        coverage = measure(source.items(selection), missing)
+    finally:
+        source.close()
+    if not coverage.columns:
+        raise SourceError("There is no column in what was chosen", remedy="See --schema, --table.")
+    least = options["min_coverage"]
+    enough = coverage.percent >= least
+    if as_json:
+        names = [item.name for item in missing]
+        figures = {"columns": coverage.columns, "commented": coverage.commented}
+        echo_json({**figures, "percent": coverage.percent, "ok": enough, "missing": names})
+        return int(not enough)
+    for item in missing[:_SHOWN]:
+        click.echo("".join(c if c.isprintable() else "�" for c in item.name))
+    if len(missing) > _SHOWN:
+        click.echo(f"… and {len(missing) - _SHOWN:,} more (--json lists all)")
+    click.echo(
+        f"{coverage.commented:,} of {coverage.columns:,} columns have a comment: "
+        f"{coverage.percent:.1f}%, {'enough' if enough else 'too few'} (wanted: {least:g}%)"
+    )
+    return int(not enough)

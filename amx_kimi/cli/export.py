@@ -1,0 +1,183 @@
+"""`export` and `import-amx`: what a run found, for other tools; and what AMX has already."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, choice_options, store_option, warn
+
+if TYPE_CHECKING:
+    from amx_kimi.journal import Journal, Run
+
+__all__ = ["export"]
+
+_PLAIN = ("json", "jsonl", "csv", "markdown")
+_OWN_OPTIONS = {
+    "as_section": "dbt",
+    "overwrite": "dbt",
+    "platform": "datahub",
+    "database": "datahub",
+    "platform_instance": "datahub",
+    "env": "datahub",
+    "db_profile": "amx",
+}
+
+
+@click.command(cls=KimiCommand)
+@click.argument("run")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([*_PLAIN, "dbt", "datahub", "amx"]),
+    required=True,
+    help="What to write.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write (default: stdout). An existing dbt file is merged into.",
+)
+@choice_options
+@click.option(
+    "--as",
+    "as_section",
+    type=click.Choice(["sources", "models"]),
+    help="dbt: what tables become that the file does not have (default: sources).",
+)
+@click.option("--overwrite", is_flag=True, help="dbt: also where a person's text stands.")
+@click.option("--platform", metavar="P", help="DataHub: the platform, such as snowflake.")
+@click.option("--database", metavar="D", help="DataHub: the database in the tables' names.")
+@click.option("--platform-instance", metavar="I", help="DataHub: the platform instance.")
+@click.option("--env", metavar="E", help="DataHub: the environment (default: PROD).")
+@click.option("--db-profile", metavar="NAME", help="AMX: its name for the database.")
+@store_option
+def export(run: str, format_: str, out: Path | None, store: str | None, **options: Any) -> int:
+    """Write what RUN (an id, or `last`) found for people and for other tools.
+
+    json, jsonl, csv and markdown hold everything, with what was decided and by whom. dbt (a
+    schema.yml), datahub (metadata change proposals) and amx (AMX's own history, for its review and
+    /apply) take what was accepted, with --unreviewed also what nobody has decided. Each says the
+    model, run, confidence, reviewer, and that a text is AI-generated.
+    """
+    from amx_kimi.cli.results import note_if_going
+    from amx_kimi.cli.run import open_journal
+    from amx_kimi.journal import runs
+    from amx_kimi.settings import Settings
+
+    for name, owner in _OWN_OPTIONS.items():
+        if options[name] and format_ != owner:
+            raise click.UsageError(f"--{name.split('_')[0]}… is for --format {owner}.")
+    with open_journal(store, Settings.from_environment(), create=False) as journal:
+        found = journal.read(runs.find_run, run)
+        note_if_going(found)
+        if format_ in _PLAIN:
+            if options["unreviewed"] or options["min_confidence"]:
+                raise click.UsageError(f"--format {format_} holds everything, as it is.")
+            return _plain(journal, found, format_, out)
+        if format_ == "amx":
+            return _amx(journal, found, options)
+        return _catalog(journal, found, format_, out, options)
+
+
+def _plain(journal: "Journal", run: "Run", format_: str, out: Path | None) -> int:
+    from amx_kimi.journal import results
+    from amx_kimi.publish.export import FORMATS, open_output
+
+    with open_output(out) if out else nullcontext(sys.stdout) as file:
+        FORMATS[format_](file, run, journal.stream(results.described, run.id))
+    if out:
+        warn(f"Wrote {out}")
+    return 0
+
+
+def _catalog(
+    journal: "Journal", run: "Run", format_: str, out: Path | None, options: dict[str, Any]
+) -> int:
+    from amx_kimi.cli.apply import choice_of
+    from amx_kimi.journal import results
+    from amx_kimi.publish.datahub import write_datahub
+    from amx_kimi.publish.dbt import write_dbt
+    from amx_kimi.publish.export import open_output
+
+    choice = choice_of(options)
+    rows = journal.stream(results.described, run.id)
+    section: Any = options["as_section"] or "sources"
+    if format_ == "dbt" and out and out.exists():
+        return _merged(run, rows, choice, section, out, overwrite=options["overwrite"])
+    with open_output(out) if out else nullcontext(sys.stdout) as file:
+        if format_ == "dbt":
+            count = write_dbt(file, run, rows, choice, section)
+        else:
+            count = write_datahub(file, run, rows, choice, _home(run, options))
+    warn(f"{count:,} descriptions" + (f" in {out}" if out else ""))
+    _hint(count, options)
+    return 0
+
+
+def _merged(run: "Run", rows: Any, choice: Any, section: Any, out: Path, *, overwrite: bool) -> int:
+    from amx_kimi.publish.dbt import merge_dbt
+    from amx_kimi.publish.export import open_output
+
+    text, merged = merge_dbt(out, run, rows, choice, section, overwrite=overwrite)
+    with open_output(out) as file:
+        file.write(text)
+    for problem in merged.problems:
+        warn(problem, label="Left alone")
+    kept = f"; {merged.kept:,} texts of people's were kept" if merged.kept else ""
+    warn(f"{merged.added:,} descriptions merged into {out}{kept}")
+    return int(bool(merged.problems))
+
+
+def _home(run: "Run", options: dict[str, Any]) -> Any:
+    from dataclasses import replace
+
+    from amx_kimi.publish.datahub import ENVIRONMENTS, home_of
+
+    env = (options["env"] or "PROD").upper()
+    if env not in ENVIRONMENTS:
+        raise click.BadParameter(
+            f"{options['env']!r} is none of {', '.join(ENVIRONMENTS)}", param_hint="--env"
+        )
+    found = home_of(run)
+    return replace(
+        found,
+        platform=options["platform"] or found.platform,
+        database=found.database if options["database"] is None else options["database"],
+        instance=options["platform_instance"] or "",
+        env=env,
+    )
+
+
+def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
+    from importlib.metadata import version
+
+    from amx_kimi.journal import results
+    from amx_kimi.publish.amx_history import hand_over
+    from amx_kimi.settings import Settings
+
+    kind, _, name = run.source.partition(":")
+    profile = options["db_profile"] or (name if kind == "db-profile" else None)
+    if profile is None:
+        raise click.UsageError("AMX knows databases by its profiles: which one is it? --db-profile")
+    settings = Settings.from_environment()
+    handed = hand_over(
+        *(run, journal.stream(results.described, run.id), settings.config_dir, Path.home()),
+        profile=profile,
+        version=version("amx-kimi"),
+    )
+    for problem in handed.problems:
+        warn(problem, label="Left out")
+    click.echo(
+        f"AMX's run {handed.run} has {handed.suggestions:,} suggestions; {handed.pending:,} "
+        "accepted ones wait for its /apply"
+    )
+    click.echo(f"In AMX: /apply first, then /history review {handed.run} --unevaluated-only")
+    return int(bool(handed.problems))
+
+
+def _hint(count: int, options: dict[str, Any]) -> None:
+    if not count and not options["unreviewed"]:
+        warn("Nothing of this run is accepted yet: `amx-kimi review` does that, or --unreviewed.")

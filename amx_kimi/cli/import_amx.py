@@ -1,0 +1,52 @@
+"""`import-amx`: what people accepted in AMX already."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_option, warn
+
+__all__ = ["import_amx"]
+
+
+@click.command(cls=KimiCommand, name="import-amx")
+@click.option(
+    "--db-profile", metavar="NAME", help="AMX's database profile (default: its active one)."
+)
+@click.option(
+    "--history",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="AMX's history.db (default: the one in AMX's folder).",
+)
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@store_option
+@json_option
+def import_amx(db_profile: str | None, store: str | None, as_json: bool, **options: Any) -> int:
+    """Take in what people accepted in AMX for a database, so that it is never paid for again.
+
+    The texts become a run of their own, accepted already; later runs over the same database use
+    them, whatever their model, and so do `apply`, `export` and `report`.
+    """
+    from amx_kimi.cli.run import open_journal
+    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.publish.import_amx import import_amx as take_in
+    from amx_kimi.settings import Settings
+
+    settings = Settings.from_environment()
+    target = find_target((), db_profile, settings)
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    history = options["history"] or settings.config_dir / "history.db"
+    with open_journal(store, settings) as journal:
+        found = take_in(target, history, target.db_profile, journal)
+    if as_json:
+        echo_json({"run": found.run, "texts": found.texts, "gone": list(found.gone)})
+        return 0
+    for name in found.gone[:20]:
+        warn(f"{name}: the database does not have it any more", label="Left out")
+    more = len(found.gone) - 20
+    if more > 0:
+        warn(f"and {more:,} more", label="Left out")
+    click.echo(f"Run {found.run}: {found.texts:,} texts that were accepted in AMX")
+    return 0

@@ -1,0 +1,36 @@
+"""`report`: a run as one HTML file."""
+
+from pathlib import Path
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, store_option, warn
+
+__all__ = ["report"]
+
+
+@click.command(cls=KimiCommand)
+@click.argument("run")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write (default: amx-kimi-RUN.html here).",
+)
+@store_option
+def report(run: str, out: Path | None, store: str | None) -> None:
+    """Write RUN (an id, or `last`) as one HTML file: coverage, confidence, cost, what failed, what
+    was sent, and every table with search and filters. It loads nothing from the network."""
+    from amx_kimi.cli.results import note_if_going
+    from amx_kimi.cli.run import open_journal
+    from amx_kimi.journal import runs
+    from amx_kimi.publish.export import open_output
+    from amx_kimi.publish.report import write_report
+    from amx_kimi.settings import Settings
+
+    with open_journal(store, Settings.from_environment(), create=False) as journal:
+        found = journal.read(runs.find_run, run)
+        note_if_going(found)
+        path = out or Path(f"amx-kimi-{found.id}.html")
+        with open_output(path) as file:
+            write_report(file, journal, found)
+    warn(f"Wrote {path}")

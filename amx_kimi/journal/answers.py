@@ -1,0 +1,231 @@
+"""Answers for the items of a run: the model's, and what is known without asking it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+
+from amx_kimi.journal.decisions import carry_over
+from amx_kimi.journal.items import Inherited, Stored
+from amx_kimi.journal.runs import now
+from amx_kimi.journal.schema import columns, decisions, runs, suggestions
+from amx_kimi.journal.shared import spread
+from amx_kimi.types import Suggestion
+
+__all__ = [
+    "replace_suggestion",
+    "reuse",
+    "save_imported",
+    "save_inherited",
+    "save_suggestions",
+]
+
+_PLACE = ("schema_name", "table_name", "column_name")
+_DESCRIBED = (
+    update(columns)
+    .where(columns.c.id == bindparam("item"))
+    .values(status="described", error=None, facts=bindparam("shown"))
+)
+
+
+def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
+    """Give pending items what was imported for them, or the newest suggestion that any run has for
+    the same reuse key; `shared` False leaves out what was asked for another column. Decisions come
+    along."""
+    _reuse_imported(connection, run)
+    foreign = ("inherited",) if shared else ("inherited", "shared")
+    newest = (
+        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
+        .where(suggestions.c.reused_from.is_(None), suggestions.c.signal.not_in(foreign))
+        .group_by(suggestions.c.reuse_key)
+        .subquery()
+    )
+    copied = ("alternatives", "confidence", "signal", "score", "model")
+    found = (
+        select(
+            columns.c.id,
+            columns.c.reuse_key,
+            *(suggestions.c[name] for name in copied),
+            suggestions.c.id,
+            literal(now()),
+        )
+        .join(newest, newest.c.reuse_key == columns.c.reuse_key)
+        .join(suggestions, suggestions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "pending")
+        .order_by(columns.c.id)
+    )
+    target = ("column_id", "reuse_key", *copied, "reused_from", "created_at")
+    connection.execute(insert(suggestions).from_select(target, found))
+    _mark_reused(connection, run)
+    carry_over(connection, run)
+
+
+def _reuse_imported(connection: Connection, run: str) -> None:
+    """What people accepted elsewhere holds for whatever model is asked now."""
+    theirs = columns.alias()
+    newest = (
+        select(
+            *(theirs.c[name] for name in (*_PLACE, "type")),
+            func.max(suggestions.c.id).label("id"),
+        )
+        .join(suggestions, suggestions.c.column_id == theirs.c.id)
+        .join(runs, runs.c.id == theirs.c.run_id)
+        .where(
+            suggestions.c.signal == "imported",
+            suggestions.c.reused_from.is_(None),
+            runs.c.database == select(runs.c.database).where(runs.c.id == run).scalar_subquery(),
+        )
+        .group_by(*(theirs.c[name] for name in (*_PLACE, "type")))
+        .subquery()
+    )
+    copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
+    same = and_(*(newest.c[name] == columns.c[name] for name in (*_PLACE, "type")))
+    found = (
+        select(
+            columns.c.id,
+            *(suggestions.c[name] for name in copied),
+            *(suggestions.c.id, literal(now())),
+        )
+        .join(newest, same)
+        .join(suggestions, suggestions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "pending")
+        .order_by(columns.c.id)
+    )
+    target = ("column_id", *copied, "reused_from", "created_at")
+    connection.execute(insert(suggestions).from_select(target, found))
+    _mark_reused(connection, run)
+
+
+def _mark_reused(connection: Connection, run: str) -> None:
+    has_one = exists().where(suggestions.c.column_id == columns.c.id)
+    connection.execute(
+        update(columns)
+        .where(columns.c.run_id == run, columns.c.status == "pending", has_one)
+        .values(status="reused")
+    )
+
+
+def save_imported(
+    connection: Connection, found: Sequence[tuple[Stored, str, str, str, str]]
+) -> None:
+    """Texts that people accepted elsewhere: each an item, the text, the model that worded it, who
+    accepted it, and when."""
+    rows = [
+        _row(model, stored.id, stored.reuse_key, Suggestion((text,), "high", "imported"))
+        for stored, text, model, _, _ in found
+    ]
+    if not rows:
+        return
+    connection.execute(insert(suggestions), rows)
+    connection.execute(
+        update(columns).where(columns.c.id == bindparam("item")).values(status="described"),
+        [{"item": stored.id} for stored, *_ in found],
+    )
+    connection.execute(
+        insert(decisions),
+        [
+            {
+                "column_id": stored.id,
+                "action": "accept",
+                "text": text,
+                "decided_by": by,
+                "decided_at": at,
+            }
+            for stored, text, _, by, at in found
+        ],
+    )
+
+
+def save_inherited(connection: Connection, found: Sequence[Inherited]) -> None:
+    """Descriptions that cost nothing, marked with where they come from."""
+    if not found:
+        return
+    inherited = [
+        _row(
+            "dbt",
+            heir.stored.id,
+            heir.stored.reuse_key,
+            Suggestion((heir.text,), "high", "inherited"),
+        )
+        for heir in found
+    ]
+    connection.execute(insert(suggestions), inherited)
+    connection.execute(
+        update(columns)
+        .where(columns.c.id == bindparam("item"))
+        .values(status="inherited", facts=bindparam("shown")),
+        [
+            {"item": heir.stored.id, "shown": json.dumps({"inherited_from": heir.origin})}
+            for heir in found
+        ],
+    )
+
+
+def save_suggestions(
+    connection: Connection,
+    model: str,
+    found: Sequence[tuple[Stored, Suggestion]],
+    facts: Mapping[int, Mapping[str, Any]],
+) -> None:
+    """The answers of one reply, and by item id the masked facts that the model saw; an item that
+    has an answer already keeps it."""
+    ids = [stored.id for stored, _ in found]
+    is_open = and_(columns.c.id.in_(ids), columns.c.status.in_(("pending", "failed")))
+    still_open = set(connection.execute(select(columns.c.id).where(is_open)).scalars())
+    taken: dict[int, tuple[Stored, Suggestion]] = {}
+    for stored, suggestion in found:
+        if stored.id in still_open:
+            taken.setdefault(stored.id, (stored, suggestion))
+    if not taken:
+        return
+    rows = [
+        _row(model, stored.id, stored.reuse_key, suggestion)
+        for stored, suggestion in taken.values()
+    ]
+    connection.execute(insert(suggestions), rows)
+    shown = ((item, facts.get(item)) for item in taken)
+    connection.execute(
+        _DESCRIBED,
+        [
+            {"item": item, "shown": json.dumps(seen, ensure_ascii=False) if seen else None}
+            for item, seen in shown
+        ],
+    )
+    if asked := [id_ for id_, (stored, _) in taken.items() if "in_tables" in stored.item.details]:
+        spread(connection, asked)
+
+
+def replace_suggestion(connection: Connection, item: int, new: Suggestion, model: str) -> None:
+    """Another answer for an item, in place of the one that it may have."""
+    key = select(columns.c.reuse_key).where(columns.c.id == item)
+    values = _row(model, item, connection.execute(key).scalar_one(), new)
+    mine = suggestions.c.column_id == item
+    found = connection.execute(update(suggestions).where(mine).values(**values, reused_from=None))
+    if not found.rowcount:
+        connection.execute(insert(suggestions).values(**values))
+    described = update(columns).where(columns.c.id == item)
+    connection.execute(described.values(status="described", error=None))
+
+
+def _row(model: str, item: int, key: str, suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "column_id": item,
+        "reuse_key": key,
+        "alternatives": json.dumps(suggestion.alternatives, ensure_ascii=False),
+        "confidence": suggestion.confidence,
+        "signal": suggestion.signal,
+        "score": suggestion.score,
+        "model": model,
+        "created_at": now(),
+    }

@@ -1,0 +1,105 @@
+"""The page, streamed: figures from the journal first, then table by table through a template."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from typing import IO, Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from amx_kimi.journal import Described, Journal, Run, decisions, results, runs
+from amx_kimi.publish.report.figures import Figures, figures_of
+from amx_kimi.types import CONFIDENCES
+
+__all__ = ["write_report"]
+
+_PIECES = 200  # of the template's output that are written together
+_MOST_LINKS = 2_000
+_LONGEST = 2_000  # characters of a text that the page shows
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table for the template: its own row may be missing from a run over some columns."""
+
+    number: int
+    name: str
+    own: Described | None
+    rows: list[Described]
+
+
+def write_report(file: IO[str], journal: Journal, run: Run) -> None:
+    """Write the report of a run.
+
+    Raises:
+        JournalError: the journal cannot be read.
+    """
+    figures = journal.read(figures_of, run.id)
+    style, script = _text("report.css"), _text("report.js")
+    stream = _template().stream(
+        run=run,
+        totals=journal.read(runs.totals, run.id),
+        decided=journal.read(decisions.progress, run.id),
+        figures=figures,
+        options=_options(run),
+        confidences=CONFIDENCES,
+        names=_names(figures),
+        tables=_tables(journal, run),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+    stream.enable_buffering(_PIECES)
+    for piece in stream:
+        file.write(piece)
+
+
+def _tables(journal: Journal, run: Run) -> Iterator[_Table]:
+    groups = groupby(
+        journal.stream(results.described, run.id),
+        key=lambda row: (row.item.schema, row.item.table),
+    )
+    for number, ((schema, table), group) in enumerate(groups, 1):
+        rows = list(group)
+        own = next((row for row in rows if not row.item.column), None)
+        name = ".".join(part for part in (schema, table) if part)
+        yield _Table(number, name, own, [row for row in rows if row.item.column])
+
+
+def _names(figures: Figures) -> list[str]:
+    """The tables to jump to; a list of too many helps nobody, and the search is there."""
+    return figures.tables if len(figures.tables) <= _MOST_LINKS else []
+
+
+def _options(run: Run) -> Mapping[str, Any]:
+    options: dict[str, Any] = json.loads(run.options)
+    return options
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["plain"] = plain
+    environment.filters["when"] = lambda text: (text or "")[:16].replace("T", " ")
+    return environment.from_string(_text("report.html.j2"))
+
+
+def plain(text: object) -> str:
+    """A text of a database, a model or a person: bounded, and without control characters."""
+    shown = "".join(c if c.isprintable() or c == "\n" else "�" for c in str(text))
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+
+
+def _text(name: str) -> str:
+    return files("amx_kimi.publish.report").joinpath(name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """For the page's content security policy: nothing but our own style and script may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,402 @@
+"""From a run to comments in a database, and back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+
+from tests.cli.conftest import Program, command
+from tests.terminal import Screen
+
+DDL = (
+    "CREATE SCHEMA sales",
+    "CREATE TABLE sales.orders (order_id int PRIMARY KEY, cust_name text, net_amt numeric)",
+    'CREATE TABLE sales."we""ird" ("it\'s" int, "a b" int)',
+    "CREATE VIEW sales.open_orders AS SELECT order_id, net_amt FROM sales.orders",
+    "CREATE TABLE sales.items (item_id int, qty int)",
+)
+
+
+@dataclass
+class Warehouse:
+    """A database with comments: `run` executes statements, `comments` reads what stands."""
+
+    url: str
+    run: Callable[..., None]
+    comments: Callable[[], dict[str, str]]
+    dump: Callable[[], Any]
+
+
+def _duckdb(path: Path) -> Warehouse:
+    def rows(query: str) -> list[Any]:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def run(*statements: str) -> None:
+        with duckdb.connect(str(path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def comments() -> dict[str, str]:
+        found = rows(
+            "SELECT table_name, '', comment FROM duckdb_tables() WHERE comment IS NOT NULL "
+            "UNION ALL "
+            "SELECT view_name, '', comment FROM duckdb_views() WHERE comment IS NOT NULL UNION ALL "
+            "SELECT table_name, column_name, comment FROM duckdb_columns() "
+            "WHERE comment IS NOT NULL"
+        )
+        return {f"{table}.{column}".rstrip("."): text for table, column, text in found}
+
+    def dump() -> Any:
+        tables = "SELECT sql, comment FROM duckdb_tables() UNION ALL BY NAME "
+        views = "SELECT sql, comment FROM duckdb_views() WHERE NOT internal ORDER BY sql"
+        columns = "SELECT table_name, column_name, comment FROM duckdb_columns() ORDER BY ALL"
+        return rows(tables + views), rows(columns)
+
+    return Warehouse(f"duckdb:///{path}", run, comments, dump)
+
+
+def _postgres(url: str) -> Warehouse:
+    def run(*statements: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def comments() -> dict[str, str]:
+        query = (
+            "SELECT c.relname, coalesce(a.attname, ''), d.description FROM pg_description d "
+            "JOIN pg_class c ON c.oid = d.objoid AND d.classoid = 'pg_class'::regclass "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'sales' "
+            "LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid "
+            "AND a.attnum > 0"
+        )
+        with psycopg.connect(url) as connection:
+            found = connection.execute(query).fetchall()
+        return {f"{table}.{column}".rstrip("."): text for table, column, text in found}
+
+    def dump() -> Any:
+        from pgserver._commands import POSTGRES_BIN_PATH
+
+        done = subprocess.run(
+            [str(POSTGRES_BIN_PATH / "pg_dump"), "--schema-only", url],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        lines = done.stdout.splitlines()
+        return [line for line in lines if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+    return Warehouse(url, run, comments, dump)
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    made = (
+        _duckdb(tmp_path / "w.duckdb")
+        if request.param == "duckdb"
+        else _postgres(request.getfixturevalue("fresh_postgres"))
+    )
+    made.run(*DDL)
+    return made
+
+
+@pytest.fixture
+def described(
+    program: Program, documented: Any, start_sandbox: Any, warehouse: Warehouse
+) -> Warehouse:
+    """A warehouse whose run is done, and nothing is decided."""
+    documented(start_sandbox().url)
+    ended = program("run", warehouse.url)
+    assert ended.code == 0, ended.err
+    return warehouse
+
+
+ITEMS = 13
+
+
+def test_nothing_accepted_is_nothing_written(program: Program, described: Warehouse) -> None:
+    ended = program("apply", "last")
+    assert ended.code == 0
+    assert "Nothing of this run is accepted yet" in ended.err
+    assert described.comments() == {}
+
+
+def test_accept_apply_twice_and_undo(program: Program, described: Warehouse) -> None:
+    before = described.dump()
+    assert program("review", "last", "--accept", "low").code == 0
+    dry = program("apply", "last", "--dry-run")
+    assert "+ " in dry.out
+    assert f"{ITEMS} to write" in dry.out
+    assert described.comments() == {}
+    ended = program("apply", "last", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["written"] == ITEMS
+    written = described.comments()
+    assert len(written) == ITEMS
+    shown = program("show", "last", "--json").out.splitlines()
+    rows = {
+        f"{r['table']}.{r['column']}".rstrip("."): r["description"] for r in map(json.loads, shown)
+    }
+    assert written == rows
+    assert program("apply", "last", "--json").json["same"] == ITEMS
+    assert program("apply", "last", "--undo", "--json").json["undone"] == ITEMS
+    assert described.dump() == before
+    again = program("apply", "last", "--undo")
+    assert (again.code, "Nothing of the run" in again.err) == (0, True)
+
+
+@pytest.mark.usefixtures("described")
+def test_unreviewed_by_confidence(program: Program) -> None:
+    high = program("apply", "last", "--unreviewed", "--min-confidence", "high", "--json").json
+    everything = program("apply", "last", "--unreviewed", "--json").json
+    assert 0 < high["written"] < ITEMS
+    assert everything["written"] + everything["same"] == ITEMS
+    assert program("apply", "last", "--min-confidence", "high").code == 2
+
+
+def test_peoples_text_is_kept_and_ours_is_replaced(program: Program, described: Warehouse) -> None:
+    person = "A person's: 50% of $$ 'it' \\ "
+    quoted = person.replace("'", "''")
+    described.run(f"COMMENT ON COLUMN sales.orders.net_amt IS '{quoted}'")
+    program("review", "last", "--accept", "low")
+    first = program("apply", "last", "--json").json
+    assert (first["kept"], first["written"]) == (1, ITEMS - 1)
+    assert described.comments()["orders.net_amt"] == person
+    _decide(program, {("orders", "cust_name"): ("2", "")})
+    assert program("apply", "last", "--json").json["written"] == 1
+    over = program("apply", "last", "--overwrite", "--dry-run")
+    assert f"- {person}" in over.out
+    assert program("apply", "last", "--overwrite", "--json").json["written"] == 1
+    described.run("COMMENT ON COLUMN sales.orders.cust_name IS 'changed since'")
+    undone = program("apply", "last", "--undo", "--json")
+    assert (undone.code, undone.json["undone"], undone.json["kept"]) == (0, ITEMS - 1, 1)
+    assert described.comments() == {
+        "orders.net_amt": person,
+        "orders.cust_name": "changed since",
+    }
+
+
+def _decide(program: Program, said: dict[tuple[str, str], tuple[str, str]]) -> None:
+    """Decisions (what, text) about columns by way of the spreadsheet."""
+    assert program("review", "last", "--out", "d.csv").code == 0
+    path = Path(os.environ["HOME"]).parent / "d.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if decided := said.get((row["table"], row["column"])):
+            row["decision"], row["text"] = decided
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    ended = program("review", "last", "--decisions", "d.csv", "--by", "ann")
+    assert ended.code == 0, ended.err
+
+
+HOSTILE = {
+    ("orders", "order_id"): 'it\'s $$ \\ "x" 100% :p',
+    ("orders", "cust_name"): "two\nlines",
+    ("orders", "net_amt"): "=SUM(A1)",
+    ('we"ird', "it's"): "<script>",
+    ('we"ird', "a b"): "שלום ‮abc",
+    ("items", "qty"): "x" * 60_000,
+}
+
+
+def test_hostile_texts_stand_as_they_are(program: Program, described: Warehouse) -> None:
+    _decide(program, {place: ("", text) for place, text in HOSTILE.items()})
+    assert program("apply", "last", "--json").json["written"] == len(HOSTILE)
+    wanted = {f"{table}.{column}": text for (table, column), text in HOSTILE.items()}
+    assert described.comments() == wanted
+
+
+def test_what_is_gone_is_listed_and_the_rest_written(
+    program: Program, described: Warehouse
+) -> None:
+    described.run("DROP TABLE sales.items", 'ALTER TABLE sales."we""ird" RENAME COLUMN "a b" TO ab')
+    program("review", "last", "--accept", "low")
+    ended = program("apply", "last", "--json")
+    assert (ended.code, ended.json["gone"], ended.json["written"]) == (1, 4, ITEMS - 4)
+    assert "sales.items: the table is gone" in ended.json["problems"]
+    assert any("a b: the column is gone" in line for line in ended.json["problems"])
+
+
+def test_sql_for_the_same_database_is_what_would_be_written(
+    program: Program, described: Warehouse, tmp_path: Path
+) -> None:
+    program("review", "last", "--accept", "low")
+    ended = program("apply", "last", "--sql", "c.sql")
+    assert ended.code == 0, ended.err
+    assert described.comments() == {}
+    text = (tmp_path / "c.sql").read_text()
+    assert text.count("COMMENT ON") == ITEMS
+    described.run(*[part for part in text.split(";\n") if part.strip()])
+    assert len(described.comments()) == ITEMS
+    assert program("apply", "last", "--json").json["same"] == ITEMS
+
+
+@pytest.mark.parametrize(
+    "dialect", ["snowflake", "bigquery", "databricks", "mysql", "oracle", "sqlserver"]
+)
+def test_sql_for_others(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path, tmp_path: Path, dialect: str
+) -> None:
+    documented(start_sandbox().url)
+    program("run", str(erp), "--table", "kstst")
+    program("review", "last", "--accept", "low")
+    ended = program("apply", "last", "--sql", "c.sql", "--dialect", dialect, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["write"] == 11
+    assert dialect in (tmp_path / "c.sql").read_text().splitlines()[0]
+    refused = program("apply", "last")
+    assert refused.code == 2
+    assert "SQLite keeps no comments" in refused.err
+
+
+def test_too_long_is_refused_or_cut(
+    program: Program, documented: Any, start_sandbox: Any, erp: Path, tmp_path: Path
+) -> None:
+    documented(start_sandbox().url)
+    program("run", str(erp), "--table", "kstst")
+    _decide(program, {("kstst", "bez"): ("", "word " * 400)})
+    options = ("--sql", "c.sql", "--dialect", "bigquery", "--json")
+    ended = program("apply", "last", *options)
+    assert (ended.code, ended.json["long"]) == (1, 1)
+    assert "1,024" in ended.json["problems"][0]
+    assert program("apply", "last", *options, "--cut").json == {"write": 1, "problems": []}
+    assert "…'" in (tmp_path / "c.sql").read_text()
+
+
+def test_on_a_terminal_it_shows_and_asks(program: Program, described: Warehouse) -> None:
+    program("review", "last", "--accept", "low")
+    for answer, count in (("n", 0), ("y", ITEMS)):
+        screen = Screen("apply", "last")
+        screen.wait(f"Write {ITEMS} comments")
+        screen.type(answer)
+        assert screen.end() == 0
+        assert len(described.comments()) == count
+
+
+# PostgreSQL's own
+
+
+def test_no_permission_for_half_of_the_tables(
+    program: Program, documented: Any, start_sandbox: Any, fresh_postgres: str
+) -> None:
+    warehouse = _postgres(fresh_postgres)
+    role = f"r{os.urandom(4).hex()}"
+    warehouse.run(
+        *DDL,
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT USAGE, CREATE ON SCHEMA sales TO {role}",
+        f"ALTER TABLE sales.orders OWNER TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA sales TO {role}",
+    )
+    documented(start_sandbox().url)
+    assert program("run", fresh_postgres).code == 0
+    program("review", "last", "--accept", "low")
+    theirs = fresh_postgres.replace("postgres:@", f"{role}:@")
+    ended = program("apply", "last", "--to", theirs, "--json")
+    assert (ended.code, ended.json["written"]) == (1, 4)
+    assert ended.json["refused"] == ITEMS - 4
+    assert any("must be owner" in line for line in ended.json["problems"])
+    assert set(warehouse.comments()) == {
+        "orders",
+        "orders.order_id",
+        "orders.cust_name",
+        "orders.net_amt",
+    }
+    assert program("apply", "last", "--json").json["same"] == 4
+    warehouse.run(f"REASSIGN OWNED BY {role} TO postgres", f"DROP OWNED BY {role}")
+    warehouse.run(f"DROP ROLE {role}")
+
+
+def test_a_fault_at_any_statement_leaves_old_or_new_and_undo_restores(
+    program: Program, documented: Any, start_sandbox: Any, fresh_postgres: str
+) -> None:
+    """A trigger refuses the n-th COMMENT of the whole apply; the count survives rollbacks."""
+    warehouse = _postgres(fresh_postgres)
+    warehouse.run(*DDL, "COMMENT ON TABLE sales.orders IS 'old'")
+    documented(start_sandbox().url)
+    assert program("run", fresh_postgres, "--all").code == 0
+    program("review", "last", "--accept", "low")
+    before = warehouse.dump()
+    wanted = _wanted(program)
+    for position in (1, 5, 12):
+        warehouse.run(
+            "CREATE SEQUENCE public.n",
+            "CREATE FUNCTION public.stop() RETURNS event_trigger LANGUAGE plpgsql AS $f$ BEGIN "
+            f"IF nextval('public.n') = {position} THEN RAISE EXCEPTION 'fault'; END IF; END $f$",
+            "CREATE EVENT TRIGGER stop ON ddl_command_start WHEN TAG IN ('COMMENT') "
+            "EXECUTE FUNCTION public.stop()",
+        )
+        ended = program("apply", "last", "--overwrite", "--json")
+        assert ended.code == 1
+        assert any("fault" in line for line in ended.json["problems"])
+        for name, text in warehouse.comments().items():
+            assert text in (wanted[name], "old")
+        warehouse.run(
+            "DROP EVENT TRIGGER stop", "DROP FUNCTION public.stop", "DROP SEQUENCE public.n"
+        )
+        assert program("apply", "last", "--overwrite", "--json").code == 0
+        assert warehouse.comments() == wanted
+        assert program("apply", "last", "--undo").code == 0
+        assert warehouse.dump() == before
+
+
+def _wanted(program: Program) -> dict[str, str]:
+    rows = map(json.loads, program("show", "last", "--json").out.splitlines())
+    return {f"{row['table']}.{row['column']}".rstrip("."): row["description"] for row in rows}
+
+
+@pytest.mark.parametrize("after", [7])
+def test_killed_in_the_middle_it_goes_on_and_undo_knows(
+    program: Program,
+    documented: Any,
+    start_sandbox: Any,
+    fresh_postgres: str,
+    tmp_path: Path,
+    after: int,
+) -> None:
+    warehouse = _postgres(fresh_postgres)
+    warehouse.run(*DDL, *(f"CREATE TABLE sales.t{n} (a int, b int)" for n in range(20)))
+    documented(start_sandbox().url)
+    assert program("run", fresh_postgres).code == 0
+    program("review", "last", "--accept", "low")
+    before = warehouse.dump()
+    # Every table's transaction ends slowly, so that the kill comes between two of them.
+    warehouse.run(
+        "CREATE FUNCTION public.slow() RETURNS event_trigger LANGUAGE plpgsql AS "
+        "$f$ BEGIN PERFORM pg_sleep(0.02); END $f$",
+        "CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('COMMENT') "
+        "EXECUTE FUNCTION public.slow()",
+    )
+    running = subprocess.Popen(
+        command("apply", "last"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while len(warehouse.comments()) < after:
+        assert running.poll() is None
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    warehouse.run("DROP EVENT TRIGGER slow", "DROP FUNCTION public.slow")
+    some = warehouse.comments()
+    wanted = _wanted(program)
+    assert 0 < len(some) < len(wanted)
+    assert some.items() <= wanted.items()
+    assert program("apply", "last", "--undo").code == 0
+    assert warehouse.dump() == before
+    assert program("apply", "last").code == 0
+    assert warehouse.comments() == wanted
+    assert program("apply", "last", "--undo").code == 0
+    assert warehouse.dump() == before

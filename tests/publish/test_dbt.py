@@ -1,0 +1,204 @@
+"""dbt's schema.yml: what is written is what is read, and people's files stay theirs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amx_kimi.errors import ConfigFileError
+from amx_kimi.journal import Described
+from amx_kimi.journal.decisions import Decision
+from amx_kimi.publish.choose import Choice
+from amx_kimi.publish.dbt import escape, merge_dbt, write_dbt
+from amx_kimi.types import Item, Suggestion
+
+from .test_export import RUN
+
+ALL = Choice(unreviewed=True)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+def row(column: str, text: str, table: str = "orders", schema: str = "sales") -> Described:
+    item = Item(schema, table, column, "column" if column else "table", 1, "int")
+    return Described(item, "described", None, {}, Suggestion((text,), "high"), "kimi-k3")
+
+
+ROWS = [row("", "Orders."), row("id", "Key."), row("net", "Net amount.")]
+
+
+def written(rows: list[Described], choice: Choice = ALL, section: Any = "sources") -> Any:
+    out = io.StringIO()
+    write_dbt(out, RUN, rows, choice, section)
+    return yaml.safe_load(out.getvalue())
+
+
+def test_sources() -> None:
+    found = written([*ROWS, row("", "Items.", "items"), row("", "Other.", "x", "other")])
+    assert [source["name"] for source in found["sources"]] == ["sales", "other"]
+    orders, items = found["sources"][0]["tables"]
+    assert (orders["name"], orders["description"]) == ("orders", "Orders.")
+    assert [column["name"] for column in orders["columns"]] == ["id", "net"]
+    assert items["description"] == "Items."
+    meta = orders["columns"][0]["config"]["meta"]["amx_kimi"]
+    assert meta.pop("digest")
+    assert meta == {
+        "ai_generated": True,
+        "model": "kimi-k3",
+        "run": RUN.id,
+        "confidence": "high",
+    }
+
+
+def test_models_and_nothing() -> None:
+    assert [m["name"] for m in written(ROWS, section="models")["models"]] == ["orders"]
+    assert written(ROWS, Choice()) == {"version": 2, "sources": []}
+    assert written([], section="models") == {"version": 2, "models": []}
+
+
+def test_the_reviewer_is_named_and_an_edit_is_a_persons() -> None:
+    edited = Described(
+        **{**vars(ROWS[1]), "decision": Decision("edit", "The key.", "ann", "2026-11-25T10:00:00")}
+    )
+    (table,) = written([edited], Choice())["sources"][0]["tables"]
+    meta = table["columns"][0]["config"]["meta"]["amx_kimi"]
+    assert (meta["reviewer"], meta["ai_generated"]) == ("ann", False)
+    assert table["columns"][0]["description"] == "The key."
+
+
+@given(st.lists(st.tuples(TEXT.filter(str.strip), TEXT.filter(str.strip)), max_size=4))
+def test_what_is_written_is_what_dbt_reads(pairs: list[tuple[str, str]]) -> None:
+    rows = [row(name, text) for name, text in pairs]
+    found = written(rows)
+    columns = found["sources"][0]["tables"][0]["columns"] if rows else []
+    assert [column["name"] for column in columns] == [name for name, _ in pairs]
+    for column, (_, text) in zip(columns, pairs, strict=True):
+        wanted = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+        assert rendered(column["description"]) == wanted
+
+
+def rendered(text: str) -> str:
+    """As dbt shows a description: its Jinja, which drops one final line end."""
+    return jinja2.Environment(keep_trailing_newline=True).from_string(text).render()
+
+
+@pytest.mark.parametrize("text", ["{{ x }}", "{% if %}", "{# c #}", "a {{{ b", "{ {", "}} %} #}"])
+def test_braces_are_no_template(text: str) -> None:
+    assert rendered(escape(text)) == text
+
+
+FILE = """\
+version: 2
+
+# The team's own models.
+models:
+  - name: orders   # the big one
+    description: "{{ doc('orders') }}"
+    columns:
+      - name: id
+        tests: [unique, not_null]
+      - name: ID2
+        description: 'A person wrote this: no'
+        meta: {owner: ann}
+
+sources:
+  - name: raw
+    schema: sales
+    tables:
+      - name: items
+        columns:
+          - name: sku
+            description: ""
+"""
+
+
+def merged(
+    tmp_path: Path, text: str, rows: list[Described], **options: Any
+) -> tuple[str, Any, list[str]]:
+    path = tmp_path / "schema.yml"
+    path.write_text(text)
+    found, outcome = merge_dbt(path, RUN, rows, ALL, "sources", **options)
+    assert path.read_text() == text
+    return found, yaml.safe_load(found), outcome.problems
+
+
+def test_a_persons_file_stays_a_persons(tmp_path: Path) -> None:
+    rows = [row("", "Ours."), row("id", "Key."), row("id2", "Ours."), row("new", "New: yes")]
+    text, found, problems = merged(tmp_path, FILE, rows)
+    assert problems == []
+    (orders,) = found["models"]
+    assert orders["description"] == "{{ doc('orders') }}"
+    by_name = {column["name"]: column for column in orders["columns"]}
+    assert by_name["id"]["description"] == "Key."
+    assert by_name["id"]["tests"] == ["unique", "not_null"]
+    assert by_name["ID2"]["description"] == "A person wrote this: no"
+    assert "config" not in by_name["ID2"]
+    assert by_name["new"]["description"] == "New: yes"
+    for line in FILE.splitlines():
+        assert line in text.splitlines(), line
+
+
+def test_the_files_own_indentation_is_kept(tmp_path: Path) -> None:
+    flat = "version: 2\nmodels:\n- name: orders\n  columns:\n  - name: id\n    tests: [unique]\n"
+    text, _, _ = merged(tmp_path, flat, [row("id", "Key.")])
+    for line in flat.splitlines():
+        assert line in text.splitlines(), line
+
+
+def test_what_is_ours_is_brought_up_to_date_and_an_edit_of_it_is_kept(tmp_path: Path) -> None:
+    first, _, _ = merged(tmp_path, FILE, [row("id", "Key.")])
+    again, _, _ = merged(tmp_path, first, [row("id", "Key.")])
+    assert again == first
+    newer, found, _ = merged(tmp_path, first, [row("id", "The key.")])
+    assert found["models"][0]["columns"][0]["description"] == "The key."
+    touched = newer.replace("The key.", "The key, says Ann.")
+    _, found, _ = merged(tmp_path, touched, [row("id", "Key again.")])
+    assert found["models"][0]["columns"][0]["description"] == "The key, says Ann."
+    _, found, _ = merged(tmp_path, touched, [row("id", "Key again.")], overwrite=True)
+    assert found["models"][0]["columns"][0]["description"] == "Key again."
+
+
+def test_sources_are_found_by_schema_and_new_ones_added(tmp_path: Path) -> None:
+    rows = [row("sku", "Article.", "items"), row("x", "X.", "more"), row("y", "Y.", "z", "hr")]
+    _, found, _ = merged(tmp_path, FILE, rows)
+    raw, hr = found["sources"]
+    assert [table["name"] for table in raw["tables"]] == ["items", "more"]
+    assert raw["tables"][0]["columns"][0]["description"] == "Article."
+    assert (hr["name"], hr["schema"]) == ("hr", "hr")
+    assert len(found["models"]) == 1
+
+
+def test_what_stands_twice_is_left_alone(tmp_path: Path) -> None:
+    twice = FILE.replace("sources:", "seeds:\n  - name: orders\n\nsources:")
+    _, found, problems = merged(tmp_path, twice, [row("id", "Key.")])
+    assert "description" not in found["models"][0]["columns"][0]
+    assert "sales.orders stands 2 times" in problems[0]
+    column = FILE.replace("- name: ID2", "- name: id")
+    _, _, problems = merged(tmp_path, column, [row("id", "Key.")])
+    assert problems == ["sales.orders.id stands 2 times there"]
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("models: [", "line 1 is not valid YAML"),
+        ("- a\n- b\n", "expected a mapping"),
+        ("models: {a: b}\n", "line 1: models has to be a list"),
+        ("version: 2\nmodels:\n  - name: a\n    columns: {}\n", "line 3: columns has to be"),
+        ("a: 1\na: 2\n", "is not valid YAML"),
+    ],
+)
+def test_files_that_are_none(tmp_path: Path, text: str, error: str) -> None:
+    with pytest.raises(ConfigFileError, match=error):
+        merged(tmp_path, text, ROWS)
+
+
+def test_an_empty_file_is_a_beginning(tmp_path: Path) -> None:
+    _, found, _ = merged(tmp_path, "", ROWS)
+    assert found["sources"][0]["tables"][0]["name"] == "orders"
