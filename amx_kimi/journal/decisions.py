@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Subquery, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, decisions, suggestions
 
-__all__ = ["ACTIONS", "Action", "Decided", "Decision", "carry_over", "decide", "latest", "progress"]
+__all__ = ["ACTIONS", "Action", "Decided", "Decision", "carry_over", "decide", "holds", "progress"]
 
 Action = Literal["accept", "edit", "reject", "open"]
 ACTIONS: tuple[Action, ...] = ("accept", "edit", "reject", "open")
@@ -55,45 +55,29 @@ def decide(connection: Connection, rows: Sequence[Decided], by: str) -> None:
         )
 
 
-def latest(run: str) -> Subquery:
-    """The decision that holds for each item of a run, as `column_id`, `action`, `decided_text`,
-    `decided_by`, `decided_at`."""
-    newest = (
-        select(func.max(decisions.c.id).label("id"))
-        .join(columns, columns.c.id == decisions.c.column_id)
-        .where(columns.c.run_id == run)
-        .group_by(decisions.c.column_id)
-        .subquery()
-    )
-    return (
-        select(
-            decisions.c.column_id,
-            decisions.c.action,
-            decisions.c.text.label("decided_text"),
-            decisions.c.decided_by,
-            decisions.c.decided_at,
-        )
-        .join(newest, newest.c.id == decisions.c.id)
-        .subquery()
-    )
+def holds(item: ColumnElement[int]) -> ColumnElement[bool]:
+    """For a join with `decisions`: the row is the one that holds for this item."""
+    newer = decisions.alias()
+    # A look-up for each item: joined with a grouped subquery, SQLite forgot its index.
+    newest = select(func.max(newer.c.id)).where(newer.c.column_id == item).scalar_subquery()
+    return decisions.c.id == newest
 
 
 def decision_of(row: Any) -> Decision | None:
-    """The decision in a row that was joined with `latest`."""
+    """The decision in a row that was joined with `decisions`."""
     if row.action in (None, "open"):
         return None
-    return Decision(cast(Action, row.action), row.decided_text, row.decided_by, row.decided_at)
+    return Decision(cast(Action, row.action), row.text, row.decided_by, row.decided_at)
 
 
 def progress(connection: Connection, run: str) -> Mapping[str, int]:
     """How many items of a run have a suggestion, and how many were decided, by action."""
-    found = latest(run)
-    what = func.coalesce(found.c.action, "open")
+    what = func.coalesce(decisions.c.action, "open")
     query = (
         select(what.label("what"), func.count().label("items"))
         .select_from(columns)
         .join(suggestions, suggestions.c.column_id == columns.c.id)
-        .outerjoin(found, found.c.column_id == columns.c.id)
+        .outerjoin(decisions, holds(columns.c.id))
         .where(columns.c.run_id == run)
         .group_by(what)
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from amx_kimi.journal.decisions import Decision, decision_of, latest
+from amx_kimi.journal.decisions import Decision, decision_of, holds
 from amx_kimi.journal.items import item_of
-from amx_kimi.journal.schema import columns, suggestions
+from amx_kimi.journal.schema import columns, decisions, suggestions
 from amx_kimi.types import Confidence, Item, Suggestion
 
 __all__ = ["Described", "described", "described_items", "described_table"]
@@ -58,11 +58,10 @@ def described_items(connection: Connection, run: str, ids: Sequence[int]) -> lis
 def _described(
     connection: Connection, run: str, *where: ColumnElement[bool]
 ) -> Iterator[Described]:
-    decided = latest(run)
     query = (
-        select(columns, suggestions, decided)
+        select(columns, suggestions, decisions)
         .outerjoin(suggestions, suggestions.c.column_id == columns.c.id)
-        .outerjoin(decided, decided.c.column_id == columns.c.id)
+        .outerjoin(decisions, holds(columns.c.id))
         .where(columns.c.run_id == run, *where)
         .order_by(columns.c.id)
     )
