@@ -57,7 +57,7 @@ def write_dbt(
         if section == "models" and not count:
             file.write("\nmodels:\n")
         elif section == "sources" and item.schema != schema:
-            named = _quoted(item.schema or _NO_SCHEMA)
+            named = _quoted(_name(item.schema or _NO_SCHEMA))
             file.write("\nsources:\n" if not count else "\n")
             file.write(f"  - name: {named}\n    schema: {named}\n    tables:\n")
             schema = item.schema
@@ -93,8 +93,12 @@ def merge_dbt(
 
 def escape(text: str) -> str:
     """A text that dbt's Jinja renders as itself; it knows one sort of line end."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    return _BRACE.sub("{{ '{' }}", plain)
+    return _name(text.replace("\r\n", "\n").replace("\r", "\n").strip())
+
+
+def _name(name: str) -> str:
+    """A name, which is a template to dbt as well."""
+    return _BRACE.sub("{{ '{' }}", name)
 
 
 def _tables(rows: Iterable[Described], choice: Choice) -> Iterator[list[Described]]:
@@ -134,13 +138,13 @@ def _write_table(
 ) -> int:
     own = next((row for row in table if not row.item.column), None)
     columns = [row for row in table if row.item.column]
-    file.write(f"{indent}- name: {_quoted(table[0].item.table)}\n")
+    file.write(f"{indent}- name: {_quoted(_name(table[0].item.table))}\n")
     if own:
         _write_entry(file, own, run, choice, indent + "  ")
     if columns:
         file.write(f"{indent}  columns:\n")
     for row in columns:
-        file.write(f"{indent}    - name: {_quoted(row.item.column)}\n")
+        file.write(f"{indent}    - name: {_quoted(_name(row.item.column))}\n")
         _write_entry(file, row, run, choice, indent + "      ")
     return len(table)
 
@@ -189,31 +193,32 @@ class _Merge:
             if not row.item.column:
                 self._describe(entry, row)
                 continue
-            found = columns.get(row.item.column.lower(), [])
+            found = columns.get(_name(row.item.column).lower(), [])
             if len(found) > 1:
                 self.result.problems.append(f"{row.item.name} stands {len(found)} times there")
             elif found:
                 self._describe(found[0], row)
             else:
-                added = CommentedMap(name=DoubleQuotedScalarString(row.item.column))
+                added = CommentedMap(name=DoubleQuotedScalarString(_name(row.item.column)))
                 entry.setdefault("columns", CommentedSeq()).append(added)
                 self._describe(added, row)
 
     def _entry(self, schema: str, table: str, section: Section) -> CommentedMap | None:
         """The file's entry for a table: a source of its schema, a model of its name, or a new
         one."""
-        for key in ((schema.lower(), table.lower()), (None, table.lower())):
+        name = _name(table).lower()
+        for key in ((schema.lower(), name), (None, name)):
             found = self._index.get(key, [])
             if len(found) == 1:
                 return found[0]
             if found:
-                name = f"{schema}.{table}".lstrip(".")
-                self.result.problems.append(f"{name} stands {len(found)} times in {self._path}")
+                whole = f"{schema}.{table}".lstrip(".")
+                self.result.problems.append(f"{whole} stands {len(found)} times in {self._path}")
                 return None
-        added = CommentedMap(name=DoubleQuotedScalarString(table))
+        added = CommentedMap(name=DoubleQuotedScalarString(_name(table)))
         self._home(schema, section).append(added)
         if section == "models":  # the same name in another schema has no place of its own
-            self._index[None, table.lower()] = [added]
+            self._index[None, name] = [added]
         return added
 
     def _home(self, schema: str, section: Section) -> CommentedSeq:

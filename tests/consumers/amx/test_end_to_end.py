@@ -1,9 +1,14 @@
 """A whole `/run` of an unmodified AMX on PostgreSQL, comments written, with and without us."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 import sqlalchemy
 import yaml
@@ -107,3 +112,87 @@ def test_12_a_key_that_fails_in_the_middle_stops_the_run(
     assert len(sandbox.chats) == 4  # not one for every table
     written = {name.split(".")[0] for name in shop.comments(database)}
     assert written == {"cust", "addr"}
+
+
+def ours(*words: str) -> subprocess.CompletedProcess[str]:
+    """Our own program, to its end."""
+    program = [sys.executable, "-W", "error", "-m", "amx_kimi", *words]
+    return subprocess.run(
+        program, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+
+
+def hosted(database: str, *words: str, answers: tuple[tuple[str, str], ...] = ()) -> str:
+    """AMX 0.19.0 itself, its questions answered; what it showed."""
+    python = install("0.19.0")
+    place = sqlalchemy.engine.make_url(database)
+    amx = pexpect.spawn(
+        str(python.with_name("amx")),
+        list(words),
+        env=environment(python, PGHOST=str(place.query["host"])),  # type: ignore[arg-type]
+        dimensions=(60, 160),
+        encoding="utf-8",
+        timeout=60,
+    )
+    text = ""
+    for question, answer in answers:
+        amx.expect_exact(question)
+        text += f"{amx.before}{amx.after}"
+        amx.expect([r"\]: ", "> "])
+        text += f"{amx.before}{amx.after}"
+        amx.send(answer + "\r")
+    amx.expect(pexpect.EOF)
+    amx.close()
+    return text + (amx.before or "")
+
+
+def test_amx_sees_our_run_and_applies_what_was_accepted(
+    run: Run, home: Path, database: str, start_sandbox
+) -> None:
+    sandbox = start_sandbox(keys=(KEY, OPENAI))
+    run("0.19.0", "amx --version", sandbox.url)  # only for its configuration
+    url = sqlalchemy.engine.make_url(database)
+    os.environ["PGHOST"] = str(url.query["host"])
+    try:
+        ours("run", "--db-profile", "shop", "--table", "cust", "--table", "inv", "--yes")
+        ours("review", "last", "--accept", "high")
+        handed = ours("export", "last", "--format", "amx", "--db-profile", "shop")
+    finally:
+        del os.environ["PGHOST"]
+    assert "wait for its /apply" in handed.stdout
+    shown = hosted(database, "history", "results", "1")
+    assert "Saved alternatives - run #1" in shown
+    assert "cust_nm" in shown
+    pending = json.loads((home.parent / ".amx" / "pending_metadata.json").read_text())
+    assert pending
+    hosted(database, "analyze", "apply", answers=(("Write", "y"),))
+    wanted = {
+        f"{row['table']}.{row['column']}": row["final_description"]
+        for row in pending
+        if row["column"]
+    }
+    assert shop.comments(database) == wanted
+
+
+def test_what_was_accepted_in_amx_is_never_paid_for_again(
+    run: Run, database: str, start_sandbox
+) -> None:
+    sandbox = start_sandbox(keys=(KEY, OPENAI))
+    assert run("0.19.0", "amx-kimi amx", sandbox.url).code == 0
+    written = shop.comments(database)
+    sandbox.reset()
+    os.environ["PGHOST"] = str(sqlalchemy.engine.make_url(database).query["host"])
+    try:
+        imported = json.loads(ours("import-amx", "--db-profile", "shop", "--json").stdout)
+        assert imported["texts"] >= len(written)
+        again = json.loads(ours("run", "--db-profile", "shop", "--all", "--json").stdout)
+        texts = [json.loads(line) for line in ours("show", "last", "--json").stdout.splitlines()]
+    finally:
+        del os.environ["PGHOST"]
+    assert again["reused"] == again["columns"] == shop.COLUMNS
+    assert len(sandbox.chats) <= 1  # tables that AMX left without a text
+    found = {f"{row['table']}.{row['column']}": row for row in texts if row["column"]}
+    for name, text in written.items():
+        assert found[name]["description"] == text
+        assert found[name]["decision"] == "accept"
+        assert found[name]["generated_by"] == "person"
