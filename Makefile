@@ -18,7 +18,7 @@ coverage: .venv/test
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# The real AMX 0.19.0 and 0.17.0 and the LiteLLM Proxy, each in an environment of its own.
+# The real AMX 0.19.0 and 0.17.0, the LiteLLM Proxy, dbt, DataHub and a browser, in environments of their own.
 consumers: .venv/test
 	$(BIN)/pytest -n 2 tests/consumers
 

@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
+import pyte
 import pytest
 
 NEEDED = ("dbus-run-session", "gnome-keyring-daemon")
@@ -132,3 +134,28 @@ class Screen:
         self._all += self._program.before or ""
         self._program.close()
         return int(self._program.exitstatus if self._program.exitstatus is not None else -1)
+
+
+class Window(Screen):
+    """The same for a program that draws the whole screen: what stands there now counts."""
+
+    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+        super().__init__(*arguments, env=env)
+        self._screen = pyte.Screen(80, 24)
+        self._stream = pyte.Stream(self._screen)
+
+    def wait(self, *words: str) -> str:
+        """Wait until all these words stand on the screen; returns it."""
+        end = time.monotonic() + 30
+        while not all(word in self._shown for word in words):
+            try:
+                self._stream.feed(self._program.read_nonblocking(4096, timeout=1))
+            except pexpect.TIMEOUT:
+                assert time.monotonic() < end, f"{words} do not stand in:\n{self._shown}"
+            except pexpect.EOF:
+                raise AssertionError(f"It ended, and {words} are not in:\n{self._shown}") from None
+        return self._shown
+
+    @property
+    def _shown(self) -> str:
+        return "\n".join(self._screen.display)

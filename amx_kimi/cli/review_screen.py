@@ -56,10 +56,7 @@ _COMMANDS = (  # keys, the method, how the help names the keys, what they do
     (("?",), "_show_help", "?", "this help"),
     (("q", "c-c", "c-d"), "_leave", "q", "leave; every decision is kept already"),
 )
-_BAR = (
-    "a accept  1-9 wording  e edit  r reject  s skip  h hint  A all high  u undo  / find  ? help  "
-    "q leave"
-)
+_BAR = "a accept  1-9 wording  e edit  r reject  s skip  h hint  u undo  ? help  q leave"
 _STYLE = Style.from_dict(
     {
         "bar": "reverse",

@@ -251,6 +251,7 @@ class _Merge:
                 for key, value in _meta(row, self._run, text).items()
             }
         )
+        meta.fa.set_flow_style()
         config = entry.setdefault("config", CommentedMap())
         config.setdefault("meta", CommentedMap())["amx_kimi"] = meta
         self.result.added += 1

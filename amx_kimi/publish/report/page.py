@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
+from pathlib import PurePath
 from typing import IO, Any
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -48,6 +49,7 @@ def write_report(file: IO[str], journal: Journal, run: Run) -> None:
         figures=figures,
         options=_options(run),
         confidences=CONFIDENCES,
+        database=_database(run),
         names=_names(figures),
         tables=_tables(journal, run),
         style=style,
@@ -75,6 +77,12 @@ def _tables(journal: Journal, run: Run) -> Iterator[_Table]:
 def _names(figures: Figures) -> list[str]:
     """The tables to jump to; a list of too many helps nobody, and the search is there."""
     return figures.tables if len(figures.tables) <= _MOST_LINKS else []
+
+
+def _database(run: Run) -> str:
+    """The database for people: of a file its name, for its folders are nobody's business."""
+    scheme, _, rest = run.database.partition(":")
+    return f"{scheme}: {PurePath(rest).name}" if scheme in ("duckdb", "sqlite") else run.database
 
 
 def _options(run: Run) -> Mapping[str, Any]:

@@ -162,7 +162,7 @@ def test_amx_sees_our_run_and_applies_what_was_accepted(
     assert "wait for its /apply" in handed.stdout
     shown = hosted(database, "history", "results", "1")
     assert "Saved alternatives - run #1" in shown
-    assert "cust_nm" in shown
+    assert "customer" in shown, shown
     pending = json.loads((home.parent / ".amx" / "pending_metadata.json").read_text())
     assert pending
     hosted(database, "analyze", "apply", answers=(("Write", "y"),))
