@@ -116,6 +116,21 @@ def test_a_large_table_is_looked_into(tmp_path: Path) -> None:
             assert facts_of(source, "main.t", "a") == {}
 
 
+def test_a_date_that_means_for_ever_costs_no_statistics(tmp_path: Path) -> None:
+    path = build(
+        tmp_path / "x.duckdb",
+        'CREATE TABLE t ("a {0}" DATE, b TIMESTAMP, c INT)',
+        "INSERT INTO t VALUES ('9999-12-31', '9999-12-31 00:00:00', NULL)",
+        "INSERT INTO t VALUES ('2020-01-01', NULL, 7)",
+    )
+    with opened(path) as source:
+        facts = facts_of(source, "main.t", "a {0}", "b", "c")
+        assert source.notes == []
+    dates = facts["a {0}"]
+    assert (dates.least, dates.greatest, dates.distinct) == ("2020-01-01", "9999-12-31", 2)
+    assert (facts["b"].nulls, facts["c"].nulls, facts["c"].least) == (1, 1, "7")
+
+
 def test_an_empty_table(tmp_path: Path) -> None:
     path = build(tmp_path / "x.duckdb", "CREATE TABLE t (a INT, b STRUCT(x INT))")
     with opened(path) as source:

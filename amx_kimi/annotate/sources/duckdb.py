@@ -161,26 +161,21 @@ class DuckdbSource:
             f"CREATE OR REPLACE TEMP TABLE kimi_sample AS "
             f"SELECT {picked} FROM {place}{pages} LIMIT {_SAMPLE_ROWS + 1}"
         )
-        summaries = self._connection.execute("SUMMARIZE kimi_sample").fetchall()
         found = {}
-        for name, kind, least, greatest, distinct, *_, count, nulls in summaries:
-            whole = not pages and count <= _SAMPLE_ROWS
-            found[name] = self._facts(name, kind, least, greatest, distinct, count, nulls, whole)
+        for name, kind, *_ in self._connection.execute("DESCRIBE kimi_sample").fetchall():
+            found[name] = self._facts(name, kind, sampled=bool(pages))
         self._connection.execute("DROP TABLE kimi_sample")
         return found
 
-    def _facts(
-        self,
-        name: str,
-        kind: str,
-        least: str | None,
-        greatest: str | None,
-        distinct: int | None,
-        count: int,
-        null_percentage: Any,
-        whole: bool,
-    ) -> RawFacts:
+    def _facts(self, name: str, kind: str, *, sampled: bool) -> RawFacts:
         nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB"))
+        ends = "NULL, NULL" if nested else "min({0})::VARCHAR, max({0})::VARCHAR"
+        # Not SUMMARIZE: its averages fail on dates such as 9999-12-31 (DuckDB 2.0).
+        least, greatest, distinct, filled, count = self._connection.execute(
+            f"SELECT {ends}, approx_count_distinct({{0}}), count({{0}}), count(*) "
+            "FROM kimi_sample".format(_quoted(name))
+        ).fetchall()[0]
+        whole = not sampled and count <= _SAMPLE_ROWS
         values: list[tuple[str, int]] = []
         keys: tuple[tuple[str, int], ...] = ()
         if not nested:
@@ -193,9 +188,8 @@ class DuckdbSource:
                 keys = self._keys(name)
         if keys or nested:
             values, least, greatest = [], None, None
-        nulls = round(count * float(null_percentage or 0) / 100) if whole else None
         return RawFacts(
-            nulls=nulls,
+            nulls=count - filled if whole else None,
             distinct=self._distinct(name) if whole and not keys and not nested else None,
             least=least[:_VALUE_LENGTH] if least and whole else None,
             greatest=greatest[:_VALUE_LENGTH] if greatest and whole else None,
