@@ -1,9 +1,9 @@
-"""Lines for people, wrapped between words where there is a terminal."""
+"""Lines for people: wrapped between words where there is a terminal, and without its escapes."""
 
 import shutil
 import textwrap
 
-__all__ = ["wrap"]
+__all__ = ["one_line", "wrap"]
 
 
 def wrap(text: str, columns: int | None = None) -> str:
@@ -25,3 +25,8 @@ def wrap(text: str, columns: int | None = None) -> str:
         )
         lines += wrapped or [""]
     return "\n".join(lines)
+
+
+def one_line(text: str) -> str:
+    """Whatever a database, a model or a person says, as a line without control characters."""
+    return "".join(c if c.isprintable() else "⏎" if c == "\n" else "�" for c in text)

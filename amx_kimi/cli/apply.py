@@ -14,6 +14,7 @@ from amx_kimi.cli.common import (
     store_option,
     warn,
 )
+from amx_kimi.wrap import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -190,11 +191,11 @@ def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Out
         place = (change.place.schema, change.place.table)
         if place != table:
             table = place
-            click.secho(_line(".".join(filter(None, place))), bold=True)
-        click.echo(f"  {_line(change.place.column) or '(the table)'}")
+            click.secho(one_line(".".join(filter(None, place))), bold=True)
+        click.echo(f"  {one_line(change.place.column) or '(the table)'}")
         if change.before:
-            click.secho(f"    - {_line(change.before)}", fg="red")
-        click.secho(f"    + {_line(change.after)}", fg="green")
+            click.secho(f"    - {one_line(change.before)}", fg="red")
+        click.secho(f"    + {one_line(change.after)}", fg="green")
     if not quiet and most is not None and outcome.counts["write"] > most:
         click.echo(f"… and {outcome.counts['write'] - most:,} more: --dry-run shows all")
     return outcome
@@ -211,12 +212,7 @@ def _report(outcome: "Outcome", options: dict[str, Any]) -> int:
         echo_json({**counts, "problems": outcome.problems})
     else:
         for problem in outcome.problems:
-            warn(_line(problem), label="Not written" if not options["undo"] else "Not restored")
+            warn(one_line(problem), label="Not written" if not options["undo"] else "Not restored")
         words = [f"{count:,} {_WORDS[state]}" for state, count in counts.items()]
         click.echo("Comments: " + (", ".join(words) or "none"))
     return int(any(outcome.counts[state] for state in _FAILED))
-
-
-def _line(text: str) -> str:
-    """One line, whatever a database holds."""
-    return "".join(c if c.isprintable() else "�" if c != "\n" else "⏎" for c in text)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, database_options, echo_json, json_option
+from amx_kimi.wrap import one_line
 
 __all__ = ["check"]
 
@@ -56,7 +57,7 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
         echo_json({**figures, "percent": coverage.percent, "ok": enough, "missing": names})
         return int(not enough)
     for item in missing[:_SHOWN]:
-        click.echo("".join(c if c.isprintable() else "�" for c in item.name))
+        click.echo(one_line(item.name))
     if len(missing) > _SHOWN:
         click.echo(f"… and {len(missing) - _SHOWN:,} more (--json lists all)")
     click.echo(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, console, echo_json, json_option, store_option, warn
+from amx_kimi.wrap import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -204,7 +205,7 @@ def _text(value: str) -> Any:
     """Plain text for rich: no markup, no control characters, whatever a database holds."""
     from rich.text import Text
 
-    return Text("".join(c if c.isprintable() else "�" for c in value))
+    return Text(one_line(value))
 
 
 def _run_json(run: "Run") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The review on a terminal: a table at a time, its items above, the one under the cursor below."""
 
 import asyncio
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from amx_kimi.errors import KimiError
 from amx_kimi.journal import Described
 from amx_kimi.publish.review import Filter, Review
 from amx_kimi.types import CONFIDENCES
+from amx_kimi.wrap import one_line
 
 __all__ = ["AskAgain", "Screen"]
 
@@ -125,9 +127,7 @@ class Screen:
                     Window(control(self._detail), wrap_lines=True, height=Dimension(weight=2)),
                     ConditionalContainer(entry, is_asking),
                     ConditionalContainer(
-                        Window(
-                            control(lambda: [("class:message", _one_line(self._message))]), height=1
-                        ),
+                        Window(control(self._said), wrap_lines=True, dont_extend_height=True),
                         Condition(lambda: bool(self._message)),
                     ),
                     Window(control(lambda: [("", _BAR)]), height=1, style="class:bar"),
@@ -136,7 +136,7 @@ class Screen:
         )
 
     def _said(self) -> StyleAndTextTuples:
-        return [("class:message", _one_line(self._message))]
+        return [("class:message", one_line(self._message))]
 
     def _heading(self) -> StyleAndTextTuples:
         review = self._review
@@ -144,7 +144,7 @@ class Screen:
         place = f"table {review.at_table + 1} of {len(review.tables)}" if review.tables else ""
         done = f"{review.decided:,} of {review.total:,} decided"
         shown = f" · shown: {review.filter}" if str(review.filter) else ""
-        return [("", _one_line(f" {where} · {place} · {done} · run {review.run.id}{shown}"))]
+        return [("", one_line(f" {where} · {place} · {done} · run {review.run.id}{shown}"))]
 
     def _items(self) -> StyleAndTextTuples:
         review = self._review
@@ -165,9 +165,9 @@ class Screen:
         name = row.item.column or "(the table)"
         text = row.text if row.text is not None else "rejected"
         return [
-            (style, f"{'▸' if here else ' '}{mark} {_one_line(name):<24.24} "),
+            (style, f"{'▸' if here else ' '}{mark} {one_line(name):<24.24} "),
             (f"class:{sure}", f"{sure:<7}"),
-            (style, f"{_one_line(text)}\n"),
+            (style, f"{one_line(text)}\n"),
         ]
 
     def _detail(self) -> StyleAndTextTuples:
@@ -180,18 +180,24 @@ class Screen:
         about = ", ".join(filter(None, (item.type or item.kind, item.key_role, item.fk)))
         score = f" {found.score:.2f}" if found.score is not None else ""
         lines: StyleAndTextTuples = [
-            ("class:name", _one_line(item.name)),
-            ("", f"  {_one_line(about)}   confidence "),
+            ("class:name", one_line(item.name)),
+            ("", f"  {one_line(about)}   confidence "),
             (f"class:{found.confidence}", found.confidence),
             ("class:dim", f" ({found.signal}{score})\n"),
         ]
         if item.comment:
-            lines.append(("", f"Comment now: {_one_line(item.comment)}\n"))
+            lines.append(("", self._wrapped("Comment now: ", item.comment)))
         if seen := _seen(row.facts):
-            lines.append(("class:dim", f"The model saw: {seen}\n"))
+            lines.append(("class:dim", self._wrapped("The model saw: ", seen)))
         for number, wording in enumerate(found.alternatives, 1):
-            lines.append(("", f" {number}  {_one_line(wording)}\n"))
-        return lines + _decision_lines(row)
+            lines.append(("", self._wrapped(f" {number}  ", wording)))
+        return [*lines, ("class:message", self._wrapped("", _decided(row)))]
+
+    def _wrapped(self, head: str, text: str) -> str:
+        """A paragraph as wide as the terminal, not broken within words."""
+        columns = max(20, self._app.output.get_size().columns - 1)
+        lines = textwrap.wrap(head + one_line(text), columns, subsequent_indent="    ")
+        return "\n".join(lines or [head]) + "\n"
 
     # What a key does
 
@@ -371,14 +377,14 @@ class Screen:
         self._app.layout.focus(self._list)
 
 
-def _decision_lines(row: Described) -> StyleAndTextTuples:
+def _decided(row: Described) -> str:
     decision = row.decision
     if decision is None:
-        return [("class:dim", "Open.\n")]
+        return "Open."
     when = decision.at[:16].replace("T", " ")
     said = {"accept": "Accepted", "edit": "Edited", "reject": "Rejected"}[decision.action]
-    text = f": {_one_line(decision.text)}" if decision.text is not None else ""
-    return [("class:message", f"{said} by {decision.by}, {when}{text}\n")]
+    text = f": {decision.text}" if decision.text is not None else ""
+    return f"{said} by {decision.by}, {when}{text}"
 
 
 def _seen(facts: Mapping[str, Any]) -> str:
@@ -386,16 +392,11 @@ def _seen(facts: Mapping[str, Any]) -> str:
     for key, value in facts.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
         parts.append(f"{key} {shown}")
-    return _one_line("; ".join(parts))[:400]
+    return "; ".join(parts)[:400]
 
 
 def _best(row: Described) -> str:
     return row.suggestion.alternatives[0] if row.suggestion else ""
-
-
-def _one_line(text: str) -> str:
-    """Whatever a database or a model says, a line without control characters."""
-    return "".join(c if c.isprintable() else "⏎" if c == "\n" else "�" for c in text)
 
 
 def _has_colour() -> bool:

@@ -19,7 +19,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-from ruamel.yaml.util import load_yaml_guess_indent
 
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Run
@@ -32,6 +31,7 @@ Section = Literal["sources", "models"]
 _MERGED_INTO = ("models", "seeds", "snapshots")
 _NO_SCHEMA = "main"
 _BRACE = re.compile(r"\{(?=[{%#])")
+_DASH = re.compile(r"^( *)- ", re.MULTILINE)  # the first one stands below a key of the top
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
@@ -274,8 +274,9 @@ def _load(path: Path) -> tuple[YAML, CommentedMap]:
     yaml.preserve_quotes = True
     yaml.width = 4096
     try:
-        _, _, offset = load_yaml_guess_indent(text)
-        yaml.indent(mapping=2, sequence=(offset or 0) + 2, offset=offset or 0)
+        dash = _DASH.search(text)
+        offset = len(dash[1]) if dash else 2
+        yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
         document = yaml.load(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
