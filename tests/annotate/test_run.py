@@ -36,7 +36,7 @@ from amx_kimi.errors import (
     TruncatedError,
 )
 from amx_kimi.facts import EndpointRow
-from amx_kimi.journal import items, owner, schema
+from amx_kimi.journal import answers, items, owner, schema
 from amx_kimi.publish.export import FORMATS
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Reply
@@ -939,7 +939,7 @@ def test_a_journal_that_fails_is_named(
     def full(_: Connection, *__: Any) -> None:
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
-    monkeypatch.setattr(items, "save_suggestions", full)
+    monkeypatch.setattr(answers, "save_suggestions", full)
     result = world.run()
     assert isinstance(result.stopped, JournalError)
     assert "disk is full" in str(result.stopped)
