@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, choice_options, store_option, warn
+from amx_kimi.wrap import one_line
 
 if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run
@@ -125,7 +126,7 @@ def _merged(run: "Run", rows: Any, choice: Any, section: Any, out: Path, *, over
     with open_output(out) as file:
         file.write(text)
     for problem in merged.problems:
-        warn(problem, label="Left alone")
+        warn(one_line(problem), label="Left alone")
     kept = f"; {merged.kept:,} texts of people's were kept" if merged.kept else ""
     warn(f"{merged.added:,} descriptions merged into {out}{kept}")
     return int(bool(merged.problems))
@@ -169,7 +170,7 @@ def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
         version=version("amx-kimi"),
     )
     for problem in handed.problems:
-        warn(problem, label="Left out")
+        warn(one_line(problem), label="Left out")
     click.echo(
         f"AMX's run {handed.run} has {handed.suggestions:,} suggestions; {handed.pending:,} "
         "accepted ones wait for its /apply"

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_option, warn
+from amx_kimi.wrap import one_line
 
 __all__ = ["import_amx"]
 
@@ -44,7 +45,7 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
         echo_json({"run": found.run, "texts": found.texts, "gone": list(found.gone)})
         return 0
     for name in found.gone[:20]:
-        warn(f"{name}: the database does not have it any more", label="Left out")
+        warn(f"{one_line(name)}: the database does not have it any more", label="Left out")
     more = len(found.gone) - 20
     if more > 0:
         warn(f"and {more:,} more", label="Left out")

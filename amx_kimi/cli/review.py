@@ -1,6 +1,7 @@
 """`amx-kimi review`: people decide about suggestions, on a terminal or in a spreadsheet."""
 
 import getpass
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
     chosen = [name for name in ("accept", "out", "decisions") if options[name]]
     if len(chosen) > 1:
         raise click.UsageError("One of --accept, --out and --decisions at a time.")
-    by = options["by"] or getpass.getuser()
+    by = options["by"] or _login_name()
     with open_journal(store, Settings.from_environment(), create=False) as journal:
         found = journal.read(runs.find_run, run)
         note_if_going(found)
@@ -81,6 +82,13 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
                 "Without a terminal: --accept high, --out FILE or --decisions FILE."
             )
         return _on_screen(journal, found, by, options["profile"])
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"user {os.getuid()}"
 
 
 def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: bool) -> int:

@@ -6,7 +6,6 @@ November 2026); nothing of AMX is imported. Rows are written under AMX's own loc
 transaction, only columns that this version's tables have.
 """
 
-import getpass
 import json
 import os
 import re
@@ -87,16 +86,16 @@ def hand_over(
         SourceError: AMX's history cannot be written.
     """
     handed = Handed()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(_connect(folder / "history.db")) as db:
             db.executescript(_TABLES)
             db.execute("BEGIN IMMEDIATE")
             pending = _write(_History(db), run, rows, profile, version, handed)
             db.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise SourceError(f"{folder / 'history.db'} of AMX cannot be written: {error}") from None
-    _queue(home / ".amx" / "pending_metadata.json", pending)
+        _queue(home / ".amx" / "pending_metadata.json", pending)
+    except (sqlite3.Error, OSError) as error:
+        raise SourceError(f"AMX's files in {folder} cannot be written: {error}") from None
     handed.pending = len(pending)
     return handed
 
@@ -248,7 +247,7 @@ def _run_of(history: _History, run: Run, profile: str, version: str) -> int:
             "error_text": "",
             "review_strategy": "deferred",
             "settings_json": json.dumps(settings),
-            "created_by": getpass.getuser(),
+            "created_by": _TOOL,
             "hostname": socket.gethostname(),
             "client_version": f"{_TOOL} {version}",
         },
@@ -277,7 +276,7 @@ def _result(number: int, row: Described, run: Run, kind: str) -> dict[str, Any]:
         "evaluation": _EVALUATIONS[decision.action] if decision else None,
         "model": row.model,
         "provider": "kimi",
-        "created_by": decision.by if decision else getpass.getuser(),
+        "created_by": decision.by if decision else _TOOL,
         "hostname": socket.gethostname(),
     }
 

@@ -70,10 +70,13 @@ def plan(
     """
     mine = journal.read(writes.ours, database.identity)
     for some in _chunks(journal, run, rules.choice):
-        there = database.read([_table(rows[0]) for rows in some])
+        there = database.read([_table(table.rows[0]) for table in some])
         yield [
-            [_change(row, there.get(_table(row)), database.dialect, rules, mine) for row in rows]
-            for rows in some
+            [
+                _change(row, there.get(_table(row)), database.dialect, rules, mine)
+                for row in table.rows
+            ]
+            for table in some
         ]
 
 
@@ -83,8 +86,8 @@ def plan_offline(
     """The same without a database: what stood in the run's inventory counts as standing there."""
     for some in _chunks(journal, run, rules.choice):
         yield [
-            [_change(row, _inventoried(rows, row), dialect, rules, frozenset()) for row in rows]
-            for rows in some
+            [_change(row, table.inventoried, dialect, rules, frozenset()) for row in table.rows]
+            for table in some
         ]
 
 
@@ -147,14 +150,23 @@ def write_sql(
     return outcome
 
 
-def _chunks(journal: Journal, run: Run, choice: Choice) -> Iterator[list[list[Described]]]:
-    """Tables that have something to write, with those rows, some hundred tables at a time."""
-    some: list[list[Described]] = []
+@dataclass(frozen=True)
+class _Chosen:
+    """A table's rows that have something to write; `inventoried` is how the run saw it."""
+
+    rows: list[Described]
+    inventoried: Present
+
+
+def _chunks(journal: Journal, run: Run, choice: Choice) -> Iterator[list[_Chosen]]:
+    """Tables that have something to write, some hundred at a time."""
+    some: list[_Chosen] = []
     rows = journal.stream(results.described, run.id)
     for _, group in groupby(rows, key=_table):
-        wanted = [row for row in group if choice.text(row) is not None]
+        everything = list(group)
+        wanted = [row for row in everything if choice.text(row) is not None]
         if wanted:
-            some.append(wanted)
+            some.append(_Chosen(wanted, _inventoried(everything)))
         if len(some) == _TABLES_AT_ONCE:
             yield some
             some = []
@@ -199,13 +211,11 @@ def _hash(place: Place, text: str) -> int:
     return hash((place.schema, place.table, place.column, text))
 
 
-def _inventoried(rows: Sequence[Described], row: Described) -> Present:
-    kind = str(row.item.details.get("storage") or row.item.kind)
-    for each in rows:
-        if not each.item.column:
-            kind = str(each.item.details.get("storage") or each.item.kind)
+def _inventoried(rows: Sequence[Described]) -> Present:
+    own = next((row.item for row in rows if not row.item.column), None)
+    kind = str(own.details.get("storage") or own.kind) if own else "table"
     known = kind if kind in ("view", "materialized view", "foreign table") else "table"
-    return Present(known, {each.item.column: each.item.comment or None for each in rows})
+    return Present(known, {row.item.column: row.item.comment or None for row in rows})
 
 
 def _count(outcome: Outcome, change: Change) -> None:

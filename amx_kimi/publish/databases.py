@@ -273,8 +273,12 @@ def _present(
 def _split(now: Present | None, wanted: Sequence[Comment]) -> tuple[list[Comment], list[Comment]]:
     """Those whose `before` stands there, and the others."""
     there = now.comments if now else {}
-    fitting = [one for one in wanted if one.column in there and there[one.column] == one.before]
-    return fitting, [one for one in wanted if one not in fitting]
+    fitting: list[Comment] = []
+    others: list[Comment] = []
+    for one in wanted:
+        fits = one.column in there and there[one.column] == one.before
+        (fitting if fits else others).append(one)
+    return fitting, others
 
 
 def _set_up(connection: Any, _: Any) -> None:

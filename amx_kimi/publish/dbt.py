@@ -88,7 +88,8 @@ def merge_dbt(
         merge.table(table, section)
     out = io.StringIO()
     yaml.dump(document, out)
-    return out.getvalue(), merge.result
+    crlf = b"\r\n" in path.read_bytes()
+    return out.getvalue().replace("\n", "\r\n") if crlf else out.getvalue(), merge.result
 
 
 def escape(text: str) -> str:

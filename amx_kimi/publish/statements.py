@@ -8,6 +8,8 @@ from importlib.resources import files
 import yaml
 from sqlglot import exp
 
+from amx_kimi.wrap import one_line
+
 __all__ = ["Dialect", "Place", "cut", "dialects", "statement", "too_long"]
 
 _SIZES: Mapping[str, Callable[[str], int]] = {
@@ -29,6 +31,7 @@ class Dialect:
     begin: str = ""
     end: str = ""
     upper: bool = False
+    lines: bool = True
     most: Mapping[str, int] = field(default_factory=dict)
     unit: str = "characters"
     views: Mapping[str, str] = field(default_factory=dict)
@@ -62,8 +65,10 @@ def statement(dialect: Dialect, place: Place, text: str | None) -> str:
     template = getattr(dialect, part)
     if place.kind in ("view", "materialized view"):
         template = dialect.views.get(part, template)
+    if text is not None and not dialect.lines:
+        text = " ".join(text.split("\n"))
     filled: str = template.format_map(_Slots(dialect, place, text))
-    return filled
+    return one_line(filled) if template.startswith("--") else filled
 
 
 class _Slots(dict[str, str]):
