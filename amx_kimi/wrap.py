@@ -1,9 +1,13 @@
 """Lines for people: wrapped between words where there is a terminal, and without its escapes."""
 
+import re
 import shutil
 import textwrap
 
-__all__ = ["one_line", "wrap"]
+__all__ = ["HIDDEN", "one_line", "wrap"]
+
+HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What no person should be shown raw: controls, and what turns the direction of a text around."""
 
 
 def wrap(text: str, columns: int | None = None) -> str:
@@ -29,4 +33,4 @@ def wrap(text: str, columns: int | None = None) -> str:
 
 def one_line(text: str) -> str:
     """Whatever a database, a model or a person says, as a line without control characters."""
-    return "".join(c if c.isprintable() else "⏎" if c == "\n" else "�" for c in text)
+    return HIDDEN.sub("�", text.replace("\n", "⏎"))

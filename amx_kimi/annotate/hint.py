@@ -34,7 +34,7 @@ def ask_with_hint(
     Raises:
         KimiError: no key, no answer, or none that can be used; the old answer stays.
     """
-    wanted = Wanted(**json.loads(run.options)["wanted"])
+    wanted = Wanted(**json.loads(run.options).get("wanted", {}))
     job = Job(profile, wanted=wanted)
     batch = _batch(journal, run, row, hint)
 

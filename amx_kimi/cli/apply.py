@@ -107,8 +107,11 @@ def choice_of(options: dict[str, Any]) -> "Choice":
 def _check(options: dict[str, Any]) -> None:
     if options["dialect"] and not options["sql"]:
         raise click.UsageError("--dialect is for --sql FILE.")
-    if options["undo"] and (options["sql"] or options["dry_run"] or options["unreviewed"]):
+    others = ("sql", "dry_run", "unreviewed", "min_confidence", "overwrite", "cut")
+    if options["undo"] and any(options[name] for name in others):
         raise click.UsageError("--undo goes with --to or --db-profile only.")
+    if options["dialect"] and (options["to"] or options["db_profile"]):
+        raise click.UsageError("--dialect looks at no database: leave --to and --db-profile out.")
 
 
 def _open(run: "Run", options: dict[str, Any]) -> "Comments":
@@ -215,4 +218,5 @@ def _report(outcome: "Outcome", options: dict[str, Any]) -> int:
             warn(one_line(problem), label="Not written" if not options["undo"] else "Not restored")
         words = [f"{count:,} {_WORDS[state]}" for state, count in counts.items()]
         click.echo("Comments: " + (", ".join(words) or "none"))
-    return int(any(outcome.counts[state] for state in _FAILED))
+    failed = (*_FAILED, "kept") if options["undo"] else _FAILED
+    return int(any(outcome.counts[state] for state in failed))

@@ -108,14 +108,19 @@ def _catalog(
     section: Any = options["as_section"] or "sources"
     if format_ == "dbt" and out and out.exists():
         return _merged(run, rows, choice, section, out, overwrite=options["overwrite"])
+    problems: list[str] = []
+    home = _home(run, options)
     with open_output(out) if out else nullcontext(sys.stdout) as file:
         if format_ == "dbt":
-            count = write_dbt(file, run, rows, choice, section)
+            written = write_dbt(file, run, rows, choice, section)
+            count, problems = written.added, written.problems
         else:
-            count = write_datahub(file, run, rows, choice, _home(run, options))
+            count = write_datahub(file, run, rows, choice, home)
+    for problem in problems:
+        warn(one_line(problem), label="Left out")
     warn(f"{count:,} descriptions" + (f" in {out}" if out else ""))
     _hint(count, options)
-    return 0
+    return int(bool(problems))
 
 
 def _merged(run: "Run", rows: Any, choice: Any, section: Any, out: Path, *, overwrite: bool) -> int:

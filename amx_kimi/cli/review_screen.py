@@ -299,6 +299,9 @@ class Screen:
             except click.ClickException as error:
                 self._message = error.format_message()
                 return
+            except UnicodeDecodeError:
+                self._message = "The editor's file is not UTF-8: nothing was kept."
+                return
             if text is None or text.strip() == before.strip():
                 self._message = "Not changed."
             else:
@@ -326,6 +329,8 @@ class Screen:
                 self._message = "Asked again: this is the new answer."
             except KimiError as error:
                 self._message = f"{error.message} {error.remedy}"
+            except Exception as error:  # the sitting goes on, whatever the answer was
+                self._message = f"Unexpected {type(error).__name__}: {error}"
             finally:
                 self._busy = False
                 self._app.invalidate()

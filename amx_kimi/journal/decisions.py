@@ -29,11 +29,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision that is about to be kept, for the item with this id in the journal."""
+    """A decision that is about to be kept, for the item with this id in the journal; `by` and `at`
+    are those of an earlier one that is restored."""
 
     id: int
     action: Action
     text: str | None = None
+    by: str | None = None
+    at: str | None = None
 
 
 def decide(connection: Connection, rows: Sequence[Decided], by: str) -> None:
@@ -47,8 +50,8 @@ def decide(connection: Connection, rows: Sequence[Decided], by: str) -> None:
                     "column_id": row.id,
                     "action": row.action,
                     "text": row.text,
-                    "decided_by": by,
-                    "decided_at": when,
+                    "decided_by": row.by or by,
+                    "decided_at": row.at or when,
                 }
                 for row in rows
             ],

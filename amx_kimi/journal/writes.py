@@ -8,8 +8,9 @@ knows every comment that may have been written, and the database's present text 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, writes
@@ -39,7 +40,7 @@ class Written:
 @dataclass(frozen=True)
 class Undo:
     """What a run wrote on one table or column (`column` "" for the table): `before` stood there
-    first, and `after` is every text that the run put there."""
+    before the run's last writes in a row, and `after` is every text that these put there."""
 
     schema: str
     table: str
@@ -112,18 +113,29 @@ def to_undo(connection: Connection, run: str, target: str) -> Iterator[list[Undo
             found = []
             for _, each in groupby(table, key=lambda row: row.column_id):
                 history = list(each)
-                first = history[0]
+                chain = _in_a_row(history)
                 found.append(
                     Undo(
-                        schema=first.schema_name,
-                        table=first.table_name,
-                        column=first.column_name,
-                        before=first.text_before,
-                        after=frozenset(row.text_after for row in history),
+                        schema=history[0].schema_name,
+                        table=history[0].table_name,
+                        column=history[0].column_name,
+                        before=chain[0].text_before,
+                        after=frozenset(row.text_after for row in chain),
                         ids=tuple(row.id for row in history),
                     )
                 )
             yield found
+
+
+def _in_a_row(history: list[Row[Any]]) -> list[Row[Any]]:
+    """The last writes between which nobody else wrote: each found what the one before it left (or,
+    where that was broken off, what that one found)."""
+    chain = history[-1:]
+    for row in reversed(history[:-1]):
+        if chain[0].text_before not in (row.text_after, row.text_before):
+            break
+        chain.insert(0, row)
+    return chain
 
 
 def _mark(connection: Connection, ids: Sequence[int], column: str) -> None:

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS run_results (
 _TOOL = "amx-kimi"
 _BUSY_SECONDS = 30
 _MARKUP = re.compile(r"\[/")  # AMX shows texts as rich markup: a closing tag ends it with an error
+_REVIEWED = "Reviewed in amx-kimi at "
 _EVALUATIONS = {"accept": "accepted", "edit": "custom", "reject": "skipped"}
 
 
@@ -57,6 +58,7 @@ class Handed:
     suggestions: int = 0
     pending: int = 0
     problems: list[str] = field(default_factory=list)
+    ids: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def hand_over(
             db.execute("BEGIN IMMEDIATE")
             pending = _write(_History(db), run, rows, profile, version, handed)
             db.execute("COMMIT")
-        _queue(home / ".amx" / "pending_metadata.json", pending)
+        pending = _queue(home / ".amx" / "pending_metadata.json", pending, handed)
     except (sqlite3.Error, OSError) as error:
         raise SourceError(f"AMX's files in {folder} cannot be written: {error}") from None
     handed.pending = len(pending)
@@ -183,13 +185,14 @@ def _write(
     handed: Handed,
 ) -> list[dict[str, Any]]:
     handed.run = _run_of(history, run, profile, version)
+    found = history.db.execute(
+        "SELECT schema_name, table_name, column_name, id, applied_at, evaluated_at, reasoning "
+        "FROM run_results WHERE run_id = ?",
+        (handed.run,),
+    )
     there = {
-        (row[1], row[2], row[3] or ""): (row[0], row[4])
-        for row in history.db.execute(
-            "SELECT id, schema_name, table_name, column_name, applied_at FROM run_results "
-            "WHERE run_id = ?",
-            (handed.run,),
-        )
+        (schema, table, column or ""): (id_, applied is not None or _is_theirs(evaluated, said))
+        for schema, table, column, id_, applied, evaluated, said in found
     }
     pending, is_open = [], False
     kind, scope = "table", {}  # type: ignore[var-annotated]
@@ -205,15 +208,24 @@ def _write(
             continue
         handed.suggestions += 1
         is_open = is_open or row.decision is None
-        id_, applied = there.get((item.schema, item.table, item.column), (None, None))
+        id_, settled = there.get((item.schema, item.table, item.column), (None, False))
         if id_ is None:
             id_ = history.insert("run_results", values)
-        elif applied is None:
+        elif not settled:
             history.update("run_results", id_, values)
-        if applied is None and row.decision and row.decision.text is not None:
+        handed.ids.add(id_)
+        if not settled and row.decision and row.decision.text is not None:
             pending.append(_pending(row, id_, kind))
     _finish(history, handed.run, scope, is_open=is_open)
     return pending
+
+
+def _is_theirs(evaluated_at: float | None, reasoning: str | None) -> bool:
+    """Whether people evaluated a row of ours in AMX: then it is not ours to change."""
+    if evaluated_at is None:
+        return False
+    _, mark, when = (reasoning or "").partition(_REVIEWED)
+    return not mark or abs(datetime.fromisoformat(when).timestamp() - evaluated_at) > 0.001
 
 
 def _run_of(history: _History, run: Run, profile: str, version: str) -> int:
@@ -269,7 +281,7 @@ def _result(number: int, row: Described, run: Run, kind: str) -> dict[str, Any]:
         "confidence": row.suggestion.confidence,
         "logprob_score": row.suggestion.score,
         "model_version": f"kimi/{row.model}",
-        "reasoning": "",
+        "reasoning": f"{_REVIEWED}{decision.at}" if decision else "",
         "alternatives_json": json.dumps(list(row.suggestion.alternatives), ensure_ascii=False),
         "evaluated_at": evaluated,
         "chosen_description": (decision.text or "") if decision else None,
@@ -313,23 +325,34 @@ def _finish(
     )
 
 
-def _queue(path: Path, pending: list[dict[str, Any]]) -> None:
-    """Put texts on AMX's list for `/apply`, in place of what it has for the same items."""
-    if not pending:
-        return
+def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[dict[str, Any]]:
+    """Bring our texts on AMX's list for `/apply` up to date; what stands there of others stays.
+    Returns those that are on it now."""
+    if not pending and not path.exists():
+        return []
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         there = json.loads(path.read_text("utf-8")) if path.exists() else []
-    except (OSError, ValueError):
+    except ValueError:
+        there = None
+    if not isinstance(there, list) or not all(isinstance(row, dict) for row in there):
         raise SourceError(
             f"AMX's list {path} cannot be read", remedy="Apply or clear it in AMX first."
-        ) from None
-    new = {_place(row) for row in pending}
-    rows = [row for row in there if isinstance(row, dict) and _place(row) not in new]
+        )
+    others = [
+        row for row in there if row.get("source") != _TOOL or row.get("result_id") not in handed.ids
+    ]
+    taken = {_place(row) for row in others}
+    ours = [row for row in pending if _place(row) not in taken]
+    for row in pending:
+        if _place(row) in taken:
+            name = ".".join(part for part in _place(row) if part)
+            handed.problems.append(f"{name}: another text waits in AMX for its /apply")
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".pending")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump([*rows, *pending], file, indent=2, ensure_ascii=False)
+        json.dump([*others, *ours], file, indent=2, ensure_ascii=False)
     Path(name).replace(path)
+    return ours
 
 
 def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -29,6 +29,7 @@ _FIELDS = (
     *("decision", "text", "decided_by", "decided_at"),
 )
 _AT_ONCE = 500
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -135,13 +136,13 @@ def _delimiter(file: IO[str]) -> str:
 def _checked(
     numbered: Sequence[tuple[int, dict[str, str]]], journal: Journal, run: Run, seen: set[int]
 ) -> Iterator[Row]:
-    ids = [int(cells["id"]) for _, cells in numbered if (cells["id"] or "").strip().isdigit()]
+    ids = [_id(cells.get("id")) for _, cells in numbered]
     known = {row.id: row for row in journal.read(results.described_items, run.id, ids)}
     for number, cells in numbered:
         plain = {key: _shown(value) for key, value in cells.items() if isinstance(value, str)}
         if not any(plain.values()):
             continue
-        id_ = int(plain["id"]) if plain.get("id", "").strip().isdigit() else -1
+        id_ = _id(plain.get("id"))
         row = known.get(id_)
         if None in cells:
             yield Row(number, refused="it has more cells than the heading")
@@ -152,6 +153,11 @@ def _checked(
         else:
             seen.add(id_)
             yield from _decided(number, plain, row)
+
+
+def _id(cell: str | None) -> int:
+    text = (cell or "").strip()
+    return int(text) if _NUMBER.fullmatch(text) else -1
 
 
 def _shown(cell: str) -> str:
@@ -169,6 +175,10 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
             return
     said, text = cells.get("decision", "").strip().lower(), clean(cells.get("text", ""))
     if (said, text) == (before["decision"], clean(before["text"])) or not (said or text):
+        return
+    if cells.get("decided_at", before["decided_at"]).strip() != before["decided_at"]:
+        since = before["decided_by"] or "somebody took the decision back"
+        yield Row(number, refused=f"it was decided since the file was written: {since}")
         return
     decided = _decision(said, text, row)
     yield (
@@ -192,7 +202,7 @@ def _decision(said: str, text: str, row: Described) -> Decided | str:
         return f"there is a text, and the decision is {said!r:.20}"
     if said == "reject":
         return Decided(row.id, "reject")
-    if said.isdigit() and 1 <= int(said) <= len(wordings):
+    if _NUMBER.fullmatch(said) and 1 <= int(said) <= len(wordings):
         return Decided(row.id, "accept", wordings[int(said) - 1])
     return (
         f"{said!r:.20} is no decision: accept, reject, edit (with a text), or a number from 1 to "

@@ -143,10 +143,16 @@ def open_output(path: Path) -> Iterator[IO[str]]:
     """
     name = None
     try:
+        path = path.resolve()  # what a link means, not the link
+        if path.exists() and not path.is_file():  # such as /dev/stdout: never replaced
+            with path.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            return
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             yield file
-        Path(name).chmod(0o666 & ~_umask())
+        Path(name).chmod(mode)
         Path(name).replace(path)
         name = None
     except OSError as error:

@@ -82,18 +82,18 @@ def _keep(
     rows = [(redactor.item(item), _key(item, database), "deferred") for item in chunk]
     journal.write_now(items.add_items, run, rows)
     texts = {
-        item.name: one
+        (item.schema, item.table, item.column): one
         for item in chunk
         if (one := accepted.pop((item.schema, item.table, item.column), None))
     }
     if not texts:
         return 0
-    places = {(item.schema, item.table) for item in chunk if item.name in texts}
+    places = {(schema, table) for schema, table, _ in texts}
     stored = (one for place in sorted(places) for one in journal.read(items.stored_of, run, *place))
     kept = [
         (one, text.text, text.model, text.by or _SOMEBODY, text.at)
         for one in stored
-        if (text := texts.get(one.item.name))
+        if (text := texts.get((one.item.schema, one.item.table, one.item.column)))
     ]
     journal.write_now(answers.save_imported, kept)
     return len(kept)

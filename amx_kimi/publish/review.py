@@ -156,7 +156,7 @@ class Review:
             return False
         before = self._undo.pop()
         rows = [
-            Decided(id_, old.action, old.text) if old else Decided(id_, "open")
+            Decided(id_, old.action, old.text, old.by, old.at) if old else Decided(id_, "open")
             for id_, old in before
         ]
         self.journal.write_now(decisions.decide, rows, self.by)

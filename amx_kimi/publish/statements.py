@@ -35,6 +35,7 @@ class Dialect:
     most: Mapping[str, int] = field(default_factory=dict)
     unit: str = "characters"
     views: Mapping[str, str] = field(default_factory=dict)
+    materialized: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ def statement(dialect: Dialect, place: Place, text: str | None) -> str:
     template = getattr(dialect, part)
     if place.kind in ("view", "materialized view"):
         template = dialect.views.get(part, template)
+    if place.kind == "materialized view":
+        template = dialect.materialized.get(part, template)
     if text is not None and not dialect.lines:
-        text = " ".join(text.split("\n"))
+        text = " ".join(text.split("\n")).replace("$(", "$ (")
     filled: str = template.format_map(_Slots(dialect, place, text))
     return one_line(filled) if template.startswith("--") else filled
 

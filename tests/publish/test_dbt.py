@@ -202,3 +202,30 @@ def test_files_that_are_none(tmp_path: Path, text: str, error: str) -> None:
 def test_an_empty_file_is_a_beginning(tmp_path: Path) -> None:
     _, found, _ = merged(tmp_path, "", ROWS)
     assert found["sources"][0]["tables"][0]["name"] == "orders"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models:\n  - name: orders\n    columns:\n",
+        "sources:\n",
+        "sources:\n  - name: sales\n    tables:\n",
+        "models:\n  - name: orders\n    config:\n",
+        "models:\n  - name: orders\n    config: {meta: }\n",
+    ],
+)
+def test_keys_without_a_value(tmp_path: Path, text: str) -> None:
+    _, found, problems = merged(tmp_path, text, ROWS)
+    assert problems == []
+    assert "Key." in str(found)
+
+
+def test_one_model_is_not_two_tables(tmp_path: Path) -> None:
+    rows = [row("id", "A."), row("id", "B.", schema="other")]
+    _, found, problems = merged(tmp_path, "models:\n  - name: orders\n", rows)
+    assert found["models"][0]["columns"][0]["description"] == "A."
+    assert "other.orders has the name of sales.orders" in problems[0]
+    out = io.StringIO()
+    result = write_dbt(out, RUN, rows, ALL, "models")
+    assert (result.added, len(result.problems)) == (1, 1)
+    assert len(yaml.safe_load(out.getvalue())["models"]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,9 @@ def _read(journal: Journal, folder: Path, rows: list[dict[str, str]]) -> list[ob
         ({"decision": "1", "table": "other"}, "table is 'other', not 't'"),
         ({"decision": "1", "id": "999"}, "no suggestion with this id"),
         ({"decision": "1", "id": "x"}, "no suggestion with this id"),
+        ({"decision": "1", "id": "²"}, "no suggestion with this id"),
+        ({"decision": "1", "id": "9" * 30}, "no suggestion with this id"),
+        ({"decision": "²"}, "'²' is no decision"),
         ({"text": "y" * 60_001}, "60,001 characters"),
     ],
 )
@@ -167,3 +171,15 @@ def test_a_persons_text_has_no_controls(text: str) -> None:
     plain = clean(text)
     assert not any(ord(c) < 32 and c not in "\n\t" for c in plain)
     assert clean(plain) == plain
+
+
+def test_a_file_that_is_older_than_a_decision_undoes_nothing(
+    journal: Journal, tmp_path: Path
+) -> None:
+    rows = rows_of(journal)
+    rows[1]["decision"] = "1"
+    kept = [r.decided for r in _read(journal, tmp_path, rows) if r.decided]  # type: ignore[attr-defined]
+    journal.write_now(decisions.decide, [replace(kept[0], action="edit", text="Bob's.")], "bob")
+    decided, refused = read(journal, tmp_path / "d.csv", rows)
+    assert decided == {}
+    assert "decided since the file was written: bob" in refused[0]

@@ -309,3 +309,17 @@ def test_json_lines_are_as_the_schema_says() -> None:
         validator.validate(line)
         assert set(line) == set(schema["required"])
     assert not validator.is_valid({**json.loads(lines[0]), "confidence": "sure"})
+
+
+def test_a_device_and_a_link_are_written_to_and_not_replaced(tmp_path: Path) -> None:
+    with open_output(Path("/dev/null")) as file:
+        file.write("x")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    real = tmp_path / "real.yml"
+    real.write_text("old")
+    real.chmod(0o640)
+    (tmp_path / "link.yml").symlink_to(real)
+    with open_output(tmp_path / "link.yml") as file:
+        file.write("new")
+    assert (tmp_path / "link.yml").is_symlink()
+    assert (real.read_text(), stat.S_IMODE(real.stat().st_mode)) == ("new", 0o640)

@@ -41,7 +41,7 @@ class Figures:
 
 def figures_of(connection: Connection, run: str) -> Figures:
     """Count a run's items."""
-    found = Figures()
+    found, last = Figures(), None
     query = (
         select(
             columns.c.schema_name,
@@ -59,8 +59,10 @@ def figures_of(connection: Connection, run: str) -> Figures:
     )
     with connection.execute(query) as rows:
         for row in rows:
+            if (place := (row.schema_name, row.table_name)) != last:
+                last = place
+                found.tables.append(".".join(filter(None, place)))
             if not row.column_name:
-                found.tables.append(".".join(filter(None, (row.schema_name, row.table_name))))
                 continue
             found.status[row.status] += 1
             if row.confidence:
