@@ -180,7 +180,7 @@ def test_peoples_text_is_kept_and_ours_is_replaced(program: Program, described: 
     assert program("apply", "last", "--overwrite", "--json").json["written"] == 1
     described.run("COMMENT ON COLUMN sales.orders.cust_name IS 'changed since'")
     undone = program("apply", "last", "--undo", "--json")
-    assert (undone.code, undone.json["undone"], undone.json["kept"]) == (0, ITEMS - 1, 1)
+    assert (undone.code, undone.json["undone"], undone.json["kept"]) == (1, ITEMS - 1, 1)
     assert described.comments() == {
         "orders.net_amt": person,
         "orders.cust_name": "changed since",
@@ -202,6 +202,17 @@ def _decide(program: Program, said: dict[tuple[str, str], tuple[str, str]]) -> N
         writer.writerows(rows)
     ended = program("review", "last", "--decisions", "d.csv", "--by", "ann")
     assert ended.code == 0, ended.err
+
+
+def test_undo_goes_back_to_what_a_person_wrote_in_between(
+    program: Program, described: Warehouse
+) -> None:
+    program("review", "last", "--accept", "low")
+    assert program("apply", "last").code == 0
+    described.run("COMMENT ON COLUMN sales.items.qty IS 'by hand'")
+    assert program("apply", "last", "--overwrite").code == 0
+    assert program("apply", "last", "--undo").code == 0
+    assert described.comments() == {"items.qty": "by hand"}
 
 
 HOSTILE = {
