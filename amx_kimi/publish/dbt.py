@@ -24,6 +24,7 @@ from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.export import written_by
+from amx_kimi.publish.yaml_tail import keeping_tail
 
 __all__ = ["Merged", "Section", "merge_dbt", "write_dbt"]
 
@@ -195,19 +196,30 @@ class _Merge:
         entry = self._entry(item.schema, item.table, section)
         if entry is None:
             return
-        columns = _by_name(entry.get("columns"))
-        for row in rows:
-            if not row.item.column:
-                self._describe(entry, row)
-                continue
-            found = columns.get(_name(row.item.column).lower(), [])
-            if len(found) > 1:
-                self.result.problems.append(f"{row.item.name} stands {len(found)} times there")
-            elif found:
-                self._describe(found[0], row)
-            else:
-                added = CommentedMap(name=DoubleQuotedScalarString(_name(row.item.column)))
-                _list(entry, "columns").append(added)
+        with keeping_tail(entry):
+            columns = _by_name(entry.get("columns"))
+            for row in rows:
+                if row.item.column:
+                    self._column(entry, columns, row)
+                else:
+                    self._describe(entry, row)
+
+    def _column(
+        self, entry: CommentedMap, columns: dict[str, list[CommentedMap]], row: Described
+    ) -> None:
+        name = _name(row.item.column)
+        found = columns.get(name.lower(), [])
+        exact = [column for column in found if str(column.get("name")) == name]
+        found = exact or found
+        if len(found) > 1:
+            self.result.problems.append(f"{row.item.name} stands {len(found)} times there")
+        elif found:
+            self._describe(found[0], row)
+        else:
+            added = CommentedMap(name=DoubleQuotedScalarString(name))
+            there = _list(entry, "columns")
+            with keeping_tail(there):
+                there.append(added)
                 self._describe(added, row)
 
     def _entry(self, schema: str, table: str, section: Section) -> CommentedMap | None:
@@ -229,7 +241,9 @@ class _Merge:
                 self.result.problems.append(f"{whole} stands {len(found)} times in {self._path}")
                 return None
         added = CommentedMap(name=DoubleQuotedScalarString(_name(table)))
-        self._home(schema, section).append(added)
+        home = self._home(schema, section)
+        with keeping_tail(home):
+            home.append(added)
         if section == "models":  # the same name in another schema has no place of its own
             self._index[None, name] = [added]
             self._filled[id(added)] = schema
@@ -244,7 +258,8 @@ class _Merge:
             if name.lower() in (str(source.get("schema") or source.get("name")).lower(),):
                 return _list(source, "tables")
         quoted = DoubleQuotedScalarString(name)
-        entries.append(CommentedMap(name=quoted, schema=quoted, tables=CommentedSeq()))
+        with keeping_tail(entries):
+            entries.append(CommentedMap(name=quoted, schema=quoted, tables=CommentedSeq()))
         added: CommentedSeq = entries[-1]["tables"]
         return added
 
@@ -254,6 +269,11 @@ class _Merge:
         if present and not self._overwrite and not _is_ours(entry, present):
             self.result.kept += 1
             return
+        with keeping_tail(entry):
+            self._write(entry, row, text)
+        self.result.added += 1
+
+    def _write(self, entry: CommentedMap, row: Described, text: str) -> None:
         if "description" in entry:
             entry["description"] = DoubleQuotedScalarString(text)
         else:
@@ -266,7 +286,6 @@ class _Merge:
         )
         meta.fa.set_flow_style()
         _mapping(_mapping(entry, "config"), "meta")["amx_kimi"] = meta
-        self.result.added += 1
 
 
 def _list(parent: CommentedMap, key: str) -> CommentedSeq:
@@ -349,8 +368,13 @@ def _entries(path: Path, document: CommentedMap, section: str) -> list[Commented
         line = document.lc.value(section)[0] + 1 if section in document else 1
         raise ConfigFileError(f"{path}, line {line}: {section} has to be a list of mappings")
     for entry in entries:
-        if not isinstance(entry.get("columns"), CommentedSeq | None):
-            raise ConfigFileError(f"{path}, line {entry.lc.line + 1}: columns has to be a list")
+        columns = entry.get("columns")
+        if not isinstance(columns, CommentedSeq | None) or not all(
+            isinstance(column, CommentedMap) for column in columns or ()
+        ):
+            raise ConfigFileError(
+                f"{path}, line {entry.lc.line + 1}: columns has to be a list of mappings"
+            )
     return list(entries)
 
 

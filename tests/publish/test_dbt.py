@@ -229,3 +229,66 @@ def test_one_model_is_not_two_tables(tmp_path: Path) -> None:
     result = write_dbt(out, RUN, rows, ALL, "models")
     assert (result.added, len(result.problems)) == (1, 1)
     assert len(yaml.safe_load(out.getvalue())["models"]) == 1
+
+
+COMMENTED = """\
+version: 2
+models:
+  - name: orders
+    columns:
+      - name: id
+
+      # about net
+      - name: net
+        tests: [unique]  # inline
+
+      # about cust
+      - name: cust
+        tests:
+          - unique
+
+  # about items, by a person
+  - name: items
+    meta: {a: 1}
+
+# about sources
+sources:
+  - name: s
+    tables:
+      - name: t
+# end of the file
+"""
+
+
+def test_comments_stay_where_they_stand(tmp_path: Path) -> None:
+    rows = [row("", "O."), row("id", "Key."), row("net", "Net."), row("cust", "C."), row("x", "X.")]
+    rows += [row("", "I.", "items"), row("n", "New.", "more", "s"), row("m", "M.", "t", "s")]
+    text, found, problems = merged(tmp_path, COMMENTED, rows)
+    assert problems == []
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for comment, after in (
+        ("# about net", "- name: net"),
+        ("# about cust", "- name: cust"),
+        ("# about items, by a person", "- name: items"),
+        ("# about sources", "sources:"),
+    ):
+        assert lines[lines.index(comment) + 1] == after
+    assert lines[-1] == "# end of the file"
+    assert "tests: [unique]  # inline" in lines
+    assert [column["name"] for column in found["models"][0]["columns"]] == [
+        "id",
+        "net",
+        "cust",
+        "x",
+    ]
+    again, _, _ = merged(tmp_path, text, rows)
+    assert again == text
+
+
+def test_columns_that_differ_in_case_only(tmp_path: Path) -> None:
+    rows = [row("id", "Small."), row("Id", "Large.")]
+    first, found, problems = merged(tmp_path, "models:\n  - name: orders\n", rows)
+    names = [column["name"] for column in found["models"][0]["columns"]]
+    assert (sorted(names), problems) == (["Id", "id"], [])
+    again, _, problems = merged(tmp_path, first, rows)
+    assert (again, problems) == (first, [])
