@@ -105,6 +105,8 @@ def choice_of(options: dict[str, Any]) -> "Choice":
 
 
 def _check(options: dict[str, Any]) -> None:
+    if options["sql"] and options["dry_run"]:
+        raise click.UsageError("--sql writes a file only: leave --dry-run out.")
     if options["dialect"] and not options["sql"]:
         raise click.UsageError("--dialect is for --sql FILE.")
     others = ("sql", "dry_run", "unreviewed", "min_confidence", "overwrite", "cut")

@@ -10,8 +10,6 @@ from amx_kimi.wrap import one_line
 
 __all__ = ["check"]
 
-_SHOWN = 200
-
 
 @click.command(cls=KimiCommand)
 @database_options
@@ -56,10 +54,8 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
         figures = {"columns": coverage.columns, "commented": coverage.commented}
         echo_json({**figures, "percent": coverage.percent, "ok": enough, "missing": names})
         return int(not enough)
-    for item in missing[:_SHOWN]:
+    for item in missing:
         click.echo(one_line(item.name))
-    if len(missing) > _SHOWN:
-        click.echo(f"… and {len(missing) - _SHOWN:,} more (--json lists all)")
     click.echo(
         f"{coverage.commented:,} of {coverage.columns:,} columns have a comment: "
         f"{coverage.percent:.1f}%, {'enough' if enough else 'too few'} (wanted: {least:g}%)"

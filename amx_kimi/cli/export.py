@@ -147,6 +147,8 @@ def _home(run: "Run", options: dict[str, Any]) -> Any:
         raise click.BadParameter(
             f"{options['env']!r} is none of {', '.join(ENVIRONMENTS)}", param_hint="--env"
         )
+    if options["platform"] and not options["platform"].replace("-", "").replace("_", "").isalnum():
+        raise click.BadParameter("letters and digits, such as snowflake", param_hint="--platform")
     found = home_of(run)
     return replace(
         found,

@@ -104,6 +104,10 @@ def _out(journal: "Journal", run: "Run", path: Path) -> int:
     from amx_kimi.publish.decision_file import write_decisions
     from amx_kimi.publish.export import open_output
 
+    if path.exists():
+        raise click.UsageError(
+            f"{path} is there already, perhaps with decisions: --decisions reads it; else move it."
+        )
     with open_output(path) as file:
         file.write("\ufeff")  # else a spreadsheet takes it for Latin-1
         count = write_decisions(file, journal.stream(results.described, run.id))

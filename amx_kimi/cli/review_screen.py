@@ -39,26 +39,26 @@ AskAgain = Callable[[Described, str], object]
 _COMMANDS = (  # keys, the method, how the help names the keys, what they do
     (("a", "enter"), "_accept", "a, Enter", "accept the first wording"),
     (tuple("123456789"), "_accept_number", "1 … 9", "accept this wording"),
-    (("e",), "_edit", "e", "edit in place (Enter keeps, Esc gives up)"),
+    (("e",), "_edit", "e", "edit here (Enter, Esc)"),
     (("E",), "_edit_outside", "E", "edit in $EDITOR"),
     (("r",), "_reject", "r", "reject: nothing is written"),
     (("s", "tab"), "_next", "s", "skip: it stays open"),
-    (("h",), "_ask_hint", "h", "ask the model again, with a hint"),
-    (("A",), "_accept_table", "A", "accept all high of this table"),
+    (("h",), "_ask_hint", "h", "ask again, with a hint"),
+    (("A",), "_accept_table", "A", "accept all high of the table"),
     (("u",), "_undo", "u", "undo"),
     (("j", "down"), "_down", "j, down", "next item"),
     (("k", "up"), "_up", "k, up", "previous item"),
     (("n", "pagedown"), "_next_table", "n", "next table"),
     (("p", "pageup"), "_previous_table", "p", "previous table"),
-    (("/",), "_ask_text", "/", "show only items with a text"),
-    (("t",), "_ask_table", "t", "show only tables with a text"),
-    (("c",), "_next_confidence", "c", "show one confidence only"),
-    (("o",), "_open_only", "o", "show only what is open"),
-    (("x",), "_show_all", "x", "show everything again"),
+    (("/",), "_ask_text", "/", "only items with a text"),
+    (("t",), "_ask_table", "t", "only tables with a text"),
+    (("c",), "_next_confidence", "c", "one confidence only"),
+    (("o",), "_open_only", "o", "only what is open"),
+    (("x",), "_show_all", "x", "everything again"),
     (("?",), "_show_help", "?", "this help"),
-    (("q", "c-c", "c-d"), "_leave", "q", "leave; every decision is kept already"),
+    (("q", "c-c", "c-d"), "_leave", "q", "leave; all is kept"),
 )
-_BAR = "a accept  1-9 wording  e edit  r reject  s skip  h hint  u undo  ? help  q leave"
+_BAR = "? help  q leave  a accept  1-9 wording  e edit  r reject  s skip  h hint  u undo"
 _STYLE = Style.from_dict(
     {
         "bar": "reverse",
@@ -172,7 +172,7 @@ class Screen:
 
     def _detail(self) -> StyleAndTextTuples:
         if self._help:
-            return [("", "".join(f"  {keys:<9} {what}\n" for _, _, keys, what in _COMMANDS))]
+            return [("", _help())]
         row = self._review.row
         if row is None or row.suggestion is None:
             return [("", "Nothing here. x shows everything, q leaves.")]
@@ -211,6 +211,8 @@ class Screen:
         @keys.add("escape", filter=~browsing, eager=True)
         @keys.add("c-c", filter=~browsing)
         def give_up(_: KeyPressEvent) -> None:
+            if self._busy:  # an answer that takes long: it is kept when it comes, or lost
+                self._leave()
             self._end_entry()
 
         return keys
@@ -256,22 +258,30 @@ class Screen:
     def _accept_number(self) -> None:
         self._accept_wording(int(self._key))
 
+    def _go_on(self, before: Described) -> None:
+        """To the next that is open; who revises a decision goes down the table."""
+        if before.decision:
+            self._review.move(1)
+        else:
+            self._next()
+
     def _accept_wording(self, number: int) -> None:
-        if self._review.row is None:
+        row = self._review.row
+        if row is None:
             return
         if self._review.accept(number):
-            self._next()
+            self._go_on(row)
         else:
             self._message = f"There is no wording {number}."
 
     def _reject(self) -> None:
-        if self._review.row:
+        if row := self._review.row:
             self._review.decide("reject")
-            self._next()
+            self._go_on(row)
 
     def _undo(self) -> None:
         if not self._review.undo():
-            self._message = "There is nothing to undo in this sitting."
+            self._message = "There is nothing of yours to undo in this sitting."
 
     def _accept_table(self) -> None:
         count = self._review.accept_table()
@@ -282,8 +292,9 @@ class Screen:
             self._ask("Text: ", row.text or _best(row), self._edited)
 
     def _edited(self, text: str) -> None:
-        if self._review.edit(text):
-            self._next()
+        row = self._review.row
+        if row and self._review.edit(text):
+            self._go_on(row)
         else:
             self._message = "An empty text is no description: r rejects."
 
@@ -380,6 +391,14 @@ class Screen:
     def _end_entry(self) -> None:
         self._prompt = ""
         self._app.layout.focus(self._list)
+
+
+def _help() -> str:
+    """The keys in two columns: a small terminal shows all of them."""
+    lines = [f"{keys:<8} {what:.28}" for _, _, keys, what in _COMMANDS]
+    half = (len(lines) + 1) // 2
+    pairs = zip(lines[:half], [*lines[half:], ""], strict=False)
+    return "".join(f"{left:<39} {right}\n" for left, right in pairs)
 
 
 def _decided(row: Described) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from amx_kimi.journal.decisions import carry_over
+from amx_kimi.journal.decisions import Decision, carry_over
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
@@ -108,22 +108,32 @@ def _reuse_imported(connection: Connection, run: str) -> None:
 
 
 def _mark_reused(connection: Connection, run: str) -> None:
+    """What has an answer now is reused, with the facts that the model saw of it then."""
+    theirs = columns.alias()
+    first = suggestions.alias()
+    shown = (
+        select(theirs.c.facts)
+        .join(first, first.c.column_id == theirs.c.id)
+        .join(suggestions, suggestions.c.reused_from == first.c.id)
+        .where(suggestions.c.column_id == columns.c.id)
+        .scalar_subquery()
+    )
     has_one = exists().where(suggestions.c.column_id == columns.c.id)
     connection.execute(
         update(columns)
         .where(columns.c.run_id == run, columns.c.status == "pending", has_one)
-        .values(status="reused")
+        .values(status="reused", facts=shown)
     )
 
 
 def save_imported(
-    connection: Connection, found: Sequence[tuple[Stored, str, str, str, str]]
+    connection: Connection, found: Sequence[tuple[Stored, str, str, Decision]]
 ) -> None:
-    """Texts that people accepted elsewhere: each an item, the text, the model that worded it, who
-    accepted it, and when."""
+    """Texts that people accepted elsewhere: each an item, the text, the model that worded it, and
+    the decision, with who and when."""
     rows = [
         _row(model, stored.id, stored.reuse_key, Suggestion((text,), "high", "imported"))
-        for stored, text, model, _, _ in found
+        for stored, text, model, _ in found
     ]
     if not rows:
         return
@@ -137,12 +147,12 @@ def save_imported(
         [
             {
                 "column_id": stored.id,
-                "action": "accept",
-                "text": text,
-                "decided_by": by,
-                "decided_at": at,
+                "action": decision.action,
+                "text": decision.text,
+                "decided_by": decision.by,
+                "decided_at": decision.at,
             }
-            for stored, text, _, by, at in found
+            for stored, _, _, decision in found
         ],
     )
 

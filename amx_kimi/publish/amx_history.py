@@ -15,12 +15,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Described, Run
+from amx_kimi.publish.decision_file import clean
 
 __all__ = ["Accepted", "Handed", "accepted_texts", "hand_over"]
 
@@ -63,7 +64,8 @@ class Handed:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A text that people accepted in AMX; `by` is empty where AMX does not say who."""
+    """A text that people accepted in AMX; `by` is empty where AMX does not say who, `edited`: they
+    worded it themselves."""
 
     schema: str
     table: str
@@ -72,6 +74,7 @@ class Accepted:
     model: str
     by: str
     at: str
+    edited: bool = False
 
 
 def hand_over(
@@ -125,10 +128,11 @@ def accepted_texts(path: Path, profile: str) -> Iterator[Accepted]:
                 schema=schema,
                 table=table,
                 column=column,
-                text=str(row["text"]).strip(),
+                text=clean(str(row["text"])),
                 model=str(row["model"] or "amx"),
                 by=str(row["by_whom"] or ""),
-                at=datetime.fromtimestamp(float(row["decided_at"])).astimezone().isoformat(),
+                at=datetime.fromtimestamp(float(row["decided_at"]), UTC).isoformat(),
+                edited=row["evaluation"] == "custom",
             )
 
 

@@ -116,6 +116,7 @@ class PostgresqlComments:
         full = with_driver(url, SourceError)
         self.dialect = dialects()["postgresql"]
         self.identity = identity_of(full)
+        self._kinds: Mapping[tuple[str, str], str] = {}
         timeout = "timeout" if full.drivername.endswith("pg8000") else "connect_timeout"
         self._engine = create_engine(full, connect_args={timeout: _CONNECT_SECONDS}, pool_size=1)
         event.listen(self._engine, "connect", _set_up, insert=True)
@@ -131,7 +132,9 @@ class PostgresqlComments:
         """As `Comments.read`."""
         try:
             with self._connection.begin():
-                return _present(self._connection, tables)
+                found = _present(self._connection, tables)
+            self._kinds = {name: present.kind for name, present in found.items()}
+            return found
         except SQLAlchemyError as error:
             raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
 
@@ -139,6 +142,12 @@ class PostgresqlComments:
         """As `Comments.write`."""
         try:
             with self._connection.begin():
+                if self._kinds.get((schema, table)) == "table":
+                    # What COMMENT takes anyway: nobody writes between our look and our text.
+                    quote = self._engine.dialect.identifier_preparer.quote_identifier
+                    name = f"{quote(schema)}.{quote(table)}"
+                    bare = self._connection.execution_options(no_parameters=True)
+                    bare.exec_driver_sql(f"LOCK TABLE ONLY {name} IN SHARE UPDATE EXCLUSIVE MODE")
                 now = _present(self._connection, [(schema, table)]).get((schema, table))
                 fitting, others = _split(now, wanted)
                 if now and fitting:

@@ -13,7 +13,6 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import PurePath
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.choose import Choice
@@ -50,7 +49,7 @@ def home_of(run: Run) -> Home:
     """The platform and database of a run, by what it read."""
     scheme, _, rest = run.database.partition(":")
     if scheme == "postgresql":
-        return Home("postgres", urlsplit(run.database).path.lstrip("/"))
+        return Home("postgres", rest.rpartition("/")[2])
     return Home(scheme, PurePath(rest).stem if scheme in ("duckdb", "sqlite") else "")
 
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -188,6 +189,8 @@ class _Merge:
         self._path, self._document = path, document
         self._run, self._choice, self._overwrite = run, choice, overwrite
         self._index = _indexed(path, document)
+        entries = {id(entry): entry for found in self._index.values() for entry in found}
+        self._uses = Counter(id(entry.get("columns")) for entry in entries.values())
         self._filled: dict[int, str] = {}  # entries by the schema whose table they describe
 
     def table(self, rows: list[Described], section: Section) -> None:
@@ -195,6 +198,10 @@ class _Merge:
         item = rows[0].item
         entry = self._entry(item.schema, item.table, section)
         if entry is None:
+            return
+        columns_node = entry.get("columns")
+        if columns_node is not None and self._uses[id(columns_node)] > 1:
+            self.result.problems.append(f"{item.schema}.{item.table}: its columns are an alias")
             return
         with keeping_tail(entry):
             columns = _by_name(entry.get("columns"))

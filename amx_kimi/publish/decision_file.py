@@ -15,7 +15,7 @@ from typing import IO
 
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Journal, Run, results
-from amx_kimi.journal.decisions import Decided
+from amx_kimi.journal.decisions import Decided, Decision
 
 __all__ = ["MOST_TEXT", "Row", "clean", "no_formula", "read_decisions", "write_decisions"]
 
@@ -29,6 +29,7 @@ _FIELDS = (
     *("decision", "text", "decided_by", "decided_at"),
 )
 _AT_ONCE = 500
+_MOST_CELL = 10_000_000  # longer than any text: it is refused by its row, not by the file
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
@@ -75,6 +76,7 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
         ConfigFileError: it is no such file.
     """
     seen: set[int] = set()
+    csv.field_size_limit(_MOST_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter=_delimiter(file))
@@ -176,16 +178,22 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
     said, text = cells.get("decision", "").strip().lower(), clean(cells.get("text", ""))
     if (said, text) == (before["decision"], clean(before["text"])) or not (said or text):
         return
+    decided = _decision(said, text, row)
+    if isinstance(decided, Decided) and _is_same(decided, row.decision):
+        return  # read again: it stays with who decided
     if cells.get("decided_at", before["decided_at"]).strip() != before["decided_at"]:
         since = before["decided_by"] or "somebody took the decision back"
         yield Row(number, refused=f"it was decided since the file was written: {since}")
         return
-    decided = _decision(said, text, row)
     yield (
         Row(number, decided=decided)
         if isinstance(decided, Decided)
         else Row(number, refused=decided)
     )
+
+
+def _is_same(new: Decided, present: Decision | None) -> bool:
+    return present is not None and (new.action, new.text) == (present.action, present.text)
 
 
 def _decision(said: str, text: str, row: Described) -> Decided | str:

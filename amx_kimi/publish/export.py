@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,9 +13,11 @@ from typing import IO, Any
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.decision_file import no_formula
+from amx_kimi.wrap import HIDDEN
 
 __all__ = ["FORMATS", "as_row", "open_output", "written_by"]
 
+_ESCAPES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # never in a cell or on a terminal
 Write = Callable[[IO[str], Run, Iterable[Described]], None]
 
 _CSV_FIELDS = (
@@ -40,12 +43,12 @@ _CSV_FIELDS = (
 
 
 def written_by(found: Described) -> str | None:
-    """Who worded the text that stands: `AI`, or `person` (an edit in a review, or what dbt or AMX
+    """Who worded the text that stands: `AI`, or `person` (an edit in a review, or what dbt
     had); None without one."""
     if found.suggestion is None or found.text is None:
         return None
     edited = found.decision is not None and found.decision.action == "edit"
-    return "person" if edited or found.suggestion.signal in ("inherited", "imported") else "AI"
+    return "person" if edited or found.suggestion.signal == "inherited" else "AI"
 
 
 def as_row(found: Described, run: Run) -> dict[str, Any]:
@@ -177,10 +180,10 @@ def _reviewed(row: Described) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return no_formula(value) if isinstance(value, str) else value
+    return no_formula(_ESCAPES.sub("�", value)) if isinstance(value, str) else value
 
 
 def _md(text: str) -> str:
     """Text in a Markdown table cell: one line, nothing of it markup."""
-    line = " ".join(text.split())
+    line = HIDDEN.sub("�", " ".join(text.split()))
     return "".join("\\" + c if c in "\\`*_{}[]<>#|" else c for c in line)

@@ -12,6 +12,7 @@ from amx_kimi.annotate.redact import Redactor
 from amx_kimi.annotate.sources import Reading, Selection, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, answers, items, runs
+from amx_kimi.journal.decisions import Action, Decision
 from amx_kimi.publish.amx_history import Accepted, accepted_texts
 from amx_kimi.types import Item
 
@@ -91,12 +92,17 @@ def _keep(
     places = {(schema, table) for schema, table, _ in texts}
     stored = (one for place in sorted(places) for one in journal.read(items.stored_of, run, *place))
     kept = [
-        (one, text.text, text.model, text.by or _SOMEBODY, text.at)
+        (one, text.text, text.model, _decision(text))
         for one in stored
         if (text := texts.get((one.item.schema, one.item.table, one.item.column)))
     ]
     journal.write_now(answers.save_imported, kept)
     return len(kept)
+
+
+def _decision(text: Accepted) -> Decision:
+    action: Action = "edit" if text.edited else "accept"
+    return Decision(action, text.text, text.by or _SOMEBODY, text.at)
 
 
 def _key(item: Item, database: str) -> str:

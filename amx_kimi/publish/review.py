@@ -155,6 +155,12 @@ class Review:
         if not self._undo:
             return False
         before = self._undo.pop()
+        ids = [id_ for id_, _ in before]
+        now = self.journal.read(results.described_items, self.run.id, ids)
+        mine = {row.id for row in now if row.decision and row.decision.by == self.by}
+        before = [(id_, old) for id_, old in before if id_ in mine]
+        if not before:  # somebody else has decided since: that is not ours to take back
+            return False
         rows = [
             Decided(id_, old.action, old.text, old.by, old.at) if old else Decided(id_, "open")
             for id_, old in before

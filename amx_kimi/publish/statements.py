@@ -31,6 +31,7 @@ class Dialect:
     begin: str = ""
     end: str = ""
     upper: bool = False
+    here: str = "''"
     lines: bool = True
     most: Mapping[str, int] = field(default_factory=dict)
     unit: str = "characters"
@@ -85,6 +86,8 @@ class _Slots(dict[str, str]):
         dialect, place = self._dialect, self._place
         if slot == "text":
             return "NULL" if self._text is None else _literal(dialect, self._text)
+        if slot == "schema_here":
+            return _literal(dialect, place.schema) if place.schema else dialect.here
         if slot in ("table", "table_text"):
             name = ".".join(_name(dialect, part) for part in (place.schema, place.table) if part)
         elif slot in ("column", "quoted_column_text"):

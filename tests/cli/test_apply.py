@@ -189,8 +189,10 @@ def test_peoples_text_is_kept_and_ours_is_replaced(program: Program, described: 
 
 def _decide(program: Program, said: dict[tuple[str, str], tuple[str, str]]) -> None:
     """Decisions (what, text) about columns by way of the spreadsheet."""
-    assert program("review", "last", "--out", "d.csv").code == 0
     path = Path(os.environ["HOME"]).parent / "d.csv"
+    path.unlink(missing_ok=True)
+    assert program("review", "last", "--out", "d.csv").code == 0
+    assert program("review", "last", "--out", "d.csv").code == 2
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -321,7 +323,7 @@ def test_no_permission_for_half_of_the_tables(
     ended = program("apply", "last", "--to", theirs, "--json")
     assert (ended.code, ended.json["written"]) == (1, 4)
     assert ended.json["refused"] == ITEMS - 4
-    assert any("must be owner" in line for line in ended.json["problems"])
+    assert all("must be owner" in p or "denied" in p for p in ended.json["problems"])
     assert set(warehouse.comments()) == {
         "orders",
         "orders.order_id",
@@ -369,6 +371,34 @@ def test_a_fault_at_any_statement_leaves_old_or_new_and_undo_restores(
 def _wanted(program: Program) -> dict[str, str]:
     rows = map(json.loads, program("show", "last", "--json").out.splitlines())
     return {f"{row['table']}.{row['column']}".rstrip("."): row["description"] for row in rows}
+
+
+def test_what_somebody_writes_while_it_waits_is_kept(
+    program: Program,
+    documented: Any,
+    start_sandbox: Any,
+    fresh_postgres: str,
+    tmp_path: Path,
+) -> None:
+    warehouse = _postgres(fresh_postgres)
+    warehouse.run(*DDL)
+    documented(start_sandbox().url)
+    assert program("run", fresh_postgres, "--table", "items").code == 0
+    program("review", "last", "--accept", "low")
+    with psycopg.connect(fresh_postgres) as person:
+        person.execute("COMMENT ON COLUMN sales.items.qty IS 'just now'")
+        waits = subprocess.Popen(
+            command("apply", "last", "--json"), cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        with psycopg.connect(fresh_postgres, autocommit=True) as look:
+            query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not look.execute(query).fetchone()[0]:  # type: ignore[index]
+                assert waits.poll() is None
+        person.commit()
+    out, _ = waits.communicate()
+    assert waits.returncode == 1
+    assert "somebody has changed it" in json.loads(out)["problems"][0]
+    assert warehouse.comments()["items.qty"] == "just now"
 
 
 @pytest.mark.parametrize("after", [7])

@@ -73,7 +73,7 @@ def test_a_sitting_in_a_terminal(program: Program) -> None:
     screen.type("x1", enter=False)
     screen.wait("5 of 7 decided")
     screen.type("uu", enter=False)
-    screen.wait("nothing to undo")
+    screen.wait("nothing of yours to undo")
     screen.type("q", enter=False)
     assert screen.end() == 0
     assert decided(program) == found
@@ -96,7 +96,7 @@ def test_filters_and_help(program: Program) -> None:
     screen.type("ccc", enter=False)
     screen.wait("shown: low")
     screen.type("?", enter=False)
-    screen.wait("ask the model again, with a hint")
+    screen.wait("ask again, with a hint", "leave; all is kept")
     screen.type("q", enter=False)
     assert screen.end() == 0
     assert {action for action, _ in decided(program).values()} == {None}

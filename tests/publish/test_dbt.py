@@ -285,6 +285,23 @@ def test_comments_stay_where_they_stand(tmp_path: Path) -> None:
     assert again == text
 
 
+def test_columns_by_an_alias_are_left_alone(tmp_path: Path) -> None:
+    text = (
+        "models:\n  - name: orders\n    columns: &all\n      - name: id\n"
+        "  - name: items\n    columns: *all\n"
+    )
+    _, found, problems = merged(tmp_path, text, [row("id", "Key.")])
+    assert "its columns are an alias" in problems[0]
+    assert "description" not in found["models"][0]["columns"][0]
+
+
+def test_line_ends_of_windows_stay(tmp_path: Path) -> None:
+    path = tmp_path / "s.yml"
+    path.write_bytes(b"models:\r\n  - name: orders\r\n")
+    text, _ = merge_dbt(path, RUN, ROWS, ALL, "sources")
+    assert text.count("\n") == text.count("\r\n") > 5
+
+
 def test_columns_that_differ_in_case_only(tmp_path: Path) -> None:
     rows = [row("id", "Small."), row("Id", "Large.")]
     first, found, problems = merged(tmp_path, "models:\n  - name: orders\n", rows)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from amx_kimi.journal import Described, Run
 from amx_kimi.journal.decisions import Decision
 from amx_kimi.publish.export import FORMATS, as_row, open_output
 from amx_kimi.types import Item, Suggestion
+from amx_kimi.wrap import HIDDEN
 
 ROOT = Path(__file__).parents[2]
 RUN = Run(
@@ -112,6 +114,7 @@ def test_json() -> None:
 
 
 HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+PRINTABLE = HOSTILE.map(lambda text: re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", "", text))
 
 
 @given(st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE), max_size=4))
@@ -121,7 +124,14 @@ def test_json_round_trips(texts: list[tuple[str, str, str]]) -> None:
     assert [(r["column"], r["description"], r["type"]) for r in found] == texts
 
 
-@given(st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE), max_size=4))
+def test_no_escape_reaches_a_terminal() -> None:
+    row = named("a\x1b]0;x\x07b\x9b", "text\x1b[31m", comment="\x1b")
+    for kind in ("csv", "markdown"):
+        text = written(kind, row)
+        assert not set(text) & set("\x1b\x07\x9b")
+
+
+@given(st.lists(st.tuples(PRINTABLE, PRINTABLE, PRINTABLE), max_size=4))
 def test_csv_round_trips_and_has_no_formula(texts: list[tuple[str, str, str]]) -> None:
     rows = csv_rows(*(named(name, text, comment=comment) for name, text, comment in texts))
     assert len(rows) == len(texts)
@@ -202,7 +212,8 @@ def test_markdown_cells_hold_hostile_names(name: str, kind: str, text: str) -> N
     lines = written("markdown", named(name, text, type=kind)).split("\n")
     assert len(lines) == 5
     cells = cells_of(lines[3])
-    assert cells == [*(" ".join(part.split()) for part in (name, kind, text)), "low", ""]
+    wanted = (HIDDEN.sub("�", " ".join(part.split())) for part in (name, kind, text))
+    assert cells == [*wanted, "low", ""]
 
 
 @pytest.mark.parametrize(

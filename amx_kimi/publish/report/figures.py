@@ -29,14 +29,15 @@ _NAMES = "names, types and keys"
 
 @dataclass
 class Figures:
-    """Counts of columns: by `confidence`, by `status`, of what was `sent` by kind, of errors; and
-    the names of the tables."""
+    """Counts of columns: by `confidence`, by `status`, of what was `sent` by kind, of errors; the
+    names of the tables; and how many columns were `asked` about."""
 
     confidence: Counter[str] = field(default_factory=Counter)
     status: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     tables: list[str] = field(default_factory=list)
+    asked: int = 0
 
 
 def figures_of(connection: Connection, run: str) -> Figures:
@@ -69,7 +70,8 @@ def figures_of(connection: Connection, run: str) -> Figures:
                 found.confidence[row.confidence] += 1
             if row.error:
                 found.errors[row.error] += 1
-            if row.status == "described":
+            if row.status in ("described", "failed"):
+                found.asked += 1
                 found.sent.update(_sent(row.facts, row.comment))
     return found
 

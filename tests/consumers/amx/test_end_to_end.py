@@ -195,4 +195,4 @@ def test_what_was_accepted_in_amx_is_never_paid_for_again(
     for name, text in written.items():
         assert found[name]["description"] == text
         assert found[name]["decision"] == "accept"
-        assert found[name]["generated_by"] == "person"
+        assert found[name]["generated_by"] == "AI"
