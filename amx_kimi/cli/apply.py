@@ -37,6 +37,7 @@ _WORDS = {
     "undone": "restored",
     "same": "the same already",
     "kept": "kept: people's text stands there",
+    "stands": "rejected, and ours still",
     "gone": "gone",
     "long": "too long",
     "refused": "refused",
@@ -187,9 +188,7 @@ def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Out
 
     outcome, table = Outcome(), None
     for change in changes:
-        outcome.counts[change.state] += 1
-        if change.why:
-            outcome.problems.append(f"{change.name}: {change.why}")
+        outcome.count(change)
         shown = outcome.counts["write"]
         if quiet or change.state != "write" or (most is not None and shown > most):
             continue
@@ -214,10 +213,12 @@ def _hint(outcome: "Outcome", options: dict[str, Any]) -> None:
 def _report(outcome: "Outcome", options: dict[str, Any]) -> int:
     counts = {state: outcome.counts[state] for state in _WORDS if outcome.counts[state]}
     if options["as_json"]:
-        echo_json({**counts, "problems": outcome.problems})
+        echo_json({**counts, "problems": outcome.problems, "kept_names": outcome.kept})
     else:
         for problem in outcome.problems:
             warn(one_line(problem), label="Not written" if not options["undo"] else "Not restored")
+        for name in outcome.kept:
+            warn(one_line(name), label="Kept, a person's")
         words = [f"{count:,} {_WORDS[state]}" for state, count in counts.items()]
         click.echo("Comments: " + (", ".join(words) or "none"))
     failed = (*_FAILED, "kept") if options["undo"] else _FAILED

@@ -162,6 +162,7 @@ def _home(run: "Run", options: dict[str, Any]) -> Any:
 def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
     from importlib.metadata import version
 
+    from amx_kimi.config import load_database
     from amx_kimi.journal import results
     from amx_kimi.publish.amx_history import hand_over
     from amx_kimi.settings import Settings
@@ -171,6 +172,7 @@ def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
     if profile is None:
         raise click.UsageError("AMX knows databases by its profiles: which one is it? --db-profile")
     settings = Settings.from_environment()
+    load_database(profile, settings)  # a name that AMX does not have is a typo
     handed = hand_over(
         *(run, journal.stream(results.described, run.id), settings.config_dir, Path.home()),
         profile=profile,

@@ -191,6 +191,9 @@ def _add(table: "Table", row: "Described") -> None:
     if row.suggestion:
         sure = row.suggestion.confidence
         shared = "\n(shared)" if row.suggestion.signal == "shared" else ""
+        if row.decision:
+            said = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
+            shared += f"\n{said[row.decision.action]} by {one_line(row.decision.by)}"
         texts = (Text(sure + shared, _STYLES[sure]), _text(row.text or "rejected"))
     elif row.status == "commented":
         texts = (Text("–"), _text(row.item.comment))

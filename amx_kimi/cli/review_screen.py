@@ -122,8 +122,10 @@ class Screen:
             HSplit(
                 [
                     Window(control(self._heading), height=1, style="class:bar"),
-                    self._list,
-                    Window(height=1, char="─"),
+                    ConditionalContainer(
+                        HSplit([self._list, Window(height=1, char="─")]),
+                        Condition(lambda: not self._help),
+                    ),
                     Window(control(self._detail), wrap_lines=True, height=Dimension(weight=2)),
                     ConditionalContainer(entry, is_asking),
                     ConditionalContainer(
@@ -143,8 +145,8 @@ class Screen:
         where = ".".join(filter(None, review.table)) if review.table else "–"
         place = f"table {review.at_table + 1} of {len(review.tables)}" if review.tables else ""
         done = f"{review.decided:,} of {review.total:,} decided"
-        shown = f" · shown: {review.filter}" if str(review.filter) else ""
-        return [("", one_line(f" {where} · {place} · {done} · run {review.run.id}{shown}"))]
+        shown = f"[{review.filter}] " if str(review.filter) else ""
+        return [("", one_line(f" {shown}{where} · {place} · {done} · run {review.run.id}"))]
 
     def _items(self) -> StyleAndTextTuples:
         review = self._review
@@ -208,6 +210,10 @@ class Screen:
             for name in names:
                 keys.add(name, filter=browsing)(self._handler(getattr(self, method)))
 
+        @keys.add("escape", filter=browsing, eager=True)
+        def close_help(_: KeyPressEvent) -> None:
+            self._help = False
+
         @keys.add("escape", filter=~browsing, eager=True)
         @keys.add("c-c", filter=~browsing)
         def give_up(_: KeyPressEvent) -> None:
@@ -219,8 +225,10 @@ class Screen:
 
     def _handler(self, action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
         def handle(event: KeyPressEvent) -> None:
-            self._message, self._help, self._key = "", False, event.data
-            self._safely(action)
+            closes, self._help = self._help, False
+            self._message, self._key = "", event.data
+            if not closes:  # the key that closes the help does nothing else
+                self._safely(action)
 
         return handle
 
@@ -285,7 +293,11 @@ class Screen:
 
     def _accept_table(self) -> None:
         count = self._review.accept_table()
-        self._message = f"Accepted {count:,} of this table. u takes them back."
+        self._message = (
+            f"Accepted {count:,} of this table. u takes them back."
+            if count
+            else "Nothing of this table is open and high."
+        )
 
     def _edit(self) -> None:
         if row := self._review.row:

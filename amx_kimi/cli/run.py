@@ -302,8 +302,10 @@ def _watched(
     from amx_kimi.cli.progress import watch
 
     spend = spend_of(job.profile, options)
-    facts = job.profile.facts()
-    if facts.prices is None and facts.currency:
+    facts, endpoint = job.profile.facts(), job.profile.endpoint
+    # A subscription bills none: an own endpoint without a currency, a proxy without a key.
+    billed = endpoint.auth == "key" and bool(endpoint.currency or not endpoint.own)
+    if facts.prices is None and billed:
         warn(
             f"No price is known for {job.profile.model} here, so its cost cannot be watched: "
             "custom_input_cost_per_mtok and custom_output_cost_per_mtok give it one.",

@@ -18,7 +18,7 @@ from amx_kimi.publish.statements import Dialect, Place, cut, statement, too_long
 
 __all__ = ["Change", "Outcome", "Rules", "apply_plan", "plan", "plan_offline", "undo", "write_sql"]
 
-State = Literal["write", "same", "kept", "gone", "long"]
+State = Literal["write", "same", "kept", "gone", "long", "stands"]
 _TABLES_AT_ONCE = 100
 
 
@@ -35,7 +35,8 @@ class Rules:
 @dataclass(frozen=True)
 class Change:
     """One comment, as it stands and as it is to be. `write` it; it is the `same` already; people's
-    text is `kept`; its table or column is `gone`; or it is too `long` (`why` says more)."""
+    text is `kept`; its table or column is `gone`; it is too `long`; or it was rejected, and our
+    text `stands` there still (`why` says more)."""
 
     id: int
     place: Place
@@ -53,11 +54,20 @@ class Change:
 
 @dataclass
 class Outcome:
-    """What came of it: how many comments in each state (`written`, `undone`, `same` …), and a line
-    for each that could not be written."""
+    """What came of it: how many comments in each state (`written`, `undone`, `same` …), a line for
+    each that could not be written, and the names of those where people's text was `kept`."""
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+    def count(self, change: Change) -> None:
+        """Take a change in that is not (yet) written."""
+        self.counts[change.state] += 1
+        if change.why:
+            self.problems.append(f"{change.name}: {change.why}")
+        if change.state == "kept":
+            self.kept.append(change.name)
 
 
 def plan(
@@ -75,6 +85,7 @@ def plan(
             [
                 _change(row, there.get(_table(row)), database.dialect, rules, mine)
                 for row in table.rows
+                if _stands(row, there.get(_table(row)), mine)
             ]
             for table in some
         ]
@@ -86,7 +97,11 @@ def plan_offline(
     """The same without a database: what stood in the run's inventory counts as standing there."""
     for some in _chunks(journal, run, rules.choice):
         yield [
-            [_change(row, table.inventoried, dialect, rules, frozenset()) for row in table.rows]
+            [
+                _change(row, table.inventoried, dialect, rules, frozenset())
+                for row in table.rows
+                if not _is_rejected(row)
+            ]
             for table in some
         ]
 
@@ -105,7 +120,7 @@ def apply_plan(
     outcome = Outcome()
     for tables in chunks:
         for change in (change for table in tables for change in table if change.state != "write"):
-            _count(outcome, change)
+            outcome.count(change)
         todo = [[c for c in table if c.state == "write"] for table in tables]
         _write_tables(journal, database, [table for table in todo if table], outcome)
         notify(outcome)
@@ -141,7 +156,7 @@ def write_sql(
     for table in (table for tables in chunks for table in tables):
         lines = []
         for change in table:
-            _count(outcome, change)
+            outcome.count(change)
             if change.state == "write":
                 lines.append(statement(dialect, change.place, change.after))
         if lines:
@@ -164,7 +179,7 @@ def _chunks(journal: Journal, run: Run, choice: Choice) -> Iterator[list[_Chosen
     rows = journal.stream(results.described, run.id)
     for _, group in groupby(rows, key=_table):
         everything = list(group)
-        wanted = [row for row in everything if choice.text(row) is not None]
+        wanted = [row for row in everything if choice.text(row) is not None or _is_rejected(row)]
         if wanted:
             some.append(_Chosen(wanted, _inventoried(everything)))
         if len(some) == _TABLES_AT_ONCE:
@@ -187,6 +202,9 @@ def _change(
         why = "the column is gone" if there else "the table is gone"
         return Change(row.id, place, None, after, "gone", why)
     before = there.comments[item.column]
+    if _is_rejected(row):
+        why = "it was rejected, and our text stands there still (--undo takes the run back)"
+        return Change(row.id, place, before, "", "stands", why)
     if rules.cut:
         after = cut(dialect, place, after)
     change = Change(row.id, place, before, after, "write")
@@ -218,10 +236,17 @@ def _inventoried(rows: Sequence[Described]) -> Present:
     return Present(known, {row.item.column: row.item.comment or None for row in rows})
 
 
-def _count(outcome: Outcome, change: Change) -> None:
-    outcome.counts[change.state] += 1
-    if change.why:
-        outcome.problems.append(f"{change.name}: {change.why}")
+def _is_rejected(row: Described) -> bool:
+    return row.decision is not None and row.decision.action == "reject"
+
+
+def _stands(row: Described, there: Present | None, mine: frozenset[int]) -> bool:
+    """Whether a row belongs into a plan: a rejected one only while a text of ours stands there."""
+    if not _is_rejected(row):
+        return True
+    item = row.item
+    before = there.comments.get(item.column) if there else None
+    return bool(before) and hash((item.schema, item.table, item.column, before)) in mine
 
 
 def _write_tables(

@@ -217,6 +217,22 @@ def test_undo_goes_back_to_what_a_person_wrote_in_between(
     assert described.comments() == {"items.qty": "by hand"}
 
 
+def test_what_was_rejected_after_it_was_applied_is_named(
+    program: Program, described: Warehouse
+) -> None:
+    described.run("COMMENT ON COLUMN sales.items.qty IS 'by hand'")
+    program("review", "last", "--accept", "low")
+    first = program("apply", "last", "--json").json
+    assert first["kept_names"] == ["sales.items.qty"]
+    _decide(program, {("orders", "net_amt"): ("reject", "")})
+    ended = program("apply", "last", "--json")
+    assert (ended.code, ended.json["stands"]) == (0, 1)
+    assert "sales.orders.net_amt: it was rejected" in ended.json["problems"][0]
+    assert "orders.net_amt" in described.comments()
+    assert program("apply", "last", "--undo").code == 0
+    assert program("apply", "last", "--json").json.get("stands") is None
+
+
 HOSTILE = {
     ("orders", "order_id"): 'it\'s $$ \\ "x" 100% :p',
     ("orders", "cust_name"): "two\nlines",
@@ -287,7 +303,7 @@ def test_too_long_is_refused_or_cut(
     ended = program("apply", "last", *options)
     assert (ended.code, ended.json["long"]) == (1, 1)
     assert "1,024" in ended.json["problems"][0]
-    assert program("apply", "last", *options, "--cut").json == {"write": 1, "problems": []}
+    assert program("apply", "last", *options, "--cut").json["write"] == 1
     assert "…'" in (tmp_path / "c.sql").read_text()
 
 

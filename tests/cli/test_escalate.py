@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Program
+from tests.conftest import KEY
 
 
 @pytest.fixture
@@ -102,18 +103,27 @@ def test_what_cannot_be_escalated(
 
 
 def test_a_second_run_that_is_not_begun_takes_no_report_away(
-    program: Program, documented: Any, start_sandbox: Any, cryptic: Path
+    program: Program,
+    documented: Any,
+    start_sandbox: Any,
+    cryptic: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """It would cost more than a dollar, and without a terminal nobody can agree."""
     sandbox = start_sandbox()
     documented(sandbox.url)
-    made = program("set-llm-profile", "kimi-thinking", "n_alternatives=1")
-    assert made.code == 0, made.err
-    ended = program(
-        *("run", str(cryptic), "--escalate", "kimi-deep", "--max-cost", "0.09", "--json"),
-    )
-    assert ended.code == 3
+    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
+    base = ("--preset", "kimi-deep", "--api-base", sandbox.url, "--no-check")
+    assert program("add-llm-profile", "dear", *base).code == 0
+    prices = ("custom_input_cost_per_mtok=5000", "custom_output_cost_per_mtok=5000")
+    assert program("set-llm-profile", "dear", *prices).code == 0
+    ended = program("run", str(cryptic), "--escalate", "dear", "--json")
+    assert ended.code == 2, ended.err
     assert ended.json["described"] == 5
-    assert "not asked again" in ended.err or "escalated" in ended.json
+    assert "escalated" not in ended.json
+    assert "What came back low was not asked again" in ended.err
+    assert "Not begun" in ended.err
+    assert models_of(sandbox) == ["kimi-k2-thinking"]
 
 
 def test_what_was_deferred_is_still_new_after_an_escalation(

@@ -64,19 +64,29 @@ def test_a_cap_without_a_price(
     assert program("runs", "--json").json == []
 
 
+@pytest.mark.parametrize(
+    ("model", "endpoint"),
+    [("kimi-k2-thinking", ""), ("kimi-k9-unheard-of", ", currency: USD, list_prices: true")],
+)
 def test_a_model_without_a_price_is_said(
-    program: Program, documented: Any, start_sandbox: Any, erp: Path, home: Path
+    program: Program,
+    documented: Any,
+    start_sandbox: Any,
+    erp: Path,
+    home: Path,
+    model: str,
+    endpoint: str,
 ) -> None:
-    sandbox = start_sandbox()
-    documented(sandbox.url)
+    sandbox = start_sandbox(extra_models=("kimi-k9-unheard-of",))
+    documented(sandbox.url, model=model)
     (home / "kimi.yml").write_text(
         "profiles: {kimi-thinking: {endpoint: mine}}\n"
-        f"endpoints: {{mine: {{url: '{sandbox.url}', currency: USD, list_prices: false}}}}\n"
+        f"endpoints: {{mine: {{url: '{sandbox.url}'{endpoint}}}}}\n"
     )
     ended = program("run", str(erp), "--table", "kstst")
     assert ended.code == 0, ended.err
-    if program("usage", "--json").json[0]["cost"] is None:
-        assert "No price is known" in ended.err
+    assert program("usage", "--json").json[0]["cost"] is None
+    assert f"No price is known for {model}" in ended.err
 
 
 @pytest.fixture

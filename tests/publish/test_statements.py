@@ -72,12 +72,10 @@ def test_removal() -> None:
     assert statement(dialects()["duckdb"], Place("", "t"), None) == 'COMMENT ON TABLE "t" IS NULL;'
 
 
-@pytest.mark.parametrize("name", sorted(dialects()))
+@pytest.mark.parametrize("name", sorted({*dialects()} - {"sqlserver", "mysql"}))  # see above
 @pytest.mark.parametrize("text", NASTY)
 def test_a_text_is_one_literal(name: str, text: str) -> None:
     dialect = dialects()[name]
-    if name in ("sqlserver", "mysql"):
-        return  # a procedure's call: see above
     (parsed,) = sqlglot.parse(
         f"SELECT {statement(dialect, Place('', 't'), text).split(' IS ')[-1].rstrip(';')}"
         if " IS " in statement(dialect, Place("", "t"), "x")
