@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import anyio
-
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.confidence import score_spans, suggestion
 from amx_kimi.annotate.job import Job
@@ -25,7 +23,7 @@ from amx_kimi.types import Suggestion
 __all__ = ["ask_with_hint"]
 
 
-def ask_with_hint(
+async def ask_with_hint(
     journal: Journal, run: Run, row: Described, hint: str, profile: Profile, settings: Settings
 ) -> Suggestion:
     """Ask about an item again with a hint, keep the new answer in place of the old one, and book
@@ -37,21 +35,17 @@ def ask_with_hint(
     wanted = Wanted(**json.loads(run.options).get("wanted", {}))
     job = Job(profile, wanted=wanted)
     batch = _batch(journal, run, row, hint)
-
-    async def ask() -> Suggestion:
-        async with KimiClient(profile, settings) as client:
-            client.record_with(RunRecorder(journal, run.id), run.id)
-            expected = packer_of(job, client.facts, settings).expectation
-            reply = await client.chat(question(batch, job, expected, run.id))
-            found = list(parse(reply.content, batch, wanted.alternatives).values())
-            if not found:
-                raise ReplyError("The model's answer has no usable entry")
-            (score,) = score_spans(reply.content, reply.logprobs, [found[0].span])
-            new = suggestion(found[0], score, profile)
-            await journal.write(answers.replace_suggestion, row.id, new, profile.model)
-            return new
-
-    return anyio.run(ask)
+    async with KimiClient(profile, settings) as client:
+        client.record_with(RunRecorder(journal, run.id), run.id)
+        expected = packer_of(job, client.facts, settings).expectation
+        reply = await client.chat(question(batch, job, expected, run.id))
+        found = list(parse(reply.content, batch, wanted.alternatives).values())
+        if not found:
+            raise ReplyError("The model's answer has no usable entry")
+        (score,) = score_spans(reply.content, reply.logprobs, [found[0].span])
+        new = suggestion(found[0], score, profile)
+        await journal.write(answers.replace_suggestion, row.id, new, profile.model)
+        return new
 
 
 def _batch(journal: Journal, run: Run, row: Described, hint: str) -> Batch:

@@ -17,13 +17,13 @@ __all__ = ["export"]
 
 _PLAIN = ("json", "jsonl", "csv", "markdown")
 _OWN_OPTIONS = {
-    "as_section": "dbt",
-    "overwrite": "dbt",
-    "platform": "datahub",
-    "database": "datahub",
-    "platform_instance": "datahub",
-    "env": "datahub",
-    "db_profile": "amx",
+    "as_section": ("--as", "dbt"),
+    "overwrite": ("--overwrite", "dbt"),
+    "platform": ("--platform", "datahub"),
+    "database": ("--database", "datahub"),
+    "platform_instance": ("--platform-instance", "datahub"),
+    "env": ("--env", "datahub"),
+    "db_profile": ("--db-profile", "amx"),
 }
 
 
@@ -59,26 +59,29 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
     """Write what RUN (an id, or `last`) found for people and for other tools.
 
     json, jsonl, csv and markdown hold everything, with what was decided and by whom. dbt (a
-    schema.yml), datahub (metadata change proposals) and amx (AMX's own history, for its review and
-    /apply) take what was accepted, with --unreviewed also what nobody has decided. Each says the
-    model, run, confidence, reviewer, and that a text is AI-generated.
+    schema.yml) and datahub (metadata change proposals) take what was accepted, with --unreviewed
+    also what nobody has decided. amx hands everything to AMX's own history, for its review; what
+    was accepted waits there for /apply. Each says the model, run, confidence, reviewer, and that a
+    text is AI-generated.
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
     from amx_kimi.journal import runs
     from amx_kimi.settings import Settings
 
-    for name, owner in _OWN_OPTIONS.items():
+    for name, (option, owner) in _OWN_OPTIONS.items():
         if options[name] and format_ != owner:
-            raise click.UsageError(f"--{name.split('_')[0]}… is for --format {owner}.")
+            raise click.UsageError(f"{option} is for --format {owner}.")
     with open_journal(store, Settings.from_environment(), create=False) as journal:
         found = journal.read(runs.find_run, run)
         note_if_going(found)
+        if format_ in (*_PLAIN, "amx") and (options["unreviewed"] or options["min_confidence"]):
+            raise click.UsageError(f"--format {format_} holds everything, as it is.")
         if format_ in _PLAIN:
-            if options["unreviewed"] or options["min_confidence"]:
-                raise click.UsageError(f"--format {format_} holds everything, as it is.")
             return _plain(journal, found, format_, out)
         if format_ == "amx":
+            if out:
+                raise click.UsageError("--format amx writes no file: leave --out out.")
             return _amx(journal, found, options)
         return _catalog(journal, found, format_, out, options)
 

@@ -121,17 +121,19 @@ def _in(journal: "Journal", run: "Run", path: Path, by: str, *, as_json: bool) -
     from amx_kimi.publish.decision_file import read_decisions
 
     kept, refused, some = 0, [], []
-    for row in read_decisions(path, journal, run):
-        if row.decided:
-            some.append(row.decided)
-        else:
-            refused.append({"row": row.number, "why": row.refused})
-            if not as_json:
-                warn(f"{path}, row {row.number}: {row.refused}", label="Refused")
-        if len(some) == _AT_ONCE:
-            journal.write_now(decisions.decide, some, by)
-            kept, some = kept + len(some), []
-    journal.write_now(decisions.decide, some, by)
+    try:
+        for row in read_decisions(path, journal, run):
+            if row.decided:
+                some.append(row.decided)
+            else:
+                refused.append({"row": row.number, "why": row.refused})
+                if not as_json:
+                    warn(f"{path}, row {row.number}: {row.refused}", label="Refused")
+            if len(some) == _AT_ONCE:
+                journal.write_now(decisions.decide, some, by)
+                kept, some = kept + len(some), []
+    finally:  # a file that cannot be read to its end: the rows before are kept
+        journal.write_now(decisions.decide, some, by)
     kept += len(some)
     said = f"Kept {kept:,} decisions, refused {len(refused):,} rows"
     _say_progress(journal, run, {"kept": kept, "refused": refused}, said, as_json=as_json)
@@ -159,13 +161,13 @@ def _on_screen(journal: "Journal", run: "Run", by: str, profile_name: str | None
     from amx_kimi.publish.review import Review
     from amx_kimi.settings import Settings
 
-    def ask_again(row: Described, hint: str) -> object:
+    async def ask_again(row: Described, hint: str) -> object:
         from amx_kimi.annotate.hint import ask_with_hint
         from amx_kimi.config import find_profile
 
         settings = Settings.from_environment()
         profile = find_profile(profile_name or run.profile, settings)
-        return ask_with_hint(journal, run, row, hint, profile, settings)
+        return await ask_with_hint(journal, run, row, hint, profile, settings)
 
     session = Review(journal, run, by)
     Screen(session, ask_again).run()

@@ -1,8 +1,7 @@
 """The review on a terminal: a table at a time, its items above, the one under the cursor below."""
 
-import asyncio
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +32,7 @@ from amx_kimi.wrap import one_line
 
 __all__ = ["AskAgain", "Screen"]
 
-AskAgain = Callable[[Described, str], object]
+AskAgain = Callable[[Described, str], Awaitable[object]]
 """Asks the model again about an item, with a hint; raises a KimiError when that fails."""
 
 _COMMANDS = (  # keys, the method, how the help names the keys, what they do
@@ -217,7 +216,7 @@ class Screen:
         @keys.add("escape", filter=~browsing, eager=True)
         @keys.add("c-c", filter=~browsing)
         def give_up(_: KeyPressEvent) -> None:
-            if self._busy:  # an answer that takes long: it is kept when it comes, or lost
+            if self._busy:  # an answer that takes long is not waited for
                 self._leave()
             self._end_entry()
 
@@ -347,7 +346,7 @@ class Screen:
 
         async def ask() -> None:
             try:
-                await asyncio.to_thread(self._ask_again, row, hint.strip())
+                await self._ask_again(row, hint.strip())
                 self._review.refresh()
                 self._message = "Asked again: this is the new answer."
             except KimiError as error:

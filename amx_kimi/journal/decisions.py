@@ -13,7 +13,6 @@ __all__ = ["ACTIONS", "Action", "Decided", "Decision", "carry_over", "decide", "
 
 Action = Literal["accept", "edit", "reject", "open"]
 ACTIONS: tuple[Action, ...] = ("accept", "edit", "reject", "open")
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True)

@@ -207,17 +207,18 @@ def _write(
             continue
         scope.setdefault(item.schema, {})[item.table] = None
         values = _result(handed.run, row, run, kind)
+        id_, settled = there.get((item.schema, item.table, item.column), (None, False))
+        if id_ is not None:
+            handed.ids.add(id_)
         if _MARKUP.search(values["alternatives_json"] + (values["chosen_description"] or "")):
             handed.problems.append(f"{item.name}: AMX cannot show a text with `[/`")
             continue
         handed.suggestions += 1
         is_open = is_open or row.decision is None
-        id_, settled = there.get((item.schema, item.table, item.column), (None, False))
         if id_ is None:
             id_ = history.insert("run_results", values)
         elif not settled:
             history.update("run_results", id_, values)
-        handed.ids.add(id_)
         if not settled and row.decision and row.decision.text is not None:
             pending.append(_pending(row, id_, kind))
     _finish(history, handed.run, scope, is_open=is_open)
@@ -229,7 +230,10 @@ def _is_theirs(evaluated_at: float | None, reasoning: str | None) -> bool:
     if evaluated_at is None:
         return False
     _, mark, when = (reasoning or "").partition(_REVIEWED)
-    return not mark or abs(datetime.fromisoformat(when).timestamp() - evaluated_at) > 0.001
+    try:
+        return not mark or abs(datetime.fromisoformat(when).timestamp() - evaluated_at) > 0.001
+    except ValueError:  # people have written there
+        return True
 
 
 def _run_of(history: _History, run: Run, profile: str, version: str) -> int:

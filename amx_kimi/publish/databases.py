@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -16,9 +16,6 @@ from amx_kimi.annotate.sources.postgresql import identity_of, reason_of, without
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import SourceError
 from amx_kimi.publish.statements import Dialect, Place, dialects, statement
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Comment", "Comments", "Present", "Refused", "open_comments"]
 
@@ -141,12 +138,13 @@ class PostgresqlComments:
     def write(self, schema: str, table: str, wanted: Sequence[Comment]) -> list[Comment]:
         """As `Comments.write`."""
         try:
+            # No parameters, or a percent sign would be one.
+            bare = self._connection.execution_options(no_parameters=True)
             with self._connection.begin():
                 if self._kinds.get((schema, table)) == "table":
                     # What COMMENT takes anyway: nobody writes between our look and our text.
                     quote = self._engine.dialect.identifier_preparer.quote_identifier
                     name = f"{quote(schema)}.{quote(table)}"
-                    bare = self._connection.execution_options(no_parameters=True)
                     bare.exec_driver_sql(f"LOCK TABLE ONLY {name} IN SHARE UPDATE EXCLUSIVE MODE")
                 now = _present(self._connection, [(schema, table)]).get((schema, table))
                 fitting, others = _split(now, wanted)
@@ -157,8 +155,7 @@ class PostgresqlComments:
                         )
                         for one in fitting
                     )
-                    # One round trip for all; no parameters, or a percent sign would be one.
-                    bare = self._connection.execution_options(no_parameters=True)
+                    # One round trip for all.
                     bare.exec_driver_sql("\n".join(lines))
                 return others
         except DBAPIError as error:

@@ -179,13 +179,12 @@ class Review:
             self.journal.write_now(decisions.decide, rows, self.by)
             self._undo = [*self._undo, [(one.id, before.get(one.id)) for one in rows]]
             self._undo = self._undo[-_MOST_UNDO:]
-            here, place = self.row, self.table
-            if place:  # what no longer passes the filter stays in sight until one goes on
+            if place := self.table:
+                # What no longer passes the filter stays in sight until one goes on.
                 fresh = self.journal.read(results.described_table, self.run.id, *place)
                 by_id = {row.id: row for row in fresh}
                 self.rows = [by_id.get(row.id, row) for row in self.rows]
             self.counts = self.journal.read(decisions.progress, self.run.id)
-            assert here is not None
         return len(rows)
 
     def _look_again(self, here: int | None) -> None:

@@ -33,6 +33,7 @@ class Dialect:
     upper: bool = False
     here: str = "''"
     lines: bool = True
+    unicode: bool = False
     most: Mapping[str, int] = field(default_factory=dict)
     unit: str = "characters"
     views: Mapping[str, str] = field(default_factory=dict)
@@ -122,4 +123,5 @@ def _name(dialect: Dialect, name: str) -> str:
 
 
 def _literal(dialect: Dialect, text: str) -> str:
-    return exp.Literal(this=text, is_string=True).sql(dialect=dialect.sqlglot)
+    kind = exp.National(this=text) if dialect.unicode else exp.Literal.string(text)
+    return kind.sql(dialect=dialect.sqlglot)

@@ -137,6 +137,18 @@ def test_a_hint_that_fails_leaves_everything(program: Program, reviewed: Any) ->
     assert decided(program) == before
 
 
+def test_an_answer_that_takes_long_is_not_waited_for(reviewed: Any) -> None:
+    reviewed.set(latency=600.0)
+    screen = Window("review", "last")
+    screen.wait("0 of 7 decided")
+    screen.type("h", enter=False)
+    screen.wait("Hint for the model: ")
+    screen.type("anything")
+    screen.wait("Asking")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 0
+
+
 @pytest.mark.usefixtures("reviewed")
 def test_an_editor_of_ones_own(program: Program, tmp_path: Path) -> None:
     editor = tmp_path / "editor"

@@ -59,6 +59,14 @@ def test_again_it_is_brought_up_to_date(tmp_path: Path) -> None:
     assert waiting(tmp_path) == []
 
 
+def test_a_text_that_amx_cannot_show_takes_its_old_one_off_the_list(tmp_path: Path) -> None:
+    hand(tmp_path, row("a", ACCEPTED))
+    worded = Decision("edit", "See [/docs].", "ann", WHEN)
+    again = hand(tmp_path, row("a", worded))
+    assert (again.pending, len(again.problems)) == (0, 1)
+    assert waiting(tmp_path) == []
+
+
 def test_what_people_decided_in_amx_stays(tmp_path: Path) -> None:
     hand(tmp_path, row("a", None), row("b", ACCEPTED))
     with sqlite3.connect(tmp_path / "amx" / "history.db") as db:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import duckdb
 import psycopg
 import pytest
@@ -9,6 +10,7 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from amx_kimi.cli.apply import apply
 from amx_kimi.publish.statements import Place, cut, dialects, statement, too_long
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
@@ -66,6 +68,13 @@ def test_sql_server_and_mysql_name_everything_in_texts() -> None:
     assert "TABLE_NAME = 'o''k'" in mysql
     assert "QUOTE('it''s')" in mysql
     assert "'`s`.`o''k`'" in mysql
+
+
+def test_sql_server_has_names_and_texts_beyond_ascii() -> None:
+    server = statement(dialects()["sqlserver"], Place("übung", "größe", "maß"), "Länge")
+    for literal in ("'übung'", "'größe'", "'maß'", "'Länge'"):
+        assert server.count(literal) == server.count(f"N{literal}") > 0
+    assert "@kimi" in statement(dialects()["sqlserver"], Place("", "t"), "x")
 
 
 def test_removal() -> None:
@@ -143,3 +152,9 @@ def test_lines_and_names_that_clients_would_take_for_their_own() -> None:
     assert "\n" not in note
     big = statement(dialects()["bigquery"], Place("s", "t\\"), "x")
     assert big.startswith("ALTER TABLE `s`.`t\\\\` SET")
+
+
+def test_the_command_line_names_every_dialect() -> None:
+    (option,) = (one for one in apply.params if one.name == "dialect")
+    assert isinstance(option.type, click.Choice)
+    assert set(option.type.choices) == {*dialects()}
