@@ -180,10 +180,12 @@ async def _execute(
         client = KimiClient(job.profile, settings, budget=Budget(spend.cap))
         async with client:
             if resume is None:
-                state.run = await journal.write(begin, job, target, reader)
+                with anyio.CancelScope(shield=True):  # no run is begun that nobody names
+                    state.run = await journal.write(begin, job, target, reader)
             else:
                 state.run = await _take_over(resume, journal, reader, client)
             run = state.run
+            assert run is not None
             client.record_with(RunRecorder(journal, run), run)
             if resume is None:
                 await _first_inventory(reader, journal, run, job, state)

@@ -4,6 +4,7 @@ Python runs a signal's handler wherever the interpreter happens to be, such as i
 callback, where an exception is printed and forgotten. The event loop hears it at a safe point.
 """
 
+import asyncio
 import signal
 import threading
 from collections.abc import Awaitable, Callable
@@ -25,36 +26,43 @@ def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
         KeyboardInterrupt: the handler for SIGTERM raised it, as amx-kimi's does.
     """
     handler = signal.getsignal(signal.SIGTERM)
-    ours = callable(handler) and threading.current_thread() is threading.main_thread()
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        return anyio.run(function, *args)
     heard: list[int] = []
+    stop: list[Callable[[], None]] = []
+
+    def hear(number: int, _: object) -> None:
+        heard.append(number)
+        if stop:
+            stop[0]()
+
+    # Not the loop's own handler: when a loop ends, it leaves SIGTERM deadly for a moment.
+    signal.signal(signal.SIGTERM, hear)
     try:
-        return anyio.run(_until, function, args, heard) if ours else anyio.run(function, *args)
+        return anyio.run(_until, function, args, heard, stop)
     finally:
-        if ours:
-            signal.signal(signal.SIGTERM, handler)
-            if heard:
-                signal.raise_signal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, handler)
+        if heard:
+            signal.raise_signal(signal.SIGTERM)
 
 
 async def _until(
-    function: Callable[..., Awaitable[_T]], args: tuple[Any, ...], heard: list[int]
+    function: Callable[..., Awaitable[_T]],
+    args: tuple[Any, ...],
+    heard: list[int],
+    stop: list[Callable[[], None]],
 ) -> _T:
-    async def listen(scope: anyio.CancelScope) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
-            async for number in signals:
-                heard.append(number)
-                scope.cancel()
-
+    loop = asyncio.get_running_loop()
     result: list[_T] = []
-    failure: list[BaseException] = []
-    async with anyio.create_task_group() as group:
-        group.start_soon(listen, group.cancel_scope)
+    with anyio.CancelScope() as scope:
+
+        def cancel() -> None:
+            loop.call_soon_threadsafe(scope.cancel)
+
+        stop.append(cancel)
         try:
-            result.append(await function(*args))
-        except (Exception, KeyboardInterrupt, SystemExit) as error:
-            # Raised again outside: here it would come in an exception group.
-            failure.append(error)
-        group.cancel_scope.cancel()
-    if failure:
-        raise failure[0]
+            if not heard:
+                result.append(await function(*args))
+        finally:
+            stop.clear()
     return result[0] if result else cast(_T, None)  # None: the signal's handler speaks next

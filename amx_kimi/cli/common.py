@@ -4,6 +4,7 @@ Commands import heavy packages inside their functions, so that `--help` loads no
 """
 
 import json
+import logging
 import sys
 import traceback
 from collections.abc import Callable
@@ -214,6 +215,8 @@ def store_option(function: _F) -> _F:
 def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. No traceback without `--debug`."""
     state = State()
+    # Interrupted, it shows a traceback of what it could not close.
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     try:
         code = group.main(arguments, prog_name="amx-kimi", standalone_mode=False, obj=state)
         return code if isinstance(code, int) else 0

@@ -43,7 +43,8 @@ def report(
     for note in [note for one in both for note in one.notes]:
         warn(note, label="Note")
     if last.interrupted:
-        warn(f"Interrupted. Go on with: {resume}")
+        is_whole = last.totals.described and not exit_code(last)
+        warn("Interrupted, at its very end" if is_whole else f"Interrupted. Go on with: {resume}")
         return INTERRUPTED
     totals = result.totals
     if totals.tables_described < totals.tables:

@@ -214,7 +214,7 @@ def _fits(rule: _Rule, status: int, probe: str) -> bool:
 def _kind_and_text(body: str) -> tuple[str, str]:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         title = re.search(r"<title>([^<]{1,200})", body, re.IGNORECASE)
         return "", title[1] if title else body[:_LONGEST_TEXT]
     error = document.get("error", document) if isinstance(document, dict) else document

@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from amx_kimi.config.edit import edit_yaml, put_entry, quoted, rename_entry
 from amx_kimi.config.files import config_path, overlay_path
 from amx_kimi.config.os_keyring import (
@@ -33,6 +31,7 @@ from amx_kimi.config.secrets import absolute_reference
 from amx_kimi.config.words import RANGES, check_name, check_number, endpoint_url, model_id
 from amx_kimi.errors import ConfigError, KeyringError
 from amx_kimi.facts import load_catalog
+from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
@@ -263,8 +262,8 @@ def _value(field: str, text: str) -> Any:
     if field in _TEXT:
         return model_id(text) if field == "model" else text
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+        value = load_yaml(text)
+    except YAMLTextError:
         return text
     return value if isinstance(value, str | int | float | bool) else text
 

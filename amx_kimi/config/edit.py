@@ -10,6 +10,7 @@ import yaml
 
 from amx_kimi.config.files import rewrite
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 
 __all__ = ["edit_yaml", "put_entry", "quoted", "rename_entry"]
 
@@ -35,7 +36,13 @@ def edit_yaml(
 
     def rewritten(text: str) -> str:
         try:
+            load_yaml(text)
             document = round_trip.load(_without(text, *cut) if cut else text)
+        except YAMLTextError as error:
+            line = f", line {error.line}" if error.line else ""
+            raise ConfigFileError(
+                f"{path}{line}: not valid YAML: {error}; it is unchanged"
+            ) from None
         except YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
@@ -43,6 +50,8 @@ def edit_yaml(
             double = isinstance(error, DuplicateKeyError)
             what = "this key stands there twice" if double else "not valid YAML"
             raise ConfigFileError(f"{path}{line}: {what}; it is unchanged") from None
+        except RecursionError:
+            raise ConfigFileError(f"{path}: it is nested too deep; it is unchanged") from None
         except (ValueError, IndexError) as error:  # a plain `-_` is a number to ruamel.yaml
             raise ConfigFileError(f"{path}: {error}; it is unchanged") from None
         document = {} if document is None else document
@@ -59,8 +68,8 @@ def edit_yaml(
         stream = io.StringIO()
         round_trip.dump(document, stream)
         try:
-            yaml.safe_load(stream.getvalue())
-        except (yaml.YAMLError, ValueError):
+            load_yaml(stream.getvalue())
+        except YAMLTextError:
             raise ConfigFileError(
                 f"{path} is written in a way that amx-kimi cannot change; it is unchanged",
                 remedy="Change it by hand, or remove its comments.",
@@ -131,8 +140,8 @@ def _without(text: str, section: str, name: str) -> str:
 
 def _differ_by_entry(text: str, shorter: str, section: str, name: str) -> bool:
     try:
-        before, after = yaml.safe_load(text), yaml.safe_load(shorter)
-    except (yaml.YAMLError, ValueError):
+        before, after = load_yaml(text), load_yaml(shorter)
+    except YAMLTextError:
         return False
     before[section] = {k: v for k, v in before[section].items() if str(k) != name}
     return bool(before == after)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 
 __all__ = ["config_path", "journal_path", "learned_path", "overlay_path", "read_yaml", "rewrite"]
 
@@ -48,20 +48,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigFileError: the file cannot be read or parsed; names file and line.
     """
     try:
-        document = yaml.safe_load(path.read_text("utf-8"))
+        document = load_yaml(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigFileError(f"{path} cannot be read: {error}") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
+    except YAMLTextError as error:
+        line = f", line {error.line}" if error.line else ""
         raise ConfigFileError(
-            f"{path}{line}: not valid YAML: {error.problem or error.context}",
-            remedy="Correct that line; nothing was changed.",
+            f"{path}{line}: not valid YAML: {error}",
+            remedy="Correct it there; nothing was changed.",
         ) from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
-        raise ConfigFileError(f"{path}: not valid YAML: {error}") from None
     if document is None:
         return {}
     if not isinstance(document, Mapping):

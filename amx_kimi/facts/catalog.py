@@ -8,10 +8,9 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from amx_kimi.errors import FactsError
 from amx_kimi.facts.rows import EndpointRow, ModelRow, TierRow
+from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 from amx_kimi.typed import build
 
 __all__ = ["Catalog", "load_catalog", "match_endpoint", "model_key", "parse_catalog"]
@@ -144,8 +143,8 @@ def _pattern(value: object, family: str) -> re.Pattern[str]:
 
 def _mapping(text: str, file: str) -> Mapping[str, Any]:
     try:
-        return _row(yaml.safe_load(text), file)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
+        return _row(load_yaml(text), file)
+    except YAMLTextError as error:
         raise FactsError(f"{file}: not YAML: {error}") from None
 
 

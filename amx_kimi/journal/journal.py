@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import JournalError
+from amx_kimi.interrupts import held_back
 from amx_kimi.journal.runs import begin_request, settle_request
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
@@ -71,8 +72,9 @@ class Journal:
 
     def close(self) -> None:
         """Finish writing and close the file."""
-        self._writer.close()
-        self._engine.dispose()
+        with held_back():
+            self._writer.close()
+            self._engine.dispose()
 
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kw: _P.kwargs

@@ -331,6 +331,8 @@ def _load(path: Path) -> tuple[YAML, CommentedMap]:
         offset = len(dash[1]) if dash else 2
         yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
         document = yaml.load(text)
+    except RecursionError:
+        raise ConfigFileError(f"{path} is nested too deep") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

@@ -42,6 +42,14 @@ def build(state: State) -> web.Application:
 
 
 async def _serve(state: State, request: web.Request) -> web.StreamResponse:
+    state.under_way += 1
+    try:
+        return await _served(state, request)
+    finally:
+        state.under_way -= 1
+
+
+async def _served(state: State, request: web.Request) -> web.StreamResponse:
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:

@@ -145,6 +145,11 @@ class Sandbox:
         """The sums since the start or the last reset."""
         return self._in_loop(self._state.totals)
 
+    @property
+    def under_way(self) -> int:
+        """How many requests have not ended yet, so that they are in no record."""
+        return self._in_loop(lambda: self._state.under_way)
+
     def set(self, **changes: Any) -> None:
         """Change options while it runs; requests under way keep theirs."""
 

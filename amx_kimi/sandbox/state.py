@@ -25,6 +25,7 @@ class State:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.under_way = 0
         self.reset()
 
     def reset(self) -> None:

@@ -115,7 +115,7 @@ def test_csv_yaml_json_and_rules(tmp_path: Path) -> None:
         ("a.csv", "term,meaning\nx,\n", "line 2.*no meaning"),
         ("a.csv", "", "it has nothing"),
         ("a.yml", "a: [1", "not valid YAML"),
-        ("a.yml", "a: &x {b: *x}", "expected a term and its meaning"),
+        ("a.yml", "a: &x {b: *x}", "stands inside of what it names"),
         ("a.yml", "- 5", "entry 1: expected a term"),
         ("a.yml", "KdNr: customer\nKdNr: article\n", "'KdNr' stands twice"),
         ("a.json", '{"KdNr": "customer", "KdNr": "article"}', "'KdNr' stands twice"),

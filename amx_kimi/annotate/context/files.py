@@ -15,6 +15,7 @@ import yaml
 from amx_kimi.annotate.context.dbt import Manifest
 from amx_kimi.annotate.context.glossary import Glossary
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 from amx_kimi.types import Item
 
 __all__ = ["Context", "load_context"]
@@ -186,8 +187,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _yaml(text: str, path: Path) -> Any:
     try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+        return load_yaml(text, _Loader)
+    except YAMLTextError as error:
         raise ConfigFileError(f"{path} is not valid YAML: {error!s:.200}") from None
 
 

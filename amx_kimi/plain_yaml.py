@@ -1,0 +1,64 @@
+"""YAML that somebody wrote, as plain values: no more of them than its text shows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+__all__ = ["YAMLTextError", "load_yaml"]
+
+_MOST_BITS = 14_000  # Python prints no whole number of more than 4,300 digits
+_SLACK = 1_000
+_UNFINISHED = -1
+
+
+class YAMLTextError(ValueError):
+    """What is wrong with a text; `line` counts from 1, None where no line is to blame."""
+
+    def __init__(self, problem: str, line: int | None = None) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def load_yaml(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:
+    """The document in a text, read as AMX reads it (PyYAML).
+
+    Aliases that multiply into more values than the text has characters, or that stand inside of
+    what they name, are refused: whatever walks over such a document hangs.
+
+    Raises:
+        YAMLTextError: it is not YAML, or no plain document.
+    """
+    try:
+        document = yaml.load(text, loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "not valid YAML"
+        raise YAMLTextError(problem, mark.line + 1 if mark else None) from None
+    except RecursionError:
+        raise YAMLTextError("it is nested too deep") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # ValueError: an impossible date
+        raise YAMLTextError(str(error)) from None
+    if _weight(document, {}) > len(text) + _SLACK:
+        raise YAMLTextError("its aliases multiply")
+    return document
+
+
+def _weight(value: Any, known: dict[int, int]) -> int:
+    """How many values it is, each alias counted as often as it stands there."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise YAMLTextError("a number in it is out of all range")
+    parts: Iterable[Any] = ()
+    if isinstance(value, Mapping):
+        parts = (part for pair in value.items() for part in pair)
+    elif isinstance(value, list | tuple | set):
+        parts = value
+    else:
+        return 1
+    if id(value) in known:
+        if known[id(value)] == _UNFINISHED:
+            raise YAMLTextError("an alias stands inside of what it names")
+        return known[id(value)]
+    known[id(value)] = _UNFINISHED
+    known[id(value)] = 1 + sum(_weight(part, known) for part in parts)
+    return known[id(value)]
