@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test coverage consumers lint bench bench-full clean
+.PHONY: demo test chaos coverage consumers lint bench bench-full clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
 
 test: .venv/test lint
 	$(BIN)/pytest -n 3 --ignore tests/consumers
+
+# Ten minutes of seeded trouble (ARGS="--minutes 60", "--seed 7 --kills 100", --help): docs/reliability.md
+chaos: .venv/test
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 # Which lines the tests reach; half as slow again.
 coverage: .venv/test

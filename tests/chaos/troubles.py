@@ -25,6 +25,8 @@ from tests.chaos.invariants import Ledger, check, check_words
 from tests.chaos.mixes import live
 from tests.chaos.world import World, ddl, wait_until, world
 
+Trouble = Callable[[random.Random, Path], list[str]]
+
 _MOST_LIVES = 6
 _SLOW: dict[str, Any] = {"concurrency": 2, "latency": 0.15}
 
@@ -281,20 +283,11 @@ def clock(dice: random.Random, folder: Path) -> list[str]:
         return wrong
 
 
-_TROUBLES: Sequence[Callable[[random.Random, Path], list[str]]] = (
-    postgresql,
-    full_disk,
-    two_runs,
-    postgresql,
-    clock,
-    two_resumes,
-    full_disk,
-    read_only,
-)
+TROUBLES: Sequence[Trouble] = (postgresql, full_disk, two_runs, clock, two_resumes, read_only)
 
 
 def trouble(seed: int, folder: Path) -> tuple[int, list[str]]:
     """One of them, in turn."""
-    chosen = _TROUBLES[seed % len(_TROUBLES)]
+    chosen = TROUBLES[seed % len(TROUBLES)]
     wrong = chosen(random.Random(f"trouble {seed}"), folder)
     return 1, [f"{chosen.__name__}: {line}" for line in wrong]

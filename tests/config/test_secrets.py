@@ -169,7 +169,8 @@ def test_any_file_holds_a_header_safe_key_or_is_refused(
         return
     assert f"Bearer {key}".encode("ascii")
     visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    assert key == visible.strip()
+    assert key  # without what is often pasted around it
+    assert key in visible
 
 
 # --- without a keyring (conftest sets keyring's fail backend)
