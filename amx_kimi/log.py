@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from amx_kimi.private import private_file
+
 __all__ = ["get_logger", "log_to_file"]
 
 _LOGGER = logging.getLogger("amx_kimi")
@@ -36,6 +38,7 @@ def log_to_file(path: Path, *, debug: bool = False) -> logging.Handler:
     Raises:
         OSError: the file cannot be opened for writing.
     """
+    private_file(path)  # it names tables
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

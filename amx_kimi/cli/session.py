@@ -17,6 +17,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from amx_kimi.cli.common import run_main
 from amx_kimi.config import active_profile
 from amx_kimi.errors import KimiError
+from amx_kimi.private import private_file, private_folder
 from amx_kimi.settings import Settings
 
 __all__ = ["open_session"]
@@ -135,9 +136,9 @@ def _history() -> History:
     """The lines of earlier sessions, readable by their owner only; in memory where that fails."""
     try:
         folder = Settings.from_environment().config_dir
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
         path = folder / "kimi-history"
-        path.touch(mode=0o600)
+        private_file(path)
         path.chmod(0o600)
     except (OSError, KimiError):
         return InMemoryHistory()

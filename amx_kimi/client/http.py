@@ -30,11 +30,13 @@ class Connections:
     """
 
     def __init__(self, base_url: str, key: Secret | None, settings: Settings) -> None:
-        headers = {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
-        if key:
-            headers["Authorization"] = f"Bearer {key.reveal()}"
         self._url = httpx.URL(base_url + "/")
-        self._headers = headers
+        # Not a dict: where a host prints a traceback with its locals, these hide the key.
+        self._headers = httpx.Headers(
+            {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
+        )
+        if key:
+            self._headers["Authorization"] = f"Bearer {key.reveal()}"
         self._timeout = httpx.Timeout(
             settings.silence_seconds,
             connect=min(_CONNECT_SECONDS, settings.silence_seconds),

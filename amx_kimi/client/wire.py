@@ -25,6 +25,7 @@ __all__ = ["Callbacks", "WireReply", "bounded", "exchange", "get_json", "read_us
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_ERROR_BYTES = 64 * 1024
 _AFTER_DONE_SECONDS = 0.5
+_MOST_GET_SECONDS = 60.0
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -71,9 +72,12 @@ async def exchange(
             "POST", "chat/completions", content=content, headers=_JSON
         ) as response:
             if response.status_code != 200:
-                text = await _read_bounded(response)
-                raise convert_error(
-                    response.status_code, response.headers, text, facts=facts, call=call
+                raise convert_error(  # no local: the text may repeat our key
+                    response.status_code,
+                    response.headers,
+                    await _read_bounded(response),
+                    facts=facts,
+                    call=call,
                 )
             if "text/event-stream" in response.headers.get("content-type", ""):
                 reply = await _read_stream(response, facts, call, callbacks)
@@ -104,8 +108,9 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
     """
     call = f"GET {path}"
     try:
-        response = await http.get(path)
-    except httpx.TimeoutException:
+        with anyio.fail_after(_MOST_GET_SECONDS):
+            response = await http.get(path)
+    except (httpx.TimeoutException, TimeoutError):
         raise SilenceError(f"{facts.endpoint.label} did not answer", call=call) from None
     except (httpx.TransportError, httpx.DecodingError) as error:
         raise _unreachable(error, facts, call) from None

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
+from amx_kimi.private import private_file, private_folder
 
 __all__ = ["config_path", "journal_path", "learned_path", "overlay_path", "read_yaml", "rewrite"]
 
@@ -82,8 +83,10 @@ def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "str
             remedy="Put the file itself there, or point AMX_CONFIG_DIR at its folder.",
         )
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(path.with_name(path.name + ".lock"), timeout=_LOCK_SECONDS, mode=0o600):
+        private_folder(path.parent)
+        lock = path.with_name(path.name + ".lock")
+        private_file(lock)
+        with FileLock(lock, timeout=_LOCK_SECONDS, mode=0o600):
             text = path.read_text("utf-8", undecodable) if path.exists() else ""
             _replace(path, change(text))
     except Timeout:
@@ -101,7 +104,8 @@ def _replace(path: Path, text: str) -> None:
         left.unlink()
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp made it 0600
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(descriptor, 0o600)  # as mkstemp made it, but for the umask
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

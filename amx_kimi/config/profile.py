@@ -105,6 +105,11 @@ class Profile:
     overlay: Overlay = Overlay()
     masking: Masking = Masking()
 
+    def __getstate__(self) -> dict[str, Any]:
+        if self.api_key and not self.api_key.startswith("keyring:"):
+            raise TypeError("a profile with a key in clear is not pickled")
+        return self.__dict__
+
     @property
     def base_url(self) -> str:
         """The endpoint's base URL, without a trailing slash."""

@@ -7,7 +7,6 @@ which thread they run: `await journal.write(items.add_items, run, rows)`, `journ
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from amx_kimi.interrupts import held_back
 from amx_kimi.journal.runs import begin_request, settle_request
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
+from amx_kimi.private import private_file, private_folder
 from amx_kimi.types import Ask, Attempt, Message
 
 __all__ = ["Journal", "RunRecorder", "digest_of"]
@@ -165,11 +165,16 @@ def digest_of(messages: Sequence[Message]) -> str:
 
 def _open(store: str | Path, create: bool) -> Engine:
     if create and isinstance(store, Path):
-        store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(store.parent)
     if (file := _sqlite_file(store)) is not None:
         if not create and not file.exists():
             raise JournalError(f"There is no journal {file} yet", remedy=_FIRST)
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if file.is_symlink():
+            raise JournalError(
+                f"The journal {file} is a link to {file.readlink()}: amx-kimi writes through none",
+                remedy="Put the file itself there, or name it with --store.",
+            )
+        private_file(file)
         url = URL.create("sqlite", database=str(file))
     else:
         url = with_driver(make_url(str(store)), JournalError)
