@@ -9,6 +9,7 @@ import certifi
 import httpx
 import truststore
 
+from amx_kimi.addresses import public_address
 from amx_kimi.client.wire import bounded
 from amx_kimi.errors import ConfigError
 from amx_kimi.settings import Settings
@@ -26,11 +27,17 @@ class Connections:
     socket at each request, half of all the work with 50 of them (`benchmarks/README.md`).
 
     Raises:
-        ConfigError: AMX_CA_BUNDLE is not a PEM file.
+        ConfigError: AMX_CA_BUNDLE is not a PEM file, or a plain http name means a public address.
     """
 
     def __init__(self, base_url: str, key: Secret | None, settings: Settings) -> None:
         self._url = httpx.URL(base_url + "/")
+        if self._url.scheme == "http" and (address := public_address(self._url.host)):
+            raise ConfigError(
+                f"{base_url} means {address}: the key would travel unencrypted over a public "
+                "network",
+                remedy="Use https; plain http is allowed to loopback and private addresses only.",
+            )
         # Not a dict: where a host prints a traceback with its locals, these hide the key.
         self._headers = httpx.Headers(
             {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}

@@ -3,11 +3,11 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from amx_kimi.addresses import is_private_host
 from amx_kimi.config.files import overlay_path, read_yaml
 from amx_kimi.config.profile import Masking, Overlay, Profile
 from amx_kimi.errors import ConfigError, ConfigFileError
@@ -134,24 +134,12 @@ def check_url(url: str) -> str:
         raise ConfigError(
             f"The API base at {host} carries credentials, a query or a fragment", remedy=example
         )
-    if parts.scheme == "http" and not _is_private(host):
+    if parts.scheme == "http" and not is_private_host(host):
         raise ConfigError(
             f"The API base {url!r} would send the key unencrypted over a public network",
             remedy="Use https; plain http is allowed to loopback and private addresses only.",
         )
     return url.strip().rstrip("/")
-
-
-def _is_private(host: str) -> bool:
-    if "." not in host.removesuffix(".localhost") and ":" not in host:
-        # localhost, or a bare name of the local network, such as a container's; a bare number is
-        # an address in disguise: 134744072 is 8.8.8.8
-        return not host[0].isdigit()
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_private or address.is_loopback
 
 
 def _overlay(entry: Any, where: str) -> Overlay:

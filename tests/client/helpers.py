@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -125,8 +126,9 @@ class Scripted:
     """A server on loopback that answers each request with the next of `scripts`, byte by byte as
     written; the last one again when they run out. It remembers the requests."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
         self._scripts = scripts
+        self._tls = tls
         self._open: list[socket.socket] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
@@ -163,6 +165,9 @@ class Scripted:
 
     def _talk(self, connection: socket.socket) -> None:
         with suppress(OSError, ValueError):
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             with connection.makefile("rb") as incoming:
                 line = incoming.readline().decode()
                 headers: dict[str, str] = {}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
 import certifi
 import pytest
+import trustme
 
-from amx_kimi.client import KimiClient
-from amx_kimi.errors import ConfigError, UnreachableError
+from amx_kimi.client import KimiClient, wire
+from amx_kimi.errors import ConfigError, SilenceError, UnreachableError
 from amx_kimi.sandbox import Sandbox
 
-from .helpers import Scripted, chat, profile, response
+from .helpers import Script, Scripted, chat, piece, profile, response, stream, with_client
 
 PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY")
 
@@ -67,6 +71,107 @@ def test_a_ca_bundle_that_is_none(
     monkeypatch.setenv("AMX_CA_BUNDLE", str(bundle))
     with pytest.raises(ConfigError, match=r"AMX_CA_BUNDLE .*ca\.pem"):
         KimiClient(profile("https://api.moonshot.ai/v1"))
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[trustme.CA, Path]:
+    """A corporate certificate authority, and its certificate as a file."""
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(tmp_path / "corporate.pem"))
+    return ca, tmp_path / "corporate.pem"
+
+
+@contextmanager
+def behind_tls(ca: trustme.CA, host: str, *scripts: Script) -> Iterator[Scripted]:
+    """A server on loopback that has a certificate for `host`, on loopback or not."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(host).configure_cert(context)
+    with Scripted(*scripts, tls=context) as server:
+        server.url = server.url.replace("http:", "https:")
+        yield server
+
+
+@pytest.mark.parametrize("variable", ["AMX_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_corporate_authority_is_believed_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, authority: tuple[trustme.CA, Path], variable: str
+) -> None:
+    ca, bundle = authority
+    answer = stream(piece("OK", "stop"))
+    with behind_tls(ca, "127.0.0.1", answer) as server:
+        with pytest.raises(UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            chat(profile(server.url), retries=0)
+        assert "AMX_CA_BUNDLE" in caught.value.remedy
+        assert server.requests == []  # no key was sent
+        monkeypatch.setenv(variable, str(bundle))
+        assert chat(profile(server.url), retries=0).content == "OK"
+
+
+def test_another_hosts_certificate_is_refused(
+    monkeypatch: pytest.MonkeyPatch, authority: tuple[trustme.CA, Path]
+) -> None:
+    ca, bundle = authority
+    monkeypatch.setenv("AMX_CA_BUNDLE", str(bundle))
+    with behind_tls(ca, "api.moonshot.ai", stream()) as server:
+        with pytest.raises(UnreachableError, match="IP address mismatch"):
+            chat(profile(server.url), retries=0)
+        assert server.requests == []
+
+
+def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:canary-password@127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UnreachableError) as caught:
+        chat(profile("https://api.moonshot.ai/v1"), retries=0)
+    assert "canary" not in str(caught.value)
+
+
+def named(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Have every name mean this address."""
+
+    def found(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "2001:4860:4860::8888"])
+def test_a_bare_name_that_means_a_public_address(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    named(monkeypatch, address)
+    with pytest.raises(ConfigError, match="unencrypted"):
+        KimiClient(profile("http://kimi/v1"))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.8", "127.0.0.1", "fd00::1", "fe80::1%eth0"])
+def test_a_bare_name_of_the_private_network(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    named(monkeypatch, address)
+    KimiClient(profile("http://kimi/v1"))
+
+
+def test_a_list_of_models_that_drips_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_MOST_GET_SECONDS", 0.3)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.01)
+
+    with Scripted(drip) as server, pytest.raises(SilenceError):
+        with_client(profile(server.url), lambda client: client.models())
+
+
+def test_our_servers_listen_on_loopback_only(start_sandbox: Callable[..., Sandbox]) -> None:
+    port = int(start_sandbox().root.rpartition(":")[2])
+    listening = {
+        line.split()[1]
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()
+        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
+    }
+    assert listening == {f"0100007F:{port:04X}"}  # 127.0.0.1
 
 
 def test_certificates_are_checked() -> None:
