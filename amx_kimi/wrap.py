@@ -4,7 +4,7 @@ import re
 import shutil
 import textwrap
 
-__all__ = ["HIDDEN", "one_line", "wrap"]
+__all__ = ["HIDDEN", "one_line", "visible", "wrap"]
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What no person should be shown raw: controls, and what turns the direction of a text around."""
@@ -34,3 +34,8 @@ def wrap(text: str, columns: int | None = None) -> str:
 def one_line(text: str) -> str:
     """Whatever a database, a model or a person says, as a line without control characters."""
     return HIDDEN.sub("�", text.replace("\n", "⏎"))
+
+
+def visible(text: str) -> str:
+    """The same with its lines kept."""
+    return "\n".join(HIDDEN.sub("�", line) for line in text.replace("\t", " ").split("\n"))

@@ -100,6 +100,11 @@ class Screen:
         """All that was shown so far, without the terminal's control sequences."""
         return _CONTROLS.sub("", self._all)
 
+    @property
+    def raw(self) -> str:
+        """All that was sent to the terminal so far."""
+        return self._all
+
     def wait(self, *words: str) -> str:
         """Wait until these words have been shown, in order; what was shown since the last wait."""
         shown = ""
@@ -149,7 +154,9 @@ class Window(Screen):
         end = time.monotonic() + 30
         while not all(word in self._shown for word in words):
             try:
-                self._stream.feed(self._program.read_nonblocking(4096, timeout=1))
+                some = self._program.read_nonblocking(4096, timeout=1)
+                self._all += some
+                self._stream.feed(some)
             except pexpect.TIMEOUT:
                 assert time.monotonic() < end, f"{words} do not stand in:\n{self._shown}"
             except pexpect.EOF:

@@ -39,7 +39,8 @@ async def ask_with_hint(
         client.record_with(RunRecorder(journal, run.id), run.id)
         expected = packer_of(job, client.facts, settings).expectation
         reply = await client.chat(question(batch, job, expected, run.id))
-        found = list(parse(reply.content, batch, wanted.alternatives).values())
+        parsed = parse(reply.content, batch, wanted.alternatives, markup=wanted.markup)
+        found = list(parsed.values())
         if not found:
             raise ReplyError("The model's answer has no usable entry")
         (score,) = score_spans(reply.content, reply.logprobs, [found[0].span])

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from amx_kimi.annotate.batch import Batch
+from amx_kimi.annotate.plain import plain_text
 from amx_kimi.types import Confidence
 
 __all__ = ["Entry", "parse"]
@@ -25,7 +26,7 @@ _CONFIDENCE: dict[str, Confidence] = {
     "l": "low",
     "low": "low",
 }
-_LONGEST_WORDING = 4_000
+_MOST_WORDINGS = 10
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,14 @@ class Entry:
     span: tuple[int, int]
 
 
-def parse(content: str, batch: Batch, alternatives: int) -> dict[str, Entry]:
+def parse(
+    content: str, batch: Batch, alternatives: int, *, markup: bool = False
+) -> dict[str, Entry]:
     """The usable entries of an answer, by reference (`T1`, `1`) into `batch.refs`.
 
     The id decides. A name that belongs to another item of the batch contradicts it, and an entry
     without an id counts by its name; what is left is missing. The first entry for an item stays.
+    Wordings come without links and markup, unless `markup` says that they are wanted.
     """
     names = _names(batch)
     found: dict[str, Entry] = {}
@@ -52,13 +56,12 @@ def parse(content: str, batch: Batch, alternatives: int) -> dict[str, Entry]:
         value = _VALUE.match(content, position)
         if value is None:
             continue  # cut off, or a quote inside prose
-        entry = _entry(content, *value.span(), alternatives)
-        if entry is None:
-            continue
-        position = value.end()
         ref = _reference(_unescaped(key[1]) or key[1], batch, names)
-        if ref is not None:
-            found.setdefault(ref, entry)
+        if ref is None or ref in found:
+            position = value.end() if '"' in value[0] else position
+        elif entry := _entry(content, *value.span(), alternatives, markup=markup):
+            position = value.end()
+            found[ref] = entry
     return found
 
 
@@ -82,7 +85,7 @@ def _reference(key: str, batch: Batch, names: dict[str, str | None]) -> str | No
     return None if name in names else ref
 
 
-def _entry(content: str, start: int, end: int, alternatives: int) -> Entry | None:
+def _entry(content: str, start: int, end: int, alternatives: int, *, markup: bool) -> Entry | None:
     """The entry whose value (a list of texts, or one text) stands between `start` and `end`."""
     inside = start + (content[start] == "[")
     parts = [part for part in _PART.finditer(content, inside, end) if part[0].startswith('"')]
@@ -90,19 +93,14 @@ def _entry(content: str, start: int, end: int, alternatives: int) -> Entry | Non
     confidence: Confidence = "low"
     if texts and (said := _CONFIDENCE.get((texts[0] or "").strip().lower())):
         confidence, texts, parts = said, texts[1:], parts[1:]
-    written = [(_clean(text), part) for text, part in zip(texts, parts, strict=True) if text]
+    pairs = [pair for pair in zip(texts, parts, strict=True) if pair[0]][:_MOST_WORDINGS]
+    written = [(plain_text(text or "", markup=markup), part) for text, part in pairs]
     written = [(wording, part) for wording, part in written if wording]
     if not written:
         return None
     wordings = tuple(dict.fromkeys(wording for wording, _ in written))[:alternatives]
     first = written[0][1]
     return Entry(wordings, confidence, (first.start() + 1, first.end() - 1))
-
-
-def _clean(text: str) -> str:
-    """One line without control characters, bounded."""
-    plain = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(plain.split())[:_LONGEST_WORDING].rstrip()
 
 
 def _unescaped(written: str) -> str | None:

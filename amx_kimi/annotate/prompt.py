@@ -50,11 +50,12 @@ _RULES = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run asks of each description."""
+    """What a run asks of each description; `markup`: links and markup in it are wanted."""
 
     language: str = "en"
     alternatives: int = 3
     style: str = "brief"
+    markup: bool = False
 
 
 def messages(batch: Batch, wanted: Wanted, context: Context | None = None) -> list[Message]:

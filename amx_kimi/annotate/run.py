@@ -163,7 +163,8 @@ class _Asking:
 
     async def _answered(self, batch: Batch, reply: Reply) -> list[Batch]:
         """Keep what the reply has; what it lacks is asked again by itself, twice at most."""
-        found = parse(reply.content, batch, self.job.wanted.alternatives)
+        wanted = self.job.wanted
+        found = parse(reply.content, batch, wanted.alternatives, markup=wanted.markup)
         if self._is_hopeless(None if found else _NOTHING):
             return []
         scores = score_spans(reply.content, reply.logprobs, [e.span for e in found.values()])

@@ -61,6 +61,11 @@ class _RunCommand(KimiCommand):
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
 @prompt_options
+@click.option(
+    "--keep-markup",
+    is_flag=True,
+    help="Keep links and markup in the model's wordings; else they are taken out.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
 @click.option(
     "--max-cost",
@@ -181,6 +186,7 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
             language=_language(options["language"] or profile.language),
             alternatives=profile.n_alternatives,
             style=profile.description_verbosity,
+            markup=options.get("keep_markup", False),
         ),
         all_columns=options["all_columns"],
         limit=options.get("limit"),

@@ -16,6 +16,7 @@ from typing import IO
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Journal, Run, results
 from amx_kimi.journal.decisions import Decided, Decision
+from amx_kimi.wrap import visible
 
 __all__ = ["MOST_TEXT", "Row", "clean", "no_formula", "read_decisions", "write_decisions"]
 
@@ -109,11 +110,11 @@ def _cells(row: Described) -> dict[str, str]:
         said = "reject" if decision.text is None else str(number or "edit")
     return {
         "id": str(row.id),
-        "schema": item.schema,
-        "table": item.table,
-        "column": item.column,
-        "type": item.type,
-        "comment": item.comment,
+        "schema": visible(item.schema),
+        "table": visible(item.table),
+        "column": visible(item.column),
+        "type": visible(item.type),
+        "comment": visible(item.comment),
         "confidence": suggestion.confidence,
         "signal": suggestion.signal,
         **{f"wording_{n}": wording for n, wording in wordings},

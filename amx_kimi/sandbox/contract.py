@@ -100,8 +100,33 @@ def answer(request: Request, forgotten: frozenset[int], fault: str | None) -> An
     return Answer((Part("{"), *lines, Part("}")), columns=request.columns)
 
 
+_HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[Log in](https://evil.example/login) to see it.",
+    "See https://evil.example/?q=secret or www.evil.example.",
+    "\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07here\x1b]8;;\x07",
+    "[bold red]alarm[/] [link=https://evil.example]here[/link]",
+    "\u202egnp.exe\u202c zero\u200bwidth\r\nnew line\x00nul\x85",
+    "'); DROP TABLE orders; --",
+    '=HYPERLINK("https://evil.example","open")',
+    "{{ config(materialized='table') }} {% raw %}",
+    "**bold** `code` ![x](https://evil.example/x.png) mail@evil.example",
+    "</td></tr></table><h1>Owned</h1>",
+    "<scr<b>ipt>alert(2)</scr</b>ipt>",
+)
+
+
+def _hostile(id_: str, number: int) -> str:
+    """What a table may have told a model to write."""
+    return _HOSTILE[(sum(map(ord, id_)) * 3 + number) % len(_HOSTILE)]
+
+
 def _entry(id_: str, name: str, found: Described, fault: str | None) -> Part:
     shown = f"other_{name[::-1]}" if fault == "wrong-names" else name
-    values = [found.confidence, *found.wordings]
+    wordings = found.wordings
+    if fault == "hostile":
+        wordings = tuple(f"{text} {_hostile(id_, n)}" for n, text in enumerate(wordings))
+    values = [found.confidence, *wordings]
     key = json.dumps(f"{id_} {shown}", ensure_ascii=False)
     return Part(f"{key}: {json.dumps(values, ensure_ascii=False)}", found.confidence)

@@ -16,7 +16,10 @@ REJECTIONS = (
     *("overload", "rate", "tpd", "quota", "500", "503", "504html"),
     *("unauthorized", "forbidden", "filter", "reset-before"),
 )
-ANSWER_FAULTS = ("half-json", "empty", "endless", "wrong-names", "repeat", "length", "length-empty")
+ANSWER_FAULTS = (
+    *("half-json", "empty", "endless", "wrong-names", "repeat", "length", "length-empty"),
+    "hostile",
+)
 STREAM_FAULTS = ("reset-between", "reset-within", "no-done", "stall", "drip")
 KINDS = REJECTIONS + ANSWER_FAULTS + STREAM_FAULTS
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from amx_kimi.journal import Described, Journal, Run, decisions, results, runs
 from amx_kimi.publish.report.figures import Figures, figures_of
 from amx_kimi.types import CONFIDENCES
-from amx_kimi.wrap import HIDDEN
+from amx_kimi.wrap import visible
 
 __all__ = ["write_report"]
 
@@ -101,7 +101,7 @@ def _template() -> Template:
 
 def plain(text: object) -> str:
     """A text of a database, a model or a person: bounded, and without control characters."""
-    shown = "\n".join(HIDDEN.sub("�", line) for line in str(text).replace("\t", " ").split("\n"))
+    shown = visible(str(text))
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
 

@@ -1,0 +1,75 @@
+"""A model's wording as plain text: one bounded line without controls, links or markup.
+
+What stands in a table may tell the model to write a link, and a catalog's pages would show it as
+one. HTML, Markdown, BBCode and rich's markup are taken out; `list<string>`, `[0, 1]`, `a * b` and
+`snake_case` are none.
+"""
+
+import re
+import unicodedata
+
+__all__ = ["plain_text"]
+
+_LONGEST = 4_000
+_MOST_PASSES = 8  # what is taken out may leave markup behind: <scr<b>ipt>
+_LINK = "(link)"
+_HTML = (
+    "a abbr area article aside audio b base blink blockquote body br button canvas center code col "
+    "dd del details dialog div dl dt em embed fieldset font footer form frame frameset h[1-6] head "
+    "header hr html i iframe img input ins kbd label li link main map mark marquee math menu meta "
+    "nav noscript object ol option p param picture pre q s samp script section select small source "
+    "span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead "
+    "title tr track tt u ul video wbr"
+)
+_STYLES = (
+    "b i u s bold italic underline strike blink reverse dim conceal url img link code color size "
+    "quote black red green yellow blue magenta cyan white on"
+)
+_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*+[ -/]*+[@-~]|\][^\x07\x1b]*+(?:\x07|\x1b\\))")
+_RULES = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
+    for pattern, by in (
+        (r"<!--(?:[^-]|-(?!->))*+(?:-->)?|<!\w[^<>]*+>?|<\?[^<>]*+>?", ""),
+        (rf"</?(?:{_HTML.replace(' ', '|')})(?=[\s/>])[^<>]*+>?", ""),
+        (r"!?\[([^\[\]]*+)\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
+        (rf"\[/[^\[\]]*+\]?|\[(?:{_STYLES.replace(' ', '|')})(?=[\s=\]])[^\[\]]*+\]", ""),
+        (
+            r"<?(?:[a-z][a-z0-9+.-]{1,15}://|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:|data:\w+/))"
+            r"(?:[^\s<>\"'`()\]]|\([^\s<>\"'`()]*+\))*+>?",
+            _LINK,
+        ),
+        (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}", _LINK),
+        (r"(?<![\w*])(\*{1,3})(?![\s*])([^*]+)(?<!\s)\1(?![\w*])", r"\2"),
+        (r"(`{1,3})([^`]++)\1", r"\2"),
+        (r"^\s*+(?:#{1,6}(?!\s+of\b)|>)\s+", ""),
+    )
+)
+
+
+def plain_text(text: str, *, markup: bool = False) -> str:
+    """One line without control characters, at most 4,000 characters long; without links (each is
+    `(link)`) and markup, unless `markup` says that they are wanted."""
+    bounded = text[: 2 * _LONGEST]
+    if not markup:
+        bounded = _without_markup(bounded)
+    return _one_line(bounded)[:_LONGEST].rstrip()
+
+
+def _one_line(text: str) -> str:
+    """A line without control characters; what only looks like a blank is one."""
+    plain = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(plain.split())
+
+
+def _without_markup(text: str) -> str:
+    text = _ESCAPE.sub("", text)
+    # Invisible characters would part what a reader sees as one.
+    text = "".join("" if unicodedata.category(c) == "Cf" else c for c in text)
+    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    for _ in range(_MOST_PASSES):
+        before = text
+        for pattern, by in _RULES:
+            text = pattern.sub(by, text)
+        if text == before:
+            return text
+    return re.sub(r"[<>\[\]`*]", "", text)
