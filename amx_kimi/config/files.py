@@ -4,6 +4,7 @@
 `kimi.db` is the journal. `AMX_CONFIG_DIR` moves all four.
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -17,9 +18,18 @@ from amx_kimi.errors import ConfigFileError
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 from amx_kimi.private import private_file, private_folder
 
-__all__ = ["config_path", "journal_path", "learned_path", "overlay_path", "read_yaml", "rewrite"]
+__all__ = [
+    "config_path",
+    "journal_path",
+    "learned_path",
+    "overlay_path",
+    "read_bounded",
+    "read_yaml",
+    "rewrite",
+]
 
 _LOCK_SECONDS = 60.0
+_MOST_CHARACTERS = 2_000_000
 
 
 def config_path(folder: Path) -> Path:
@@ -49,7 +59,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigFileError: the file cannot be read or parsed; names file and line.
     """
     try:
-        document = load_yaml(path.read_text("utf-8"))
+        document = load_yaml(read_bounded(path))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -65,6 +75,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         raise ConfigFileError(f"{path}: expected a mapping at the top, found {document!r:.40}")
     return dict(document)
+
+
+def read_bounded(path: Path, most: int = _MOST_CHARACTERS, *, errors: str = "strict") -> str:
+    """A file's text, at most so many characters: whatever stands there has an end.
+
+    Raises:
+        OSError: it cannot be read, or is longer.
+        UnicodeDecodeError: it is not UTF-8, and `errors` is strict.
+    """
+    with path.open(encoding="utf-8", errors=errors) as file:
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} characters", str(path))
+    return text
 
 
 def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "strict") -> None:
@@ -87,7 +111,7 @@ def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "str
         lock = path.with_name(path.name + ".lock")
         private_file(lock)
         with FileLock(lock, timeout=_LOCK_SECONDS, mode=0o600):
-            text = path.read_text("utf-8", undecodable) if path.exists() else ""
+            text = read_bounded(path, errors=undecodable) if path.exists() else ""
             _replace(path, change(text))
     except Timeout:
         raise ConfigFileError(

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from amx_kimi.config.files import learned_path, rewrite
+from amx_kimi.config.files import learned_path, read_bounded, rewrite
 from amx_kimi.facts import Quirk
 
 __all__ = ["KeyCheck", "LearnedStore", "Served"]
@@ -148,7 +148,7 @@ class LearnedStore:
 
     def _document(self) -> dict[str, Any]:
         try:
-            return _parse(self._path.read_text("utf-8"))
+            return _parse(read_bounded(self._path))
         except (OSError, UnicodeDecodeError):
             return {}
 

@@ -7,6 +7,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from amx_kimi.config.files import read_bounded
 from amx_kimi.config.os_keyring import keyring_state, resolve_secret
 from amx_kimi.config.profile import Profile
 from amx_kimi.config.words import clean_key
@@ -15,6 +16,8 @@ from amx_kimi.settings import Settings, read_variable
 from amx_kimi.types import Secret
 
 __all__ = ["FoundKey", "absolute_reference", "check_reference", "find_key"]
+
+_MOST_KEY_FILE = 65_536
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def absolute_reference(reference: str) -> str:
 
 def _read_key_file(place: str, looked: list[str]) -> str | None:
     try:
-        return Path(place).expanduser().read_text("utf-8").strip() or None
+        return read_bounded(Path(place).expanduser(), _MOST_KEY_FILE).strip() or None
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~nobody
         said = getattr(error, "strerror", None) or "not a text file, or in nobody's home"
         looked.append(f"kimi.yml: api_key_ref file:{place}: {said}")

@@ -333,6 +333,8 @@ def _load(path: Path) -> tuple[YAML, CommentedMap]:
         document = yaml.load(text)
     except RecursionError:
         raise ConfigFileError(f"{path} is nested too deep") from None
+    except ValueError as error:  # an impossible date, a number without end
+        raise ConfigFileError(f"{path} is not valid YAML: {error!s:.200}") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
