@@ -79,7 +79,8 @@ def test_the_inventory(warehouse: Path) -> None:
     assert found["crm.Kunden.m"].type == "ENUM of 2"
     assert found["crm.Kunden.m"].details == {"values": ["sad", "ok"]}
     assert found["crm.Kunden.pref"].type == "STRUCT(lang VARCHAR, opt BOOLEAN)[]"
-    assert "generated" in found["crm.Kunden.net"].details
+    tells = duckdb.__version__ >= "2"  # before, its catalog knows nothing of it
+    assert ("generated" in found["crm.Kunden.net"].details) == tells
     assert found["crm.Kunden.id"].key_role == "pk"
     assert found["crm.lines"].details == {"keys": ["primary (o, p)"]}
     assert found["crm.lines.k"].fk == "crm.Kunden.id"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL
+from sqlalchemy.engine import make_url
 
 from amx_kimi.annotate.sources.base import RawFacts, Reading, Selection, TableGoneError
 from amx_kimi.annotate.sources.samples import sample_facts
@@ -50,7 +51,9 @@ class SqliteSource:
             raise SourceError(f"There is no SQLite file {path}")
         self._path = path.resolve()
         self.identity = f"sqlite:{self._path}"
-        self.reopen = URL.create("sqlite", database=str(self._path)).render_as_string()
+        url = URL.create("sqlite", database=str(self._path)).render_as_string()
+        # SQLAlchemy 2.0 does not escape the `?` in a file's name.
+        self.reopen = url if make_url(url).database == str(self._path) else str(self._path)
         try:
             self._connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode=ro", uri=True, check_same_thread=False
