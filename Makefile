@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos coverage consumers lint bench bench-full clean
+.PHONY: demo test chaos lowest py313 constraints coverage consumers lint bench bench-full clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -14,6 +14,29 @@ test: .venv/test lint
 # Ten minutes of seeded trouble (ARGS="--minutes 60", "--seed 7 --kills 100", --help): docs/reliability.md
 chaos: .venv/test
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+# What depends on other packages, with the lowest versions that pyproject.toml admits; and on Python 3.13.
+FOREIGN = tests/client tests/journal tests/publish tests/test_litellm_provider.py tests/test_package.py \
+  $(addprefix tests/annotate/test_,sqlite.py duckdb.py postgresql.py run.py)
+PYTHON313 ?= $(shell command -v python3.13 || ls $$HOME/.pyenv/versions/3.13.*/bin/python3 2>/dev/null | tail -1)
+
+lowest: .venv/test
+	$(BIN)/python tests/lowest.py > .venv/lowest.txt
+	$(PYTHON) -m venv .venv/lowest
+	.venv/lowest/bin/pip install --quiet --disable-pip-version-check --editable ".[run]" --constraint .venv/lowest.txt
+	.venv/lowest/bin/python -m pytest -n 3 $(FOREIGN)
+
+py313: .venv/test
+	$(PYTHON313) -m venv .venv/py313
+	.venv/py313/bin/pip install --quiet --disable-pip-version-check --editable ".[run]" --constraint tests/constraints.txt
+	.venv/py313/bin/python -m pytest -n 3 $(FOREIGN)
+
+# The newest versions of everything that the tests need, written down.
+constraints:
+	$(PYTHON) -m venv .venv/fresh
+	.venv/fresh/bin/pip install --quiet --disable-pip-version-check ".[test]"
+	{ echo "# What the tests run with: \`make constraints\` writes it anew."; \
+	  .venv/fresh/bin/pip freeze --exclude amx-kimi; } > tests/constraints.txt
 
 # Which lines the tests reach; half as slow again.
 coverage: .venv/test
@@ -46,8 +69,8 @@ bench-full: .venv/test
 	$(PIP) --editable .
 	touch $@
 
-.venv/test: pyproject.toml | .venv/bin/pip
-	$(PIP) --editable ".[test]"
+.venv/test: pyproject.toml tests/constraints.txt | .venv/bin/pip
+	$(PIP) --editable ".[test]" --constraint tests/constraints.txt
 	touch .venv/base $@
 
 clean:
