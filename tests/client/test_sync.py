@@ -172,7 +172,8 @@ def test_a_process_that_forgets_to_close_ends(start_sandbox: Start) -> None:
 
 
 FORK = """
-import os, sys
+import os, sys, warnings
+warnings.filterwarnings("ignore", "This process", DeprecationWarning)  # Python 3.12's, at fork
 from amx_kimi.client import shared_client
 from amx_kimi.config import FoundKey, load_profile
 from amx_kimi.settings import Settings

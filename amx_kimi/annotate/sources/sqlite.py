@@ -55,11 +55,7 @@ class SqliteSource:
         # SQLAlchemy 2.0 does not escape the `?` in a file's name.
         self.reopen = url if make_url(url).database == str(self._path) else str(self._path)
         try:
-            self._connection = sqlite3.connect(
-                f"{self._path.as_uri()}?mode=ro", uri=True, check_same_thread=False
-            )
-            self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            self._connection = _connect(self._path)
         except sqlite3.Error as error:
             raise SourceError(f"{path} cannot be read as SQLite: {error}") from None
 
@@ -139,6 +135,17 @@ class SqliteSource:
 
     def _unreadable(self, error: sqlite3.Error) -> SourceError:
         return SourceError(f"{self._path}: its catalog cannot be read: {error}")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    try:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error:  # it is opened all the same
+        connection.close()
+        raise
+    return connection
 
 
 def _column(
