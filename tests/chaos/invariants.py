@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from amx_kimi.sandbox.record import Seen
 from tests.chaos.world import KEY, Ended, World
 
-_SPURIOUS = ("Traceback", "Exception ignored", "never awaited", "was destroyed", "Warning:", KEY)
+_SPURIOUS = ("Traceback", "Exception ignored", "never awaited", "was destroyed", "Warning:")
 _ANSWERED = frozenset({"described", "reused", "inherited", "shared"})
 _HARMLESS = frozenset({None, "drip", "hostile", "repeat"})
 _INTERRUPTED = 130
@@ -189,8 +189,10 @@ def _left_behind(world: World) -> Iterator[str]:
 def check_words(ended: Ended, after: Ledger, *, worked: bool = True) -> list[str]:
     """Whether exit code, figures and messages of a process that was not killed are true; `worked`:
     it had come to asking."""
-    wrong = [f"said {word!r}: {ended.err[-600:]}" for word in _SPURIOUS if word in ended.err]
-    wrong += [f"said the key: {ended.out[-300:]}"] if KEY in ended.out else []
+    # Interrupted while it still imports, Python itself says where it was.
+    spurious = _SPURIOUS if worked else ()
+    wrong = [f"said {word!r}: {ended.err[-600:]}" for word in spurious if word in ended.err]
+    wrong += [f"said the key: {ended.out[-300:]}"] if KEY in ended.out + ended.err else []
     is_whole = bool(after.answers) and not after.open
     if ended.code != _INTERRUPTED and (ended.code == 0) != is_whole:
         wrong.append(f"exit code {ended.code}, open: {sorted(after.open)[:3]}: {ended.err[-400:]}")
