@@ -391,3 +391,41 @@ def test_a_pasted_key_and_a_profiles_settings_elsewhere(
     )
     (seen,) = sandbox.chats
     assert (seen.body or {})["thinking"]["type"] == "enabled"
+
+
+CANARY = "sk-CANARYcanary0123456789CANARYzq7x"
+
+
+@pytest.mark.parametrize("fault", ["", "unauthorized@1-"])
+def test_litellms_own_debug_log_has_no_key_of_ours(
+    start_sandbox: Start, home: Path, fault: str
+) -> None:
+    """A key that we find ourselves: LiteLLM is never told it."""
+    sandbox = start_sandbox(keys=(CANARY,), faults=fault)
+    home.mkdir()
+    (home / "the-key").write_text(CANARY)
+    known = f"provider: kimi, model: kimi-k2.6, api_base: '{sandbox.url}'"
+    (home / "config.yml").write_text(f"llm_profiles: {{p: {{{known}}}}}\nactive_llm_profile: p\n")
+    (home / "kimi.yml").write_text(f"profiles: {{p: {{api_key_ref: 'file:{home}/the-key'}}}}\n")
+    script = """
+    litellm._turn_on_debug()
+    try:
+        completion("kimi/@p", messages=ask, num_retries=0)
+    except Exception as error:
+        print(repr(error), vars(error), file=sys.stderr)
+    """
+    code = BEFORE + textwrap.dedent(script)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps({"base": None, "key": None, "ask": ASK, "tools": TOOLS}),
+        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "DEBUG"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sandbox.chats[0].key == CANARY, done.stderr[-2000:]
+    said = done.stdout + done.stderr
+    assert "litellm" in said.lower()
+    assert CANARY[3:-4] not in said

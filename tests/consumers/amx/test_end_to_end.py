@@ -84,7 +84,7 @@ def run(home: Path, database: str, keyring: None) -> Run:  # noqa: ARG001
 
 @pytest.mark.parametrize("version", ["0.19.0", "0.17.0"])
 def test_a_schema_is_described_completely(
-    run: Run, database: str, start_sandbox, version: str
+    run: Run, home: Path, database: str, start_sandbox, version: str
 ) -> None:
     sandbox = start_sandbox(keys=(KEY, OPENAI))
     done = run(version, "amx-kimi amx", sandbox.url)
@@ -92,6 +92,10 @@ def test_a_schema_is_described_completely(
     assert len(shop.comments(database)) == shop.COLUMNS
     assert {seen.key for seen in sandbox.seen} == {KEY}
     assert all(seen.status == 200 for seen in sandbox.chats)
+    assert KEY not in done.text  # nor in whatever AMX wrote: logs, history, configuration
+    files = [path for path in home.parent.rglob("*") if path.is_file()]
+    assert home / "config.yml" in files
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
 @pytest.mark.parametrize("version", ["0.19.0", "0.17.0"])
