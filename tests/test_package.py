@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -30,6 +31,32 @@ def test_the_wheel_holds_what_the_package_needs(wheel: list[str]) -> None:
 def test_the_wheel_holds_nothing_else(wheel: list[str]) -> None:
     tops = {name.split("/")[0] for name in wheel}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"amx_kimi"}
+
+
+def test_the_wheel_holds_code_and_its_data_only(wheel: list[str]) -> None:
+    ends = {Path(name).suffix for name in wheel if ".dist-info/" not in name}
+    assert ends == {".py", ".yml", ".sql", ".j2", ".css", ".js", ".typed"}
+
+
+def test_the_source_distribution_holds_the_project_and_nothing_else(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--sdist", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        files = [Path(*Path(one.name).parts[1:]) for one in archive if one.isfile()]
+    tops = {file.parts[0] for file in files}
+    folders = {"amx_kimi", "profiles", "tests", "benchmarks", "docs", ".ci"}
+    texts = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "Makefile"}
+    assert tops == folders | texts | {"pyproject.toml", ".gitignore", "PKG-INFO"}
+    assert {file.suffix for file in files} <= {
+        *(".py", ".yml", ".yaml", ".sql", ".j2", ".css", ".js", ".typed", ".md", ".json", ".txt"),
+        *(".toml", ".png", ""),
+    }
+    known = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False
+    )
+    if known.returncode == 0:  # in a checkout: nothing that is not committed
+        assert {str(file) for file in files} <= {*known.stdout.splitlines(), "PKG-INFO"}
 
 
 def test_public_names_load_on_first_use() -> None:
