@@ -21,9 +21,12 @@ _HTML = (
     "span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead "
     "title tr track tt u ul video wbr"
 )
-_STYLES = (
-    "b i u s bold italic underline strike blink reverse dim conceal url img link code color size "
-    "quote black red green yellow blue magenta cyan white on"
+_STYLES = "bold italic underline strike blink reverse dim conceal url img"
+# What has other meanings, such as a unit in `[s]`, is markup only where something is closed.
+_PAIRED = re.compile(
+    r"\[(?:b|i|u|s|link|code|color|size|quote|black|red|green|yellow|blue|magenta|cyan|white|on)"
+    r"(?=[\s=\]])[^\[\]]*+\]",
+    re.IGNORECASE,
 )
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*+[ -/]*+[@-~]|\][^\x07\x1b]*+(?:\x07|\x1b\\))")
 _RULES = tuple(
@@ -33,15 +36,16 @@ _RULES = tuple(
         (rf"</?(?:{_HTML.replace(' ', '|')})(?=[\s/>])[^<>]*+>?", ""),
         (r"!?\[([^\[\]]*+)\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
         (rf"\[/[^\[\]]*+\]?|\[(?:{_STYLES.replace(' ', '|')})(?=[\s=\]])[^\[\]]*+\]", ""),
+        (r"\[link=[^\[\]]*+\]", ""),
         (
-            r"<?(?:[a-z][a-z0-9+.-]{1,15}://|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:|data:\w+/))"
+            r"<?(?:[a-z][a-z0-9+.-]{1,15}://|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:(?=\S)|data:(?:text|image|application)/))"
             r"(?:[^\s<>\"'`()\]]|\([^\s<>\"'`()]*+\))*+>?",
             _LINK,
         ),
         (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}", _LINK),
         (r"(?<![\w*])(\*{1,3})(?![\s*])([^*]+)(?<!\s)\1(?![\w*])", r"\2"),
         (r"(`{1,3})([^`]++)\1", r"\2"),
-        (r"^\s*+(?:#{1,6}(?!\s+of\b)|>)\s+", ""),
+        (r"^\s*+#{2,6}\s+", ""),
     )
 )
 
@@ -66,8 +70,10 @@ def _without_markup(text: str) -> str:
     # Invisible characters would part what a reader sees as one.
     text = "".join("" if unicodedata.category(c) == "Cf" else c for c in text)
     text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    closes = "[/" in text
     for _ in range(_MOST_PASSES):
         before = text
+        text = _PAIRED.sub("", text) if closes else text
         for pattern, by in _RULES:
             text = pattern.sub(by, text)
         if text == before:
