@@ -13,6 +13,7 @@ __all__ = ["plain_text"]
 _LONGEST = 4_000
 _MOST_PASSES = 8  # what is taken out may leave markup behind: <scr<b>ipt>
 _LINK = "(link)"
+_NON_JOINER = "\u200c"  # parts words of Persian: it becomes a blank
 _HTML = (
     "a abbr area article aside audio b base blink blockquote body br button canvas center code col "
     "dd del details dialog div dl dt em embed fieldset font footer form frame frameset h[1-6] head "
@@ -21,7 +22,8 @@ _HTML = (
     "span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead "
     "title tr track tt u ul video wbr"
 )
-_STYLES = "bold italic underline strike blink reverse dim conceal url img"
+_TAGS = _HTML.replace(" ", "|")
+_STYLES = "bold|italic|underline|strike|blink|reverse|dim|conceal|url|img"
 # What has other meanings, such as a unit in `[s]`, is markup only where something is closed.
 _PAIRED = re.compile(
     r"\[(?:b|i|u|s|link|code|color|size|quote|black|red|green|yellow|blue|magenta|cyan|white|on)"
@@ -33,12 +35,14 @@ _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
     for pattern, by in (
         (r"<!--(?:[^-]|-(?!->))*+(?:-->)?|<!\w[^<>]*+>?|<\?[^<>]*+>?", ""),
-        (rf"</?(?:{_HTML.replace(' ', '|')})(?=[\s/>])[^<>]*+>?", ""),
+        (rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*+>", ""),
+        (rf"</?(?:{_TAGS})[\s/][^<>=]*+=[^<>]*+", ""),
         (r"!?\[([^\[\]]*+)\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
-        (rf"\[/[^\[\]]*+\]?|\[(?:{_STYLES.replace(' ', '|')})(?=[\s=\]])[^\[\]]*+\]", ""),
+        (rf"\[/[^\[\]]*+\]?|\[(?:{_STYLES})(?=[\s=\]])[^\[\]]*+\]", ""),
         (r"\[link=[^\[\]]*+\]", ""),
         (
-            r"<?(?:[a-z][a-z0-9+.-]{1,15}://|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:(?=\S)|data:(?:text|image|application)/))"
+            r"<?(?:[a-z][a-z0-9+.-]{1,15}://|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:(?=\S)|"
+            r"data:(?:text|image|application)/))"
             r"(?:[^\s<>\"'`()\]]|\([^\s<>\"'`()]*+\))*+>?",
             _LINK,
         ),
@@ -68,7 +72,7 @@ def _one_line(text: str) -> str:
 def _without_markup(text: str) -> str:
     text = _ESCAPE.sub("", text)
     # Invisible characters would part what a reader sees as one.
-    text = "".join("" if unicodedata.category(c) == "Cf" else c for c in text)
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c == _NON_JOINER)
     text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     closes = "[/" in text
     for _ in range(_MOST_PASSES):

@@ -29,6 +29,7 @@ PIECES = (
         "It's 5 % of “net” – über 100 €; 客户编号。",
         "Time of day, 12:30; a path such as /var/data; and/or.",
         "On/off flag: [on] means active [sic].",
+        "Set if a <b and nothing else, or x <i.",
         "Duration of the call [s], current [i], size [b].",
         "> 0 if it is active, in javascript: see the code; master data:customer/supplier.",
         "Status, one of [red, yellow, green] or [red].",
@@ -52,6 +53,7 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
         ("![pixel](https://evil.example/x.png)Amount", "pixelAmount"),
         ("See https://evil.example/x, or www.evil.example.", "See (link) or (link)"),
         ("See <https://evil.example> now", "See (link) now"),
+        ("نمی\u200cدانم", "نمی دانم"),
         ("javascript:alert(1) or data:text/html;base64,AAAA", "(link) or (link)"),
         ("ask mail@evil.example.com", "ask (link)"),
         ("[bold red]alarm[/] and [link=https://x.y]here[/link]", "alarm and here"),
@@ -77,7 +79,9 @@ def test_it_stays_when_it_is_wanted() -> None:
 def test_nothing_of_it_is_left(text: str) -> None:
     plain = plain_text(text)
     assert plain.isprintable()
-    assert not re.search(r"</?(script|img|b)[\s/>]|<!--|://|\bjavascript:|\[/", plain)
+    tag = r"</?(?:script|img|b)"
+    assert not re.search(rf"{tag}(?:[\s/][^<>]*)?>|{tag}[\s/][^<>]*=", plain)
+    assert not re.search(r"<!--|://|\bjavascript:\S|\[/", plain)
     assert plain_text(plain) == plain
 
 
