@@ -2,9 +2,20 @@
 
 import socket
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 __all__ = ["is_private_host", "public_address"]
+
+# RFC 1918, loopback, link-local, unique local: `is_private` has documentation and Teredo in it too.
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        (
+            *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+            *("100.64.0.0/10", "0.0.0.0/32", "::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
 
 
 def is_private_host(host: str) -> bool:
@@ -34,4 +45,4 @@ def public_address(host: str) -> str | None:
 def _is_private(address: IPv4Address | IPv6Address) -> bool:
     # Python before 3.13 calls ::ffff:8.8.8.8 private.
     plain = getattr(address, "ipv4_mapped", None) or address
-    return bool(plain.is_private or plain.is_loopback)
+    return any(plain in network for network in _PRIVATE if network.version == plain.version)

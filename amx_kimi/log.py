@@ -38,7 +38,8 @@ def log_to_file(path: Path, *, debug: bool = False) -> logging.Handler:
     Raises:
         OSError: the file cannot be opened for writing.
     """
-    private_file(path)  # it names tables
+    if path.is_file() or not path.exists():  # not /dev/stderr
+        private_file(path.resolve(), tighten=False)  # it names tables
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,14 +1,18 @@
 """YAML that somebody wrote, as plain values: no more of them than its text shows."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
-__all__ = ["YAMLTextError", "load_yaml"]
+__all__ = ["UNREADABLE", "YAMLTextError", "load_yaml"]
 
 _MOST_BITS = 14_000  # Python prints no whole number of more than 4,300 digits
 _SLACK = 1_000
+_SEXAGESIMAL = re.compile(r"(?::[0-5]?[0-9]){100}")  # `1:59:59…`: quadratic to read
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What a parser of YAML raises for a value that its tag, or its look, does not fit."""
 _UNFINISHED = -1
 
 
@@ -29,6 +33,8 @@ def load_yaml(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any
     Raises:
         YAMLTextError: it is not YAML, or no plain document.
     """
+    if _SEXAGESIMAL.search(text):
+        raise YAMLTextError("a number in it is out of all range")
     try:
         document = yaml.load(text, loader)
     except yaml.MarkedYAMLError as error:
@@ -37,8 +43,10 @@ def load_yaml(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any
         raise YAMLTextError(problem, mark.line + 1 if mark else None) from None
     except RecursionError:
         raise YAMLTextError("it is nested too deep") from None
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # ValueError: an impossible date
+    except yaml.YAMLError as error:
         raise YAMLTextError(str(error)) from None
+    except UNREADABLE as error:
+        raise YAMLTextError(f"a value in it cannot be read ({error})") from None
     if _weight(document, {}) > len(text) + _SLACK:
         raise YAMLTextError("its aliases multiply")
     return document

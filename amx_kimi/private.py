@@ -12,13 +12,16 @@ def private_folder(path: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
-    if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o700)
+    if path.is_dir():
+        return
+    private_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(0o700)
 
 
-def private_file(path: Path) -> None:
-    """Make an empty file (0600) where there is none.
+def private_file(path: Path, *, tighten: bool = True) -> None:
+    """Make an empty file (0600) where there is none; one of ours that others may read is not left
+    so, unless `tighten` is False.
 
     Raises:
         OSError: it cannot be opened to write; a link is not (`ELOOP`).
@@ -26,7 +29,9 @@ def private_file(path: Path) -> None:
     is_new = not path.exists()
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        if is_new:
+        there = os.fstat(descriptor)
+        is_wide = tighten and there.st_mode & 0o077 and there.st_uid == os.geteuid()
+        if is_new or is_wide:
             os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)

@@ -60,6 +60,19 @@ BOMBS = (
     "&a {llm_profiles: *a, profiles: *a, db_profiles: *a, active_llm_profile: x}\n",
     "llm_profiles: &b [*b]\nprofiles: *b\n",
     "llm_profiles: {p: {provider: kimi, model: k, max_tokens: 1" + ":59" * 5_000 + "}}\n",
+    "llm_profiles: {p: {max_tokens: 1" + ":59" * 300_000 + "}}\n",
+    "llm_profiles: {p: {provider: kimi, model: k, max_tokens: 1" + ":59" * 80 + ":59.5}}\n",
+    *(
+        f"llm_profiles: {{p: {{provider: kimi, model: k, max_tokens: {value}}}}}\n"
+        for value in (
+            "!!bool maybe",
+            "!!timestamp foo",
+            "!!int ''",
+            "!!float ''",
+            "!!null x",
+            "!!binary ä",
+        )
+    ),
     "llm_profiles: {p: {max_tokens: " + "9" * 5_000 + "}}\n",
     "llm_profiles: {[1, 2]: {? {a: b} : c}}\n",
     "llm_profiles: !!python/object/apply:os.system [id]\n",

@@ -58,11 +58,16 @@ def parse(
             continue  # cut off, or a quote inside prose
         ref = _reference(_unescaped(key[1]) or key[1], batch, names)
         if ref is None or ref in found:
-            position = value.end() if '"' in value[0] else position
+            position = value.end() if _has_text(value[0]) else position
         elif entry := _entry(content, *value.span(), alternatives, markup=markup):
             position = value.end()
             found[ref] = entry
     return found
+
+
+def _has_text(value: str) -> bool:
+    """Whether a value has a text of its own, outside of objects that may hold the entries."""
+    return any(part[0].startswith('"') for part in _PART.finditer(value))
 
 
 def _names(batch: Batch) -> dict[str, str | None]:

@@ -14,40 +14,47 @@ _LONGEST = 4_000
 _MOST_PASSES = 8  # what is taken out may leave markup behind: <scr<b>ipt>
 _LINK = "(link)"
 _NON_JOINER = "\u200c"  # parts words of Persian: it becomes a blank
-_HTML = (
-    "a abbr area article aside audio b base blink blockquote body br button canvas center code col "
-    "dd del details dialog div dl dt em embed fieldset font footer form frame frameset h[1-6] head "
-    "header hr html i iframe img input ins kbd label li link main map mark marquee math menu meta "
-    "nav noscript object ol option p param picture pre q s samp script section select small source "
-    "span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead "
-    "title tr track tt u ul video wbr"
-)
-_TAGS = _HTML.replace(" ", "|")
+_TAGS = (
+    "a abbr acronym applet aside audio b base bgsound big blink blockquote br canvas dd del "
+    "details dialog div dl dt em embed fieldset figure footer font form frame frameset h[1-6] hr "
+    "html i iframe img input ins isindex kbd keygen li listing marquee math noscript object ol p param "
+    "plaintext pre q s samp script select small span strike strong style sub sup svg tbody td "
+    "template textarea tfoot th thead tr tt u ul video wbr xmp"
+).replace(" ", "|")
+# Words that stand in brackets for themselves, such as a placeholder `<table>`.
+_WORDS = (
+    "area article body button caption center code col data head header image label legend link "
+    "main map mark menu meta nav option output picture ruby section source summary table time "
+    "title track var"
+).replace(" ", "|")
 _STYLES = "bold|italic|underline|strike|blink|reverse|dim|conceal|url|img"
 # What has other meanings, such as a unit in `[s]`, is markup only where something is closed.
-_PAIRED = re.compile(
-    r"\[(?:b|i|u|s|link|code|color|size|quote|black|red|green|yellow|blue|magenta|cyan|white|on)"
-    r"(?=[\s=\]])[^\[\]]*+\]",
-    re.IGNORECASE,
-)
+_SHORT = "b|i|u|s|link|code|color|size|quote|black|red|green|yellow|blue|magenta|cyan|white|on"
+_PAIRED = re.compile(rf"\[(?:{_SHORT})(?=[\s=\]])[^\[\]]*+\]", re.IGNORECASE)
+_CLOSER = re.compile(rf"\[/(?:{_STYLES}|{_SHORT})?\]", re.IGNORECASE)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*+[ -/]*+[@-~]|\][^\x07\x1b]*+(?:\x07|\x1b\\))")
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE | re.MULTILINE), by)
     for pattern, by in (
-        (r"<!--(?:[^-]|-(?!->))*+(?:-->)?|<!\w[^<>]*+>?|<\?[^<>]*+>?", ""),
-        (rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*+>", ""),
-        (rf"</?(?:{_TAGS})[\s/][^<>=]*+=[^<>]*+", ""),
-        (r"!?\[([^\[\]]*+)\]\([^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
-        (rf"\[/[^\[\]]*+\]?|\[(?:{_STYLES})(?=[\s=\]])[^\[\]]*+\]", ""),
-        (r"\[link=[^\[\]]*+\]", ""),
         (
-            r"<?(?:[a-z][a-z0-9+.-]{1,15}://|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:(?=\S)|"
-            r"data:(?:text|image|application)/))"
+            r"<!--(?:[^-]|-(?!->))*+(?:-->)?|<!(?:doctype|\[cdata\[)[^<>]*+>?|<\?(?:xml|php)[^<>]*+>?",
+            "",
+        ),
+        (rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*+>", ""),
+        (rf"</(?:{_WORDS})\s*+>|<(?:{_WORDS})[\s/][^<>]*+>", ""),
+        (rf"<({_WORDS})>", r"\1"),
+        (r"</?[a-z][\w:-]*+[\s/][^<>=]*+=[^<>]*+>?", ""),
+        (r"!?\[([^\[\]]*+)\]\((?=[^()]*[:/.#])[^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
+        (rf"\[/(?:{_STYLES}|{_SHORT})?\]|\[(?:{_STYLES})(?=[\s=\]])[^\[\]]*+\]", ""),
+        (r"\[(?:link=|@\w|#[0-9a-f]{3})[^\[\]]*+\]", ""),
+        (
+            r"<?(?:[a-z][a-z0-9+.-]{1,15}://(?=[\w\[])|\b(?:www\.(?=\w)|mailto:|(?:java|vb)script:(?=\S)|"
+            r"data:(?:(?:text|image|application)/|[;,]))|(?<![:\w/])//(?=[\w-]+\.\w))"
             r"(?:[^\s<>\"'`()\]]|\([^\s<>\"'`()]*+\))*+>?",
             _LINK,
         ),
         (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}", _LINK),
-        (r"(?<![\w*])(\*{1,3})(?![\s*])([^*]+)(?<!\s)\1(?![\w*])", r"\2"),
+        (r"(?<![\w*])(\*{1,3})(?![\s*])([^*()]+)(?<!\s)\1(?![\w*])", r"\2"),
         (r"(`{1,3})([^`]++)\1", r"\2"),
         (r"^\s*+#{2,6}\s+", ""),
     )
@@ -74,7 +81,7 @@ def _without_markup(text: str) -> str:
     # Invisible characters would part what a reader sees as one.
     text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c == _NON_JOINER)
     text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
-    closes = "[/" in text
+    closes = _CLOSER.search(text)
     for _ in range(_MOST_PASSES):
         before = text
         text = _PAIRED.sub("", text) if closes else text
@@ -82,4 +89,4 @@ def _without_markup(text: str) -> str:
             text = pattern.sub(by, text)
         if text == before:
             return text
-    return re.sub(r"[<>\[\]`*]", "", text)
+    return re.sub(r"[<>\[\]`*:@]|//|www\.", " ", text)

@@ -10,7 +10,7 @@ import yaml
 
 from amx_kimi.config.files import rewrite
 from amx_kimi.errors import ConfigFileError
-from amx_kimi.plain_yaml import YAMLTextError, load_yaml
+from amx_kimi.plain_yaml import UNREADABLE, YAMLTextError, load_yaml
 
 __all__ = ["edit_yaml", "put_entry", "quoted", "rename_entry"]
 
@@ -52,7 +52,7 @@ def edit_yaml(
             raise ConfigFileError(f"{path}{line}: {what}; it is unchanged") from None
         except RecursionError:
             raise ConfigFileError(f"{path}: it is nested too deep; it is unchanged") from None
-        except (ValueError, IndexError) as error:  # a plain `-_` is a number to ruamel.yaml
+        except UNREADABLE as error:  # a plain `-_` is a number to ruamel.yaml
             raise ConfigFileError(f"{path}: {error}; it is unchanged") from None
         document = {} if document is None else document
         if not isinstance(document, dict):

@@ -23,6 +23,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Run
+from amx_kimi.plain_yaml import UNREADABLE
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.export import written_by
 from amx_kimi.publish.yaml_tail import keeping_tail
@@ -333,7 +334,7 @@ def _load(path: Path) -> tuple[YAML, CommentedMap]:
         document = yaml.load(text)
     except RecursionError:
         raise ConfigFileError(f"{path} is nested too deep") from None
-    except ValueError as error:  # an impossible date, a number without end
+    except UNREADABLE as error:  # an impossible date, a number without end
         raise ConfigFileError(f"{path} is not valid YAML: {error!s:.200}") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)

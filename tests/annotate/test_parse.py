@@ -311,6 +311,18 @@ def test_spans_decode_to_the_first_wording(texts: list[str], ascii_only: bool) -
         assert " ".join(decoded.split()) == entry.wordings[0]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"columns": [{"1 cust_id": "Customer."}, {"2 net_amt": "Amount."}]}',
+        '{"answer": [{"T1": "Orders.", "1 cust_id": "Customer.", "2 net_amt": "Amount."}]}',
+        '{"T1": ["h", "Orders."], "T1": [{"1 cust_id": "Customer."}, {"2 net_amt": "Amount."}]}',
+    ],
+)
+def test_entries_in_a_list_of_objects_count(content: str) -> None:
+    assert {"1", "2"} <= set(parse(content, BATCH, 3))
+
+
 # Size
 
 

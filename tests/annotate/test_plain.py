@@ -30,6 +30,10 @@ PIECES = (
         "Time of day, 12:30; a path such as /var/data; and/or.",
         "On/off flag: [on] means active [sic].",
         "Set if a <b and nothing else, or x <i.",
+        "Amount where a <b and c, p <p 0.05, NOT EQUAL <!x, if a <?b then c.",
+        "Unit [1/s] or [/h], path [/var/data]; [red] or [green] signal; array[code].",
+        "f[x](y) and A[i](j); (*) mandatory, (*) see note.",
+        "Starts with http:// or https://, by contract.",
         "Duration of the call [s], current [i], size [b].",
         "> 0 if it is active, in javascript: see the code; master data:customer/supplier.",
         "Status, one of [red, yellow, green] or [red].",
@@ -54,6 +58,10 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
         ("See https://evil.example/x, or www.evil.example.", "See (link) or (link)"),
         ("See <https://evil.example> now", "See (link) now"),
         ("نمی\u200cدانم", "نمی دانم"),
+        ("Foreign key <table>_id, <code> to <name>", "Foreign key table_id, code to <name>"),
+        ("<xss onfocus=alert(1)>x</xss> <custom-el onclick='x'>y", "x</xss> y"),
+        ("data:,hello or //evil.example/x", "(link) or (link)"),
+        ("[@click=app.bell]x[/] [#ff0000]y", "x y"),
         ("javascript:alert(1) or data:text/html;base64,AAAA", "(link) or (link)"),
         ("ask mail@evil.example.com", "ask (link)"),
         ("[bold red]alarm[/] and [link=https://x.y]here[/link]", "alarm and here"),
@@ -81,8 +89,15 @@ def test_nothing_of_it_is_left(text: str) -> None:
     assert plain.isprintable()
     tag = r"</?(?:script|img|b)"
     assert not re.search(rf"{tag}(?:[\s/][^<>]*)?>|{tag}[\s/][^<>]*=", plain)
-    assert not re.search(r"<!--|://|\bjavascript:\S|\[/", plain)
+    assert not re.search(r"<!--|://\w|\bjavascript:\S|\[/\]", plain)
     assert plain_text(plain) == plain
+
+
+def test_markup_in_markup_has_an_end() -> None:
+    hidden = " https:<//evil.example/x java<script:alert(1) ww<w.evil.example"
+    plain = plain_text("<" * 12 + "b>" * 12 + hidden)
+    assert plain_text(plain) == plain
+    assert not re.search("://|javascript:|www", plain)
 
 
 @given(st.text())

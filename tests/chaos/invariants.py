@@ -23,6 +23,7 @@ _HARMLESS = frozenset({None, "drip", "hostile", "repeat"})
 _INTERRUPTED = 130
 _NANO = 1_000_000_000
 _OURS = ("config.yml", "kimi.yml", "kimi-learned.json", "kimi.db")
+_ALLOWED = {*_OURS, *(f"{name}.lock" for name in _OURS), "kimi.db-wal", "kimi.db-shm"}
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def _ledger(connection: sqlalchemy.Connection, run: str) -> Ledger:
         run = found[0][0]
         return _ledger(connection, run)
     items = rows(
-        "SELECT c.table_name, c.column_name, c.status, s.alternatives FROM columns c "
-        "LEFT JOIN suggestions s ON s.column_id = c.id WHERE c.run_id = :run"
+        "SELECT c.schema_name, c.table_name, c.column_name, c.status, s.alternatives "
+        "FROM columns c LEFT JOIN suggestions s ON s.column_id = c.id WHERE c.run_id = :run"
     )
     paid = rows(
         "SELECT prompt_tokens, cached_tokens, completion_tokens, cost, worst_cost "
@@ -98,8 +99,8 @@ def _ledger(connection: sqlalchemy.Connection, run: str) -> Ledger:
     )
     return Ledger(
         run=run,
-        answers=frozenset((f"{i[0]}.{i[1]}", i[3]) for i in items if i[2] in _ANSWERED),
-        open=frozenset(f"{i[0]}.{i[1]}" for i in items if i[2] not in _ANSWERED),
+        answers=frozenset((_named(*i[:3]), i[4]) for i in items if i[3] in _ANSWERED),
+        open=frozenset(_named(*i[:3]) for i in items if i[3] not in _ANSWERED),
         requests=tuple(
             Paid(r[0] or 0, r[1] or 0, r[2] or 0, None if r[3] is None else int(r[3]), r[4] or 0)
             for r in paid
@@ -107,8 +108,13 @@ def _ledger(connection: sqlalchemy.Connection, run: str) -> Ledger:
     )
 
 
+def _named(schema: str, table: str, column: str) -> str:
+    """As a question names an item: `schema.table.column`; a table itself has no column."""
+    return f"{'.'.join(filter(None, (schema, table)))}.{column}"
+
+
 def asked(seen: Seen) -> Iterator[str]:
-    """The items that a request asks for, as `table.column`; a table itself has no column."""
+    """The items that a request asks for."""
     if not seen.body:
         return
     for table in json.loads(seen.body["messages"][-1]["content"])["tables"]:
@@ -125,6 +131,7 @@ def check(
     return [
         *_lost(before, after),
         *_paid_twice(before, life, whole=not world.sandbox.options.forget_above),
+        *_unkept(world, after, life),
         *_bill(after, seen),
         *_left_behind(world),
     ]
@@ -147,6 +154,15 @@ def _paid_twice(before: Ledger, life: Iterable[Seen], *, whole: bool) -> Iterato
             clean.update(set(names))
     if twice := [name for name, count in clean.items() if count > 1]:
         yield f"answered well more than once in one life: {sorted(twice)[:3]}"
+
+
+def _unkept(world: World, after: Ledger, life: Iterable[Seen]) -> Iterator[str]:
+    """What was answered well, and is not in the journal, was in flight: no more than that."""
+    kept = {name for name, _ in after.answers}
+    well = (one for one in life if one.finish_reason == "stop" and one.fault in _HARMLESS)
+    lost = {name for one in well for name in asked(one)} - kept
+    if world.in_flight is not None and len(lost) > world.in_flight:
+        yield f"{len(lost)} answers were paid and not kept: {sorted(lost)[:3]}"
 
 
 def _bill(after: Ledger, seen: Sequence[Seen]) -> Iterator[str]:
@@ -180,9 +196,11 @@ def _left_behind(world: World) -> Iterator[str]:
     if left := list(world.temporary.iterdir()):
         yield f"left in TMPDIR: {[path.name for path in left][:3]}"
     for path in world.folder.iterdir():
-        if not path.name.startswith(_OURS) and ".tmp" in path.name:
+        # Half-written ones of a process that was killed go with the next that writes.
+        half = path.name.startswith(tuple(f".{name}." for name in _OURS)) and world.kills
+        if path.name not in _ALLOWED and not half:
             yield f"left in AMX_CONFIG_DIR: {path.name}"
-        if path.stat().st_mode & 0o077 and path.name.startswith(_OURS):
+        if path.stat().st_mode & 0o077:
             yield f"readable by others: {path.name} {path.stat().st_mode:o}"
 
 
@@ -217,7 +235,9 @@ def _check_summary(said: dict[str, Any], after: Ledger) -> Iterator[str]:
         "requests": len(after.requests),
         "prompt": sum(paid.prompt for paid in after.requests),
         "completion": sum(paid.completion for paid in after.requests),
+        "cost": sum(paid.worst if paid.cost is None else paid.cost for paid in after.requests),
     }
     told = {name: said.get(name, said["tokens"].get(name)) for name in found}
+    told["cost"] = round((said["cost"]["amount"] or 0) * _NANO)
     if told != found:
         yield f"said {told}, the journal has {found}"

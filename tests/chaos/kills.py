@@ -27,6 +27,8 @@ def kills(seed: int, folder: Path, most: int = 1_000_000) -> tuple[int, list[str
     options["faults"] = dice.choice(("", "500:0.1", "stall:0.05"))
     with world(folder, tables=10, columns=12, **options) as here:
         here.arguments = ("--batch-size", "2", "--yes")
+        # Three requests of two columns and their table; and as many that wait for the writer.
+        here.kills, here.in_flight = True, 2 * 3 * 3
         before, ended = Ledger(), 0
         while ended < most:
             after, wrong, was_killed = _life(here, before, dice)

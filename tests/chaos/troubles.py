@@ -201,7 +201,9 @@ def two_runs(dice: random.Random, folder: Path) -> list[str]:
         world(folder / "other", tables=4, **_SLOW) as other,
     ):
         one.store = other.store = f"sqlite:///{one.folder / 'kimi.db'}"
-        here = [replace(w, arguments=("--batch-size", "4", "--yes")) for w in (one, other)]
+        here = [
+            replace(w, arguments=("--batch-size", "4", "--yes"), kills=True) for w in (one, other)
+        ]
         processes = [w.annotate() for w in here]
         if dice.random() < 0.5:
             time.sleep(dice.random() * 1.5)
@@ -233,6 +235,7 @@ def two_resumes(dice: random.Random, folder: Path) -> list[str]:
     """Two processes resume the same run at once: one does, the other is told so."""
     with world(folder, **_SLOW) as here:
         here.arguments = ("--batch-size", "4", "--yes")
+        here.kills = True
         process = here.annotate()
         least = dice.randint(1, 8)
         wait_until(lambda: here.sandbox.totals.requests > least)
@@ -254,6 +257,7 @@ def clock(dice: random.Random, folder: Path) -> list[str]:
     """The clock is set back, between two lives and within one."""
     with world(folder, faults="500:0.1,rate:0.1", minute=1.0, **_SLOW) as here:
         here.arguments = ("--batch-size", "4", "--yes")
+        here.kills = True
         told = here.home / "clock"
         told.write_text("+0\n")
         here.prefix = ("faketime", "-m", "--exclude-monotonic", "-f", "+0")

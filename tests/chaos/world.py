@@ -51,6 +51,8 @@ class World:
     prefix: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     run: str = ""
+    kills: bool = False  # whether processes are killed in it
+    in_flight: int | None = None  # how many answers a process's end may cost at most
 
     @property
     def folder(self) -> Path:
