@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos lowest py313 constraints coverage consumers lint bench bench-full clean
+.PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -18,13 +18,18 @@ chaos: .venv/test
 # What depends on other packages, with the lowest versions that pyproject.toml admits; and on Python 3.13.
 FOREIGN = tests/client tests/journal tests/publish tests/test_litellm_provider.py tests/test_package.py \
   $(addprefix tests/annotate/test_,sqlite.py duckdb.py postgresql.py run.py)
-PYTHON313 ?= $(shell command -v python3.13 || ls $$HOME/.pyenv/versions/3.13.*/bin/python3 2>/dev/null | tail -1)
+# The first that runs: pyenv's shims are there for versions that are not chosen, too.
+PYTHON313 ?= $(shell for one in python3.13 "$$(pyenv root 2>/dev/null)"/versions/3.13.*/bin/python3; do \
+  "$$one" -c "" 2>/dev/null && echo "$$one" && break; done)
 
 lowest: .venv/test
 	$(BIN)/python tests/lowest.py > .venv/lowest.txt
 	$(PYTHON) -m venv .venv/lowest
 	.venv/lowest/bin/pip install --quiet --disable-pip-version-check --editable ".[run]" --constraint .venv/lowest.txt
 	.venv/lowest/bin/python -m pytest -n 3 $(FOREIGN)
+
+which-py313:
+	@echo $(PYTHON313)
 
 py313: .venv/test
 	$(PYTHON313) -m venv .venv/py313

@@ -18,8 +18,8 @@ _TAGS = (
     "a abbr acronym applet aside audio b base bgsound big blink blockquote br canvas dd del "
     "details dialog div dl dt em embed fieldset figure footer font form frame frameset h[1-6] hr "
     "html i iframe img input ins isindex kbd keygen li listing marquee math noscript object ol p "
-    "param plaintext pre q s samp script select small span strike strong style sub sup svg tbody td "
-    "template textarea tfoot th thead tr tt u ul video wbr xmp"
+    "param plaintext pre q s samp script select small span strike strong style sub sup svg tbody "
+    "td template textarea tfoot th thead tr tt u ul video wbr xmp"
 ).replace(" ", "|")
 # Words that stand in brackets for themselves, such as a placeholder `<table>`.
 _WORDS = (
