@@ -32,6 +32,7 @@ which-py313:
 	@echo $(PYTHON313)
 
 py313: .venv/test
+	@test -n "$(PYTHON313)" || { echo "no Python 3.13 here: make py313 PYTHON313=/its/path"; exit 1; }
 	$(PYTHON313) -m venv .venv/py313
 	.venv/py313/bin/pip install --quiet --disable-pip-version-check --editable ".[run]" --constraint tests/constraints.txt
 	.venv/py313/bin/python -m pytest -n 3 $(FOREIGN)
