@@ -15,11 +15,11 @@ _MOST_PASSES = 8  # what is taken out may leave markup behind: <scr<b>ipt>
 _LINK = "(link)"
 _NON_JOINER = "\u200c"  # parts words of Persian: it becomes a blank
 _TAGS = (
-    "a abbr acronym applet aside audio b base bgsound big blink blockquote br canvas dd del "
+    "abbr acronym applet aside audio base bgsound big blink blockquote br canvas dd del "
     "details dialog div dl dt em embed fieldset figure footer font form frame frameset h[1-6] hr "
-    "html i iframe img input ins isindex kbd keygen li listing marquee math noscript object ol p "
-    "param plaintext pre q s samp script select small span strike strong style sub sup svg tbody "
-    "td template textarea tfoot th thead tr tt u ul video wbr xmp"
+    "html iframe img input ins isindex kbd keygen li listing marquee math noscript object ol "
+    "param plaintext pre samp script select small span strike strong style sub sup svg tbody "
+    "td template textarea tfoot th thead tr tt ul video wbr xmp"
 ).replace(" ", "|")
 # Words that stand in brackets for themselves, such as a placeholder `<table>`.
 _WORDS = (
@@ -27,6 +27,7 @@ _WORDS = (
     "main map mark menu meta nav option output picture ruby section source summary table time "
     "title track var"
 ).replace(" ", "|")
+_ACTIVE = r"on\w+|src|srcset|href|style|action|formaction|poster|background"
 _STYLES = "bold|italic|underline|strike|blink|reverse|dim|conceal|url|img"
 # What has other meanings, such as a unit in `[s]`, is markup only where something is closed.
 _SHORT = "b|i|u|s|link|code|color|size|quote|black|red|green|yellow|blue|magenta|cyan|white|on"
@@ -41,9 +42,10 @@ _RULES = tuple(
             "",
         ),
         (rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*+>", ""),
+        (r"</?[abipqsu](?:\s*+/?|\s[^<>=]*+=[^<>]*+)>", ""),  # not `5 <a and b> 3`
         (rf"</(?:{_WORDS})\s*+>|<(?:{_WORDS})[\s/][^<>]*+>", ""),
         (rf"<({_WORDS})>", r"\1"),
-        (r"</?[a-z][\w:-]*+[\s/][^<>=]*+=[^<>]*+>?", ""),
+        (rf"</?[a-z][\w:-]*+[\s/][^<>]*?\b(?:{_ACTIVE})\s*+=[^<>]*+>?", ""),
         (r"!?\[([^\[\]]*+)\]\((?=[^()]*[:/.#])[^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
         (rf"\[/(?:{_STYLES}|{_SHORT})?\]|\[(?:{_STYLES})(?=[\s=\]])[^\[\]]*+\]", ""),
         (r"\[(?:link=|@\w|#[0-9a-f]{3})[^\[\]]*+\]", ""),
