@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from amx_kimi.sandbox import Sandbox
+from tests.canary import CANARY, leaks
 from tests.conftest import KEY
 
 Start = Callable[..., Sandbox]
@@ -393,9 +394,6 @@ def test_a_pasted_key_and_a_profiles_settings_elsewhere(
     assert (seen.body or {})["thinking"]["type"] == "enabled"
 
 
-CANARY = "sk-CANARYcanary0123456789CANARYzq7x"
-
-
 @pytest.mark.parametrize("fault", ["", "unauthorized@1-"])
 def test_litellms_own_debug_log_has_no_key_of_ours(
     start_sandbox: Start, home: Path, fault: str
@@ -428,4 +426,4 @@ def test_litellms_own_debug_log_has_no_key_of_ours(
     assert sandbox.chats[0].key == CANARY, done.stderr[-2000:]
     said = done.stdout + done.stderr
     assert "litellm" in said.lower()
-    assert CANARY[3:-4] not in said
+    assert leaks(said) == []
