@@ -139,7 +139,6 @@ def _history() -> History:
         private_folder(folder)
         path = folder / "kimi-history"
         private_file(path)
-        path.chmod(0o600)
     except (OSError, KimiError):
         return InMemoryHistory()
     return _Discreet(path)
