@@ -174,7 +174,7 @@ def _open(store: str | Path, create: bool) -> Engine:
                 f"The journal {file} is a link to {file.readlink()}: amx-kimi writes through none",
                 remedy="Put the file itself there, or name it with --store.",
             )
-        private_file(file, tighten=isinstance(store, Path))  # a team may share one that it names
+        private_file(file, tighten=False)  # a team may share one
         url = URL.create("sqlite", database=str(file))
     else:
         url = with_driver(make_url(str(store)), JournalError)
