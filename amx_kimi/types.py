@@ -4,7 +4,7 @@ A question's way: `Ask` -> (client) -> `Reply` with `Usage` and its `Attempt`s. 
 `Item` (inventory) -> `Suggestion`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
@@ -82,6 +82,7 @@ class Ask:
     and `extra` holds its other parameters; `logprobs` False: it has no use for them. `once`: what
     it heard of the answer it has passed on, so that it cannot be told again. `own` names parameters
     whose refusal by the endpoint is for the caller to hear: they are neither corrected nor learnt.
+    `holds` tells whether a text is the answer, for servers that put it into the wrong field.
     """
 
     messages: Sequence[Message]
@@ -98,6 +99,7 @@ class Ask:
     once: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
+    holds: Callable[[str], bool] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

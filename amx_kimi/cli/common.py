@@ -237,9 +237,23 @@ def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
         return error.exit_code
     except Exception as error:
         _show_traceback(state)
+        error = _cause(error)
+        if isinstance(error, KimiError):
+            warn(str(error), label="Error")
+            return error.exit_code
         hint = "" if state.debug else " Run it again with --debug to see where."
         warn(f"Unexpected {type(error).__name__}: {error}.{hint}", label="Error")
         return 1
+
+
+def _cause(error: Exception) -> Exception:
+    """The first error inside of a group of them, ours before any other."""
+    found = [error]
+    for one in found:
+        if isinstance(one, ExceptionGroup):
+            found += one.exceptions
+    plain = [one for one in found if not isinstance(one, ExceptionGroup)]
+    return next((one for one in plain if isinstance(one, KimiError)), plain[0])
 
 
 def _show_traceback(state: State) -> None:
