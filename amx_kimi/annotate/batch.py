@@ -1,6 +1,6 @@
 """A batch: the columns of one request, by table, under the ids that the answer will use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,8 +82,46 @@ class Batch:
         )
         return Batch(tuple(piece for piece in pieces if piece.size), tries)
 
+    def bare(self) -> "Batch":
+        """The same items without what others of their tables would tell of them."""
+        pieces = (
+            replace(
+                piece,
+                neighbours=(),
+                known={},
+                columns=tuple((_without_fk(stored), facts) for stored, facts in piece.columns),
+            )
+            for piece in self.pieces
+        )
+        return Batch(tuple(pieces), self.tries)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is told beside the items themselves."""
+        return not any(
+            piece.neighbours or piece.known or any(stored.item.fk for stored, _ in piece.columns)
+            for piece in self.pieces
+        )
+
+    def leaving_out(self, names: Set[str]) -> "Batch":
+        """The same items, without the neighbours of these names (`schema.table.column`)."""
+        pieces = (
+            replace(
+                piece,
+                neighbours=tuple(
+                    name for name in piece.neighbours if f"{piece.table.name}.{name}" not in names
+                ),
+            )
+            for piece in self.pieces
+        )
+        return Batch(tuple(pieces), self.tries)
+
     def halves(self) -> tuple["Batch", "Batch"]:
         """The same items in two batches; wants at least two items."""
         ids = [stored.id for stored in self.refs.values()]
         middle = len(ids) // 2
         return self.only(ids[:middle], tries=self.tries), self.only(ids[middle:], tries=self.tries)
+
+
+def _without_fk(stored: Stored) -> Stored:
+    return replace(stored, item=replace(stored.item, fk=""))

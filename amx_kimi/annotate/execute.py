@@ -20,7 +20,7 @@ from amx_kimi.annotate.sources import Reading, Selection, Source, open_source
 from amx_kimi.annotate.spend import Spend, forecast
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import Budget, KimiClient
-from amx_kimi.config import Profile
+from amx_kimi.config import LearnedStore, Profile
 from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
 from amx_kimi.journal.again import adopt
@@ -120,7 +120,9 @@ def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> E
         async with Reader(lambda: target.open(job)) as reader:
             run = await journal.write(begin, job, target, reader)
             try:
-                facts = job.profile.facts()
+                profile = job.profile
+                learnt = LearnedStore(settings.config_dir).quirks(profile.base_url, profile.model)
+                facts = profile.facts(learnt)
                 return await estimate(reader, journal, run, job, facts, settings)
             finally:
                 with anyio.CancelScope(shield=True):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from amx_kimi.annotate.execute import Result
     from amx_kimi.annotate.run import Estimate
     from amx_kimi.config import Profile
+    from amx_kimi.journal import Totals
 
 __all__ = ["exit_code", "in_words", "report", "report_estimate", "summary"]
 
@@ -114,6 +115,8 @@ def in_words(result: "Result", profile: "Profile") -> str:
         f"completion ({totals.reasoning:,} of them reasoning)",
         f"Cost: {_cost_in_words(result, profile)}",
     ]
+    if totals.requests and not _kept(totals):
+        lines.append("Nothing of what these requests brought could be kept")
     if totals.deferred:
         lines.append(f"Left for later: {totals.deferred:,} columns, beyond --limit")
     if totals.failed:
@@ -122,6 +125,12 @@ def in_words(result: "Result", profile: "Profile") -> str:
             f"Failed: {totals.failed:,} columns{why}; `amx-kimi show {result.run}` says why each"
         )
     return "\n".join(lines)
+
+
+def _kept(totals: "Totals") -> int:
+    """How many descriptions this run's own requests brought."""
+    columns = totals.described - totals.reused - totals.inherited - totals.shared
+    return max(columns, 0) + totals.tables_described
 
 
 def _cost_in_words(result: "Result", profile: "Profile") -> str:
