@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
+from amx_kimi.wrap import is_blank
+
 __all__ = [
     "CONFIDENCES",
     "Ask",
@@ -179,8 +181,9 @@ class Item:
 
     `kind` is `table`, `view` or `column`; `type` the database's own type; `key_role` any of
     `pk`, `unique`, `fk` joined by commas; `fk` the column referred to (`schema.table.column`);
-    `rows` an estimate for a table; `definition` a view's SQL; `details` what else its schema tells,
-    in the contract's words (docs/contract.md): `values` of an enum, `check`, `partitions`, …
+    `comment` what people wrote of it, "" where that is blanks; `rows` an estimate for a table;
+    `definition` a view's SQL; `details` what else its schema tells, in the contract's words
+    (docs/contract.md): `values` of an enum, `check`, `partitions`, …
     """
 
     schema: str
@@ -196,6 +199,10 @@ class Item:
     rows: int | None = None
     definition: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.comment and is_blank(self.comment):
+            object.__setattr__(self, "comment", "")
 
     @property
     def name(self) -> str:

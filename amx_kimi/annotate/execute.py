@@ -16,7 +16,7 @@ from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate, packer_of
-from amx_kimi.annotate.sources import Reading, Selection, Source, open_source
+from amx_kimi.annotate.sources import Csv, Reading, Selection, Source, open_source
 from amx_kimi.annotate.spend import Spend, forecast
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import Budget, KimiClient
@@ -52,7 +52,7 @@ class Target:
                 f"The database profile {self.db_profile!r} says `profiling_mode: metadata`",
                 remedy="Leave --profile-data out, or change that in AMX.",
             )
-        return open_source(self.url, replace(self.reading, data=job.profile_data))
+        return open_source(self.url, replace(self.reading, data=job.profile_data, csv=job.csv))
 
     def stored(self, reopen: str) -> str:
         """What the journal keeps, without a secret: `db-profile:NAME` or a URL."""
@@ -151,7 +151,12 @@ def job_of(run: Run, profile: Profile) -> Job:
     return Job(
         profile=profile,
         context=context,
-        selection=Selection(tuple(selection["schemas"]), tuple(selection["tables"])),
+        selection=Selection(
+            tuple(selection["schemas"]),
+            tuple(selection["tables"]),
+            selection.get("extensions", True),  # runs before there was a choice took everything
+        ),
+        csv=Csv(**options.pop("csv", {})),
         wanted=Wanted(**wanted),
         **options,
     )

@@ -153,6 +153,7 @@ def _to_file(run: "Run", dialect: Any, chunks: Any, options: dict[str, Any]) -> 
 
 
 def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[str, Any]) -> int:
+    from amx_kimi.journal import writes
     from amx_kimi.publish.apply import apply_plan, plan
 
     rules = _rules(options)
@@ -161,6 +162,9 @@ def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[s
     most = None if options["dry_run"] else _SHOWN
     changes = (c for chunk in plan(journal, run, database, rules) for t in chunk for c in t)
     outcome = _show(changes, most, quiet=options["as_json"])
+    is_first = not journal.read(writes.ours, database.identity)
+    if database.caution and is_first and outcome.counts["write"]:
+        warn(database.caution, label="Note")
     if options["dry_run"] or not outcome.counts["write"]:
         _hint(outcome, options)
         return _report(outcome, options)

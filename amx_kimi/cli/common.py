@@ -3,6 +3,7 @@
 Commands import heavy packages inside their functions, so that `--help` loads none of them.
 """
 
+import codecs
 import json
 import logging
 import sys
@@ -20,12 +21,15 @@ from amx_kimi.wrap import wrap
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from amx_kimi.annotate.sources import Csv, Selection
+
 __all__ = [
     "INTERRUPTED",
     "LIMITS",
     "KimiCommand",
     "State",
     "choice_options",
+    "chosen",
     "complete_profiles",
     "console",
     "database_options",
@@ -118,23 +122,82 @@ def profile_option(function: _F) -> _F:
 
 
 def database_options(function: _F) -> _F:
-    """`[URL]…`, `--db-profile`, `--schema`, `--table`."""
+    """`[URL]…`, `--db-profile`; which tables, and how files are read. See `chosen`."""
     for decorate in (
+        click.option(
+            "--csv-header",
+            type=click.Choice(["yes", "no"]),
+            help="Whether CSV and TSV files begin with a line of names (else: guessed).",
+        ),
+        click.option(
+            "--csv-separator",
+            metavar="C",
+            callback=_separator,
+            help="What separates the values of CSV and TSV files, or `tab` (else: guessed).",
+        ),
+        click.option(
+            "--csv-encoding",
+            metavar="E",
+            callback=_encoding,
+            help="The encoding of CSV and TSV files, such as cp1252 or gb18030 (else: guessed).",
+        ),
+        click.option(
+            "--with-extensions",
+            is_flag=True,
+            help="Also the tables that belong to PostgreSQL's extensions.",
+        ),
         click.option(
             "--table",
             "tables",
             metavar="T",
             multiple=True,
-            help="Only this table or schema.table (repeat).",
+            help="Only this table or schema.table, or those of a pattern: 'sales.*'; not those of "
+            "'!tmp_*' (repeat).",
         ),
         click.option(
-            "--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat)."
+            "--schema",
+            "schemas",
+            metavar="S",
+            multiple=True,
+            help="Only this schema, or those of a pattern; not those of '!tmp_*' (repeat).",
         ),
         click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles."),
         click.argument("urls", metavar="[URL]", nargs=-1),
     ):
         function = decorate(function)
     return function
+
+
+def _separator(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    words = {"tab": "\t", "\\t": "\t"}
+    separator = words.get(value or "", value or "")
+    if len(separator.encode()) > _LONGEST_SEPARATOR or set(separator) & set('"\r\n'):
+        raise click.BadParameter(f"{value!r} is no separator, such as `;`, `|` or `tab`")
+    return separator
+
+
+_LONGEST_SEPARATOR = 4  # DuckDB's
+
+
+def _encoding(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    if not value:
+        return ""
+    try:
+        "".encode(value)  # refuses what is no encoding of texts, too
+        return codecs.lookup(value).name
+    except (LookupError, ValueError):
+        raise click.BadParameter(
+            f"{value!r} is no encoding, such as utf-8, cp1252, gb18030 or utf-16"
+        ) from None
+
+
+def chosen(options: dict[str, Any]) -> "tuple[Selection, Csv]":
+    """What `database_options` say: which tables, and how files of separated values are read."""
+    from amx_kimi.annotate.sources import Csv, Selection
+
+    selection = Selection(options["schemas"], options["tables"], options["with_extensions"])
+    encoding, separator = options["csv_encoding"], options["csv_separator"]
+    return selection, Csv(encoding, separator, options["csv_header"] or "")
 
 
 def prompt_options(function: _F) -> _F:

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, database_options, echo_json, json_option
+from amx_kimi.cli.common import (
+    KimiCommand,
+    chosen,
+    database_options,
+    echo_json,
+    json_option,
+    warn,
+)
 from amx_kimi.wrap import one_line
 
 __all__ = ["check"]
@@ -29,16 +36,17 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
     From the database's catalog alone: no model is asked, nothing is written. Those without a
     comment are listed.
     """
-    from amx_kimi.annotate.sources import Selection, check_selection, open_source
+    from dataclasses import replace
+
+    from amx_kimi.annotate.sources import check_selection, nothing_found, open_source
     from amx_kimi.cli.target import find_target, with_password
-    from amx_kimi.errors import SourceError
     from amx_kimi.publish.coverage import measure
     from amx_kimi.settings import Settings
 
     target = find_target(urls, db_profile, Settings.from_environment())
     target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
-    selection = Selection(options["schemas"], options["tables"])
-    source = open_source(target.url, target.reading)
+    selection, csv = chosen(options)
+    source = open_source(target.url, replace(target.reading, csv=csv))
     missing: list[Any] = []
     try:
         check_selection(source, selection)
@@ -46,7 +54,9 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
     finally:
         source.close()
     if not coverage.columns:
-        raise SourceError("There is no column in what was chosen", remedy="See --schema, --table.")
+        raise nothing_found(source, selection)
+    for note in source.notes:
+        warn(note, label="Note")
     least = options["min_coverage"]
     enough = coverage.percent >= least
     if as_json:

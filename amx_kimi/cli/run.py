@@ -13,6 +13,7 @@ import click
 from amx_kimi.cli.common import (
     LIMITS,
     KimiCommand,
+    chosen,
     database_options,
     json_option,
     limit_options,
@@ -86,10 +87,10 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
     """Describe the columns of a database that have no comment yet.
 
     URL is a SQLAlchemy URL (postgresql://user@host/db, sqlite:///erp.db, duckdb:///dwh.duckdb),
-    the path of a SQLite or DuckDB file, or files of data (data/*.parquet, .csv, .json), each of
-    them a table; a password is better left to PGPASSWORD, ~/.pgpass or AMX's database profile.
-    Without one, AMX's active database profile is taken. The descriptions go to the journal: see
-    `show` and `export`. What an earlier run described is not asked again.
+    the path of a SQLite or DuckDB file, or files of data (data/*.parquet, .csv, .json, or a folder
+    of them), each of them a table; a password is better left to PGPASSWORD, ~/.pgpass or AMX's
+    database profile. Without a URL, AMX's active database profile is taken. The descriptions go to
+    the journal: see `show` and `export`. What an earlier run described is not asked again.
 
     Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 3 the cost cap was
     reached, 130 interrupted.
@@ -154,6 +155,7 @@ def _resume(
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
     *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),
+    *("with_extensions", "csv_encoding", "csv_separator", "csv_header"),
 )
 
 
@@ -177,11 +179,12 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
     from amx_kimi.annotate.context import load_context
     from amx_kimi.annotate.job import Job
     from amx_kimi.annotate.prompt import Wanted
-    from amx_kimi.annotate.sources import Selection
 
+    selection, csv = chosen(options)
     return Job(
         profile=profile,
-        selection=Selection(options["schemas"], options["tables"]),
+        selection=selection,
+        csv=csv,
         wanted=Wanted(
             language=_language(options["language"] or profile.language),
             alternatives=profile.n_alternatives,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Subquery,
     and_,
     bindparam,
     exists,
@@ -24,6 +25,7 @@ from amx_kimi.journal.shared import spread
 from amx_kimi.types import Suggestion
 
 __all__ = [
+    "imported_texts",
     "replace_suggestion",
     "reuse",
     "save_imported",
@@ -73,22 +75,8 @@ def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
 
 def _reuse_imported(connection: Connection, run: str) -> None:
     """What people accepted elsewhere holds for whatever model is asked now."""
-    theirs = columns.alias()
-    newest = (
-        select(
-            *(theirs.c[name] for name in (*_PLACE, "type")),
-            func.max(suggestions.c.id).label("id"),
-        )
-        .join(suggestions, suggestions.c.column_id == theirs.c.id)
-        .join(runs, runs.c.id == theirs.c.run_id)
-        .where(
-            suggestions.c.signal == "imported",
-            suggestions.c.reused_from.is_(None),
-            runs.c.database == select(runs.c.database).where(runs.c.id == run).scalar_subquery(),
-        )
-        .group_by(*(theirs.c[name] for name in (*_PLACE, "type")))
-        .subquery()
-    )
+    database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    newest = _newest_imported(database)
     copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
     same = and_(*(newest.c[name] == columns.c[name] for name in (*_PLACE, "type")))
     found = (
@@ -105,6 +93,38 @@ def _reuse_imported(connection: Connection, run: str) -> None:
     target = ("column_id", *copied, "reused_from", "created_at")
     connection.execute(insert(suggestions).from_select(target, found))
     _mark_reused(connection, run)
+
+
+def imported_texts(connection: Connection, database: str) -> dict[tuple[str, ...], str]:
+    """What was imported for a database already: the newest text of each item, by its schema, table,
+    column and type."""
+    newest = _newest_imported(database)
+    query = select(newest, suggestions.c.alternatives).join(
+        suggestions, suggestions.c.id == newest.c.id
+    )
+    keys = (*_PLACE, "type")
+    return {
+        tuple(getattr(row, key) for key in keys): json.loads(row.alternatives)[0]
+        for row in connection.execute(query)
+    }
+
+
+def _newest_imported(database: Any) -> Subquery:
+    """The newest imported suggestion of each item of a database."""
+    theirs = columns.alias()
+    item = [theirs.c[name] for name in (*_PLACE, "type")]
+    return (
+        select(*item, func.max(suggestions.c.id).label("id"))
+        .join(suggestions, suggestions.c.column_id == theirs.c.id)
+        .join(runs, runs.c.id == theirs.c.run_id)
+        .where(
+            suggestions.c.signal == "imported",
+            suggestions.c.reused_from.is_(None),
+            runs.c.database == database,
+        )
+        .group_by(*item)
+        .subquery()
+    )
 
 
 def _mark_reused(connection: Connection, run: str) -> None:

@@ -16,7 +16,7 @@ from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.databases import Comment, Comments, Present, Refused
 from amx_kimi.publish.statements import Dialect, Place, cut, statement, too_long
 from amx_kimi.types import Item
-from amx_kimi.wrap import one_line
+from amx_kimi.wrap import is_blank, one_line
 
 __all__ = ["Change", "Outcome", "Rules", "apply_plan", "plan", "plan_offline", "undo", "write_sql"]
 
@@ -208,7 +208,7 @@ def _change(
     change = Change(row.id, place, before, after, "write")
     if before == after:
         return _as(change, "same")
-    if before and not rules.overwrite and _hash(item, before) not in mine:
+    if before and not is_blank(before) and not rules.overwrite and _hash(item, before) not in mine:
         return _as(change, "kept")
     if (most := too_long(dialect, place, after)) is not None:
         return _as(

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import struct
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from sqlalchemy.engine import URL, make_url
 
 from tests.cli.conftest import Program, command
 from tests.terminal import Screen
@@ -457,3 +459,138 @@ def test_killed_in_the_middle_it_goes_on_and_undo_knows(
     assert warehouse.comments() == wanted
     assert program("apply", "last", "--undo").code == 0
     assert warehouse.dump() == before
+
+
+PERCENT = ("50%", "%s", "%(x)s", "100%%", "%")
+
+
+def test_percent_signs_in_every_name(
+    program: Program, documented: Any, start_sandbox: Any, warehouse: Warehouse
+) -> None:
+    columns = ", ".join(f'"{name}" int' for name in PERCENT)
+    for name in PERCENT:
+        check = f'CONSTRAINT "c{name}" CHECK ("{name}" > 0)'
+        warehouse.run(
+            f'CREATE SCHEMA "{name}"', f'CREATE TABLE "{name}"."{name}" ({columns}, {check})'
+        )
+    documented(start_sandbox().url)
+    ended = program("run", warehouse.url, "--schema", "*%*", "--profile-data")
+    assert ended.code == 0, ended.err
+    assert "statistics" not in ended.err
+    done = program("apply", "last", "--unreviewed", "--json")
+    assert (done.code, done.json["problems"]) == (0, [])
+    assert done.json["written"] == len(PERCENT) * (len(PERCENT) + 1)
+    undone = program("apply", "last", "--undo", "--json")
+    assert undone.json["undone"] == done.json["written"]
+
+
+def test_percent_signs_in_a_database_and_a_role(
+    program: Program, documented: Any, start_sandbox: Any, fresh_postgres: str
+) -> None:
+    url = make_url(fresh_postgres)
+    database, role = f"{url.database}%s%", f"role%s%_{url.database}"
+    with psycopg.connect(fresh_postgres, autocommit=True) as connection:
+        for statement in (
+            f'CREATE DATABASE "{database}"',
+            f'CREATE ROLE "{role}" LOGIN SUPERUSER',
+        ):
+            connection.execute(statement.encode())
+    there = url.set(database=database, username=role)
+    shown = URL.create("postgresql", role, None, None, None, database, url.query)
+    target = shown.render_as_string(hide_password=False)
+    made = _postgres(there.render_as_string(hide_password=False))
+    made.run("CREATE SCHEMA sales", "CREATE TABLE sales.t (a int)")
+    documented(start_sandbox().url)
+    assert program("run", target, "--limit", "1").code == 0
+    assert program("run", "--resume", "last").code == 0
+    ended = program("apply", "last", "--unreviewed", "--json")
+    assert (ended.code, ended.json["written"]) == (0, 2), ended.err
+
+
+def test_a_schema_and_a_table_called_as_the_file_is(
+    program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
+) -> None:
+    warehouse = _duckdb(tmp_path / "shop%20.duckdb")
+    with duckdb.connect(str(tmp_path / "shop%20.duckdb")) as connection:
+        (catalog,) = connection.execute("SELECT current_database()").fetchall()[0]
+    warehouse.run(
+        f'CREATE SCHEMA "{catalog}"',
+        f'CREATE TABLE "{catalog}".main."{catalog}" ("{catalog}" int)',
+        f'CREATE TABLE "{catalog}"."{catalog}"."{catalog}" ("{catalog}" int)',
+        f'CREATE VIEW "{catalog}"."{catalog}".v AS SELECT 1 AS "{catalog}"',
+    )
+    documented(start_sandbox().url)
+    assert program("run", str(tmp_path / "shop%20.duckdb"), "--limit", "1").code == 0
+    assert program("run", "--resume", "last").code == 0
+    done = program("run", str(tmp_path / "shop%20.duckdb"))
+    assert "statistics" not in done.err
+    ended = program("apply", "last", "--unreviewed", "--json")
+    assert (ended.code, ended.json["written"]) == (0, 6), ended.err
+    assert program("apply", "last", "--undo", "--json").json["undone"] == 6
+    assert program("apply", "last", "--unreviewed", "--sql", "x.sql").code == 0
+    warehouse.run((tmp_path / "x.sql").read_text())
+    assert len(warehouse.comments()) == 4  # two are called alike
+
+
+def test_a_comment_of_blanks_is_none(program: Program, described: Warehouse) -> None:
+    described.run("COMMENT ON COLUMN sales.items.qty IS ' \t\u00a0\u200b'")
+    ended = program("apply", "last", "--unreviewed", "--json")
+    assert (ended.json["written"], ended.json.get("kept")) == (ITEMS, None)
+    assert program("apply", "last", "--undo").code == 0
+    assert described.comments() == {"items.qty": " \t\u00a0\u200b"}
+    checked = program("check", described.url, "--json")
+    assert checked.json["commented"] == 0
+    again = program("run", described.url, "--dry-run", "--json")
+    assert again.json["columns"] == checked.json["columns"]
+
+
+def _made_by(version: bytes, whole: bytes) -> bytes:
+    """A DuckDB file whose main header names another version, with the checksum that fits."""
+    header = whole[8:52] + version.ljust(32, b"\0") + whole[84:4096]
+    checksum = 5381
+    for (word,) in struct.iter_unpack("<Q", header):
+        checksum ^= word * 0xBF58476D1CE4E5B9 % 2**64
+    return struct.pack("<Q", checksum) + header + whole[4096:]
+
+
+def test_a_file_of_an_older_duckdb_is_warned_about_once(
+    program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.duckdb"
+    warehouse = _duckdb(path)
+    warehouse.run(*DDL)
+    path.write_bytes(_made_by(b"v0.10.3", path.read_bytes()))
+    documented(start_sandbox().url)
+    assert program("run", str(path)).code == 0
+    caution = "was made by DuckDB 0.10"
+    assert caution in program("apply", "last", "--unreviewed", "--dry-run").err
+    first = program("apply", "last", "--unreviewed", "--min-confidence", "high")
+    assert caution in first.err
+    second = program("apply", "last", "--unreviewed", "--json")
+    assert (caution in second.err, second.json["written"] > 0) == (False, True)
+
+
+def test_a_file_of_this_duckdb_is_not_warned_about(program: Program, described: Warehouse) -> None:
+    assert described.url
+    assert "older" not in program("apply", "last", "--unreviewed").err
+
+
+def test_names_mean_the_servers_own_while_comments_are_written(
+    program: Program, documented: Any, start_sandbox: Any, fresh_postgres: str
+) -> None:
+    warehouse = _postgres(fresh_postgres)
+    warehouse.run(*DDL)
+    warehouse.run(
+        "CREATE TABLE public.seen (path text)",
+        "CREATE FUNCTION public.look() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "INSERT INTO public.seen VALUES (current_setting('search_path')); END $$",
+        "CREATE EVENT TRIGGER look ON ddl_command_end WHEN TAG IN ('COMMENT') "
+        "EXECUTE FUNCTION public.look()",
+    )
+    documented(start_sandbox().url)
+    assert program("run", warehouse.url, "--schema", "sales").code == 0
+    assert program("apply", "last", "--unreviewed").code == 0
+    with psycopg.connect(fresh_postgres) as connection:
+        assert connection.execute("SELECT DISTINCT path FROM public.seen").fetchall() == [
+            ("pg_catalog",)
+        ]

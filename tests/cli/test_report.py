@@ -175,3 +175,17 @@ def test_a_run_of_amxs_texts_has_nothing_to_resume(
     assert (row["column"], row["description"], row["reviewed_by"]) == ("bez", "Name.", "bob")
     resumed = program("run", "--resume", "last")
     assert resumed.code == 2
+    listed = program("runs", "--json").out
+    assert '"deferred": 0' in listed
+    assert "--limit" not in program("show", "last").out
+    assert found.json["new"] == 1
+    again = program("import-amx", "--history", "h.db", "--json")
+    assert (again.code, again.json["run"], again.json["new"]) == (0, None, 0)
+    assert "Nothing new" in program("import-amx", "--history", "h.db").out
+    assert program("runs", "--json").out == listed
+    with sqlite3.connect(tmp_path / "h.db") as connection:
+        connection.execute("UPDATE run_results SET chosen_description = 'Other.' WHERE id = 2")
+    connection.close()
+    changed = program("import-amx", "--history", "h.db", "--json").json
+    assert (changed["new"], changed["texts"], changed["run"] is None) == (1, 1, False)
+    assert len(program("runs", "--json").out) > len(listed)
