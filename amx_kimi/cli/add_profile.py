@@ -146,7 +146,7 @@ def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
     draft = draft_of(check_name(name), settings)
     overlays = load_overlay(settings.config_dir)
     if flags.preset:
-        preset = load_preset(flags.preset)
+        preset = load_preset(flags.preset, overlays)
         draft = draft.with_fields(**preset.profile).with_overlay(**preset.kimi)
     values = _from_environment() if flags.from_env else {}
     values |= {k: v for k, v in {"model": flags.model, "api_base": flags.api_base}.items() if v}
