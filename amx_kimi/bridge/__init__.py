@@ -4,6 +4,6 @@
   reading AMX's source without importing it
 - `attach`: all points or none, each when its module is imported
 - `chat`, `profile`, `errors`, `batches`, `prices`, `wizard`, `daemon`: what stands at the points
-- `enable`, `hook`: into every AMX process of an environment, opt-in; `launch`, `launched/`: into one
-  and those that it starts
+- `enable`, `hook`: into every AMX process of an environment, opt-in
+- `launch`, `launched/`: into one AMX, and the processes that it starts
 """

@@ -1,6 +1,6 @@
-"""Kimi inside AMX, in whatever process imports this: `amx-kimi enable` copies it into an environment,
-`disable` removes it, and `amx-kimi amx` has it imported. Self-contained, and silent unless `amx` is
-imported."""
+"""Kimi inside AMX, in whatever process imports this: `amx-kimi enable` copies it into an
+environment, `disable` removes it, and `amx-kimi amx` has it imported. Self-contained, and silent
+unless `amx` is imported."""
 
 import sys
 

@@ -9,7 +9,6 @@ import click
 from amx_kimi.cli.common import (
     LIMITS,
     KimiCommand,
-    console,
     database_options,
     echo_json,
     json_option,
@@ -17,6 +16,8 @@ from amx_kimi.cli.common import (
     prompt_options,
     store_option,
 )
+from amx_kimi.cli.tables import Column, print_table
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from amx_kimi.annotate.advise import Advice, Offer
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from amx_kimi.settings import Settings
 
 __all__ = ["advise"]
+
+_COLUMNS = (
+    Column(""),
+    Column("Profile"),
+    Column("Model", rank=2),
+    Column("Wordings", rank=4, right=True),
+    Column("Requests", rank=3, right=True),
+    Column("Cost"),
+    Column("Time", rank=1, right=True),
+)
 
 
 @click.command(cls=KimiCommand)
@@ -89,24 +100,10 @@ def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"
 
 
 def _print(advice: "Advice") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "Profile", "Model", "Wordings", "Requests", "Cost", "Time"):
-        table.add_column(head, no_wrap=True)
-    for offer in advice.offers:
-        table.add_row(
-            "*" if offer is advice.best else "",
-            offer.profile.name,
-            offer.profile.model,
-            str(offer.profile.n_alternatives),
-            f"{offer.requests:,}",
-            _cost(offer),
-            f"{'' if offer.measured else '~'}{_time(offer.seconds)}",
-        )
     first = advice.offers[0]
-    click.echo(f"{first.items:,} columns and tables to ask about, by {first.profile.name}")
-    console().print(table)
+    asked = counted(first.items, "column or table", "columns and tables")
+    click.echo(f"{asked} to ask about, by {first.profile.name}")
+    print_table(_COLUMNS, [_cells(offer, offer is advice.best) for offer in advice.offers])
     click.echo(
         f"Estimates; nothing was sent. The time is bound by {advice.best.bound}; ~: the model's "
         "speed is a guess, of 40 tokens/s."
@@ -117,6 +114,18 @@ def _print(advice: "Advice") -> None:
     again = f" --escalate {advice.escalate.profile.name}" if advice.escalate else ""
     profile = shlex.quote(advice.best.profile.name)
     click.echo(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
+
+
+def _cells(offer: "Offer", best: bool) -> list[str]:
+    return [
+        "*" if best else "",
+        offer.profile.name,
+        offer.profile.model,
+        str(offer.profile.n_alternatives),
+        f"{offer.requests:,}",
+        _cost(offer),
+        f"{'' if offer.measured else '~'}{_time(offer.seconds)}",
+    ]
 
 
 def _as_given() -> str:

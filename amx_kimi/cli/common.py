@@ -24,6 +24,7 @@ __all__ = [
     "INTERRUPTED",
     "LIMITS",
     "KimiCommand",
+    "KimiGroup",
     "State",
     "choice_options",
     "complete_profiles",
@@ -67,27 +68,41 @@ def _set_log_file(context: click.Context, _: click.Parameter, value: Path | None
     context.find_root().call_on_close(handler.close)
 
 
+def _every_option() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--log-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            expose_value=False,
+            callback=_set_log_file,
+            help="Append events to this file, one JSON object a line.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_debug,
+            help="Show a traceback when something fails.",
+        ),
+    ]
+
+
 class KimiCommand(click.Command):
     """A command with `--debug` and `--log-file`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += [
-            click.Option(
-                ["--log-file"],
-                type=click.Path(dir_okay=False, path_type=Path),
-                expose_value=False,
-                callback=_set_log_file,
-                help="Append events to this file, one JSON object a line.",
-            ),
-            click.Option(
-                ["--debug"],
-                is_flag=True,
-                expose_value=False,
-                callback=_set_debug,
-                help="Show a traceback when something fails.",
-            ),
-        ]
+        self.params += _every_option()
+
+
+class KimiGroup(click.Group):
+    """The same for a command that has others below it."""
+
+    command_class = KimiCommand
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _every_option()
 
 
 def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:

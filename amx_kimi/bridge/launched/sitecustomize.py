@@ -2,19 +2,18 @@
 their PYTHONPATH. The environment's own sitecustomize, which this one hides, is run too."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 if "amx_kimi_hook" not in sys.modules:  # else `amx-kimi enable` prepares them already
-    try:
+    with suppress(ImportError):  # another environment's Python, where amx-kimi is not installed
         import amx_kimi.bridge.hook  # noqa: F401
-    except ImportError:  # another environment's Python, where amx-kimi is not installed
-        pass
 
 _ours = sys.modules.pop(__name__)
 _path = list(sys.path)
 sys.path[:] = [entry for entry in _path if entry != str(Path(__file__).parent)]
 try:
-    import sitecustomize  # noqa: F401
+    import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
 except ModuleNotFoundError as error:
     if error.name != __name__:
         raise
