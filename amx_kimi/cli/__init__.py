@@ -26,6 +26,7 @@ from amx_kimi.cli.changes import (
 )
 from amx_kimi.cli.check import doctor, explain
 from amx_kimi.cli.common import KimiCommand, run_main
+from amx_kimi.cli.completion import completion
 from amx_kimi.cli.coverage import check
 from amx_kimi.cli.demo import demo
 from amx_kimi.cli.export import export
@@ -114,6 +115,7 @@ for _command in (
     disable,
     status,
     sandbox,
+    completion,
 ):
     cli.add_command(_command)
 runs.add_command(delete)

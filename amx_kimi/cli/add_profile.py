@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, warn
+from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, say, warn
 
 if TYPE_CHECKING:
     from amx_kimi.client import KeyReport
@@ -128,7 +128,7 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
         return 0
     click.echo(f"✓ Saved LLM profile '{draft.name}' to {path}")
     for line in after_saving(draft, settings):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     return 0
 
 

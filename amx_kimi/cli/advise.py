@@ -13,7 +13,9 @@ from amx_kimi.cli.common import (
     echo_json,
     json_option,
     limit_options,
+    pasted,
     prompt_options,
+    say,
     store_option,
 )
 from amx_kimi.cli.tables import Column, print_table
@@ -113,7 +115,7 @@ def _print(advice: "Advice") -> None:
         click.echo(f"  {reason}")
     again = f" --escalate {advice.escalate.profile.name}" if advice.escalate else ""
     profile = shlex.quote(advice.best.profile.name)
-    click.echo(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
+    say(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
 
 
 def _cells(offer: "Offer", best: bool) -> list[str]:
@@ -129,7 +131,7 @@ def _cells(offer: "Offer", best: bool) -> list[str]:
 
 
 def _as_given() -> str:
-    """This command's own arguments again, as far as `run` has them; a URL may hold a password."""
+    """This command's own arguments again, as far as `run` has them."""
     context = click.get_current_context()
     words = []
     for parameter in context.command.params:
@@ -137,11 +139,10 @@ def _as_given() -> str:
         if not value or parameter.name in ("as_json", "no_input"):
             continue
         for each in value if isinstance(value, tuple) else (value,):
-            shown = "URL" if "@" in str(each) and isinstance(parameter, click.Argument) else each
             if isinstance(parameter, click.Option):
                 words.append(parameter.opts[0])
             if each is not True:
-                words.append(shlex.quote(str(shown)))
+                words.append(pasted(str(each)))
     return " ".join(words)
 
 

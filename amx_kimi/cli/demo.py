@@ -2,7 +2,7 @@
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, json_option, warn
+from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, json_option, say, warn
 from amx_kimi.wrap import counted
 
 __all__ = ["demo"]
@@ -43,12 +43,12 @@ def demo(model: str, all_tables: bool, as_json: bool) -> int:
                 rows = journal.stream(results.described, result.run)
                 more = print_tables(rows, most=None if all_tables else _SHOWN)
                 if more:
-                    click.echo(f"… and {counted(more, 'more table')}: amx-kimi demo --all\n")
+                    say(f"… and {counted(more, 'more table')}: amx-kimi demo --all\n")
     if as_json:
         echo_json(summary(result))
     else:
         click.echo(in_words(result, profile))
-        click.echo(
+        say(
             "This was a demo; nothing is left of it. With a Kimi key, describe your own database:\n"
             "  amx-kimi run sqlite:///path/to/your.db   (first: amx-kimi add-llm-profile)"
         )

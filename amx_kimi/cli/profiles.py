@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, say
 from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def llm_profiles(as_json: bool) -> None:
         return
     if not rows:
         path = config_path(settings.config_dir)
-        click.echo(f"There are no LLM profiles in {path}. Add one: amx-kimi add-llm-profile")
+        say(f"There are no LLM profiles in {path}. Add one: amx-kimi add-llm-profile")
         return
     print_table(_COLUMNS, map(_cells, rows))
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, KimiGroup, echo_json, json_option, store_option, warn
+from amx_kimi.cli.common import (
+    KimiCommand,
+    KimiGroup,
+    complete_runs,
+    echo_json,
+    json_option,
+    store_option,
+    warn,
+)
 from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
@@ -43,7 +51,7 @@ class _Age(click.ParamType[str]):
 
 
 @click.command(cls=KimiCommand)
-@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.argument("names", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_runs)
 @_yes
 @store_option
 @json_option
@@ -150,9 +158,9 @@ def _in_words(runs: "Sequence[Run]", loss: "Loss") -> str:
     ]
     if loss.only:
         lines.append(
-            f"{counted(loss.only, 'description')} of these no other run has: `run` would ask, and "
-            "pay, again"
+            f"No other run describes {counted(loss.only, 'column or table', 'columns and tables')} "
+            "of these: `amx-kimi run` would ask, and pay, again"
         )
     if loss.decisions:
-        lines.append(f"{counted(loss.decisions, 'decision')} of people's, too, stand nowhere else")
+        lines.append(f"Decisions of people's that are lost with them: {loss.decisions:,}")
     return "\n".join(lines)

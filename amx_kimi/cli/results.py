@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_option, warn
+from amx_kimi.cli.common import (
+    KimiCommand,
+    complete_runs,
+    echo_json,
+    json_option,
+    store_option,
+    warn,
+)
 from amx_kimi.cli.tables import Cell, Column, lay_out, print_lines, screen_width
 from amx_kimi.wrap import one_line
 
@@ -35,7 +42,7 @@ def note_if_going(run: "Run") -> None:
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--table", "tables", metavar="T", multiple=True, help="Only this table (repeat).")
 @click.option("--low", is_flag=True, help="Only what came back with low confidence.")
 @store_option

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, KimiGroup, echo_json, json_option, store_option
+from amx_kimi.cli.common import (
+    KimiCommand,
+    KimiGroup,
+    echo_json,
+    json_option,
+    say,
+    store_option,
+)
 from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ def _list(store: str | None, *, as_json: bool) -> None:
     elif rows:
         print_table(_RUNS, [_cells(run, totals) for run, totals in rows])
     else:
-        click.echo("There are no runs yet. Start one with: amx-kimi run URL")
+        say("There are no runs yet. Start one with: amx-kimi run URL")
 
 
 def _cells(run: "Run", totals: "Totals") -> list[str]:

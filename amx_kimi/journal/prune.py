@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, select, update
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.decisions import holds
@@ -17,9 +17,9 @@ __all__ = ["Loss", "delete_runs", "has_to_stay", "loss", "started_before"]
 
 @dataclass(frozen=True)
 class Loss:
-    """What deleting runs takes away: `described` columns and tables, of which `only` have their
-    description nowhere else (a later run asks, and pays, again); `decisions` that stand nowhere
-    else; and the record of `requests`, with their `cost` by currency."""
+    """What deleting runs takes away: so many descriptions (`described`); `only`, the columns and
+    tables that no other run has one of (a later run asks, and pays, again), and `decisions`, those
+    of them that were decided; and the record of `requests`, with their `cost` by currency."""
 
     described: int
     only: int
@@ -54,19 +54,22 @@ def loss(connection: Connection, ids: Sequence[str]) -> Loss:
     """What is lost with these runs."""
     of_these = columns.c.run_id.in_(ids)
     answered = columns.join(suggestions, suggestions.c.column_id == columns.c.id)
-    described = select(func.count()).select_from(answered).where(of_these)
+    different = select(func.count(suggestions.c.reuse_key.distinct()))
+    only = (of_these, ~_known_elsewhere(ids))
     decided = answered.join(decisions, holds(columns.c.id))
-    lost = select(func.count()).select_from(decided).where(of_these, decisions.c.action != "open")
-    only = ~_known_elsewhere(ids)
+
+    def count(query: Select[Any]) -> int:
+        return int(connection.execute(query).scalar_one())
+
     spent = [(found, totals(connection, found.id)) for found in _found(connection, ids)]
     cost: dict[str, Decimal] = {}
     for run, figures in spent:
         if run.currency and figures.cost:
             cost[run.currency] = cost.get(run.currency, Decimal(0)) + figures.cost
     return Loss(
-        described=connection.execute(described).scalar_one(),
-        only=connection.execute(described.where(only)).scalar_one(),
-        decisions=connection.execute(lost.where(only)).scalar_one(),
+        described=count(select(func.count()).select_from(answered).where(of_these)),
+        only=count(different.select_from(answered).where(*only)),
+        decisions=count(different.select_from(decided).where(*only, decisions.c.action != "open")),
         requests=sum(figures.requests for _, figures in spent),
         cost=cost,
     )
