@@ -117,6 +117,9 @@ def usage(by: str, store: str | None, as_json: bool) -> None:
             [{**vars(row), "cost": None if row.cost is None else float(row.cost)} for row in found]
         )
         return
+    if not found:
+        say("Nothing was asked yet. Start with: amx-kimi run URL")
+        return
     columns = (
         Column(by.capitalize()),
         Column("Requests", rank=1, right=True),

@@ -125,7 +125,7 @@ def _earlier(connection: Connection, run: str) -> list[Earlier]:
     return sorted(found.values(), key=lambda told: told.started_at, reverse=True)
 
 
-def _sent(facts: str | None, comment: str) -> set[str]:
+def _sent(facts: str | None, comment: str) -> list[str]:
     known = json.loads(facts) if facts else {}
     kinds = {_KINDS[key] for key in known if key in _KINDS}
-    return kinds | {_NAMES} | ({_KINDS["comment"]} if comment else set())
+    return sorted(kinds | {_NAMES} | ({_KINDS["comment"]} if comment else set()))
