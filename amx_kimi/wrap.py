@@ -1,14 +1,20 @@
-"""Lines for people: wrapped between words where there is a terminal, and without its escapes."""
+"""Lines for people: wrapped between words where there is a terminal, without its escapes, and with
+counts that agree with their noun."""
 
 import re
 import shutil
 import textwrap
 from unicodedata import category
 
-__all__ = ["HIDDEN", "is_blank", "one_line", "visible", "wrap"]
+__all__ = ["HIDDEN", "counted", "is_blank", "one_line", "visible", "wrap"]
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What no person should be shown raw: controls, and what turns the direction of a text around."""
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """So many of a thing: `1 column`, `1,200 columns`; `many` is for what takes more than an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def wrap(text: str, columns: int | None = None) -> str:

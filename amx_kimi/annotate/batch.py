@@ -7,6 +7,7 @@ from typing import Any
 from amx_kimi.annotate.redact import ColumnFacts, check_masked
 from amx_kimi.journal import Stored
 from amx_kimi.types import Item
+from amx_kimi.wrap import counted
 
 __all__ = ["Batch", "Piece"]
 
@@ -61,8 +62,8 @@ class Batch:
     def label(self) -> str:
         """The batch in a few words, for logs and errors."""
         names = list(dict.fromkeys(piece.table.name for piece in self.pieces))
-        more = f" and {len(names) - 1} more tables" if len(names) > 1 else ""
-        return f"{self.size} items of {names[0]}{more}"
+        more = f" and {counted(len(names) - 1, 'more table')}" if len(names) > 1 else ""
+        return f"{counted(self.size, 'item')} of {names[0]}{more}"
 
     def facts_shown(self) -> dict[int, Mapping[str, object]]:
         """What the model sees of each column, masked, by the item's id in the journal."""

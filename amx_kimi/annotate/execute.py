@@ -61,9 +61,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: `stopped` is the error that ended it early, if one did."""
+    """How a run ended: `status` as the journal keeps it (complete, stopped, interrupted), `stopped`
+    the error that ended it early, if one did."""
 
     run: str
+    status: str
     totals: Totals
     currency: str | None
     seconds: float
@@ -318,6 +320,7 @@ def _ended(
     journal.write_now(runs.set_status, run, status, str(stopped) if stopped else None)
     result = Result(
         run=run,
+        status=status,
         totals=journal.read(runs.totals, run),
         currency=job.profile.facts().currency,
         seconds=time.monotonic() - begun,

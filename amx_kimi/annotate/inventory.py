@@ -17,6 +17,7 @@ from amx_kimi.journal import Described, Journal, answers, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
+from amx_kimi.wrap import counted
 
 __all__ = ["reuse_key", "take_inventory"]
 
@@ -116,7 +117,7 @@ def _changes_in_words(changed: Sequence[Change]) -> list[str]:
         return ["Nothing changed since the earlier runs"]
     more = len(changed) - _MOST_SHOWN
     shown = [str(change) for change in changed[:_MOST_SHOWN]]
-    return [*shown, f"and {more:,} more changes"] if more > 0 else shown
+    return [*shown, f"and {counted(more, 'more change')}"] if more > 0 else shown
 
 
 def reuse_key(item: Item, database: str, job: Job) -> str:

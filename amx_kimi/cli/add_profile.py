@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, warn
+from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, say, warn
 
 if TYPE_CHECKING:
     from amx_kimi.client import KeyReport
@@ -128,7 +128,7 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
         return 0
     click.echo(f"✓ Saved LLM profile '{draft.name}' to {path}")
     for line in after_saving(draft, settings):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     return 0
 
 
@@ -146,7 +146,7 @@ def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
     draft = draft_of(check_name(name), settings)
     overlays = load_overlay(settings.config_dir)
     if flags.preset:
-        preset = load_preset(flags.preset)
+        preset = load_preset(flags.preset, overlays)
         draft = draft.with_fields(**preset.profile).with_overlay(**preset.kimi)
     values = _from_environment() if flags.from_env else {}
     values |= {k: v for k, v in {"model": flags.model, "api_base": flags.api_base}.items() if v}

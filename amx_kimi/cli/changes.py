@@ -3,6 +3,7 @@
 import click
 
 from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, warn
+from amx_kimi.wrap import counted
 
 __all__ = ["alias", "remove_llm_profile", "rename_llm_profile", "set_llm_profile", "use_llm"]
 
@@ -36,7 +37,7 @@ def remove_llm_profile(name: str, yes: bool) -> int:
     if not yes:
         click.confirm(f"Remove the LLM profile {name!r}, and its key?", abort=True)
     removed = remove_profile(Settings.from_environment(), name)
-    keys = f", and {removed.secrets} key(s) from the OS keyring" if removed.secrets else ""
+    keys = f", and {counted(removed.secrets, 'key')} from the OS keyring" if removed.secrets else ""
     warn(f"Removed the LLM profile {name!r}{keys}.")
     if removed.active:
         warn(f"Active LLM profile: {removed.active}")

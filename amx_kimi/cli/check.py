@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option, say
 from amx_kimi.wrap import wrap
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def doctor(profile: str | None, as_json: bool) -> int:
         async for check in examine(profile):
             checks.append(check)
             if not as_json:
-                click.echo(f"{marks[check.state]}  {check.name:<14} {_indented(check.detail)}")
+                say(f"{marks[check.state]}  {check.name:<14} {_indented(check.detail)}")
                 if check.remedy:
-                    click.echo(f"{'':<23}{_indented(check.remedy)}")
+                    say(f"{'':<23}{_indented(check.remedy)}")
 
     anyio.run(go)
     if as_json:

@@ -4,8 +4,11 @@ Commands import heavy packages inside their functions, so that `--help` loads no
 """
 
 import codecs
+import io
 import json
 import logging
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -27,18 +30,23 @@ __all__ = [
     "INTERRUPTED",
     "LIMITS",
     "KimiCommand",
+    "KimiGroup",
     "State",
+    "as_typed",
     "choice_options",
     "chosen",
     "complete_profiles",
+    "complete_runs",
     "console",
     "database_options",
     "echo_json",
     "json_option",
     "limit_options",
+    "pasted",
     "profile_option",
     "prompt_options",
     "run_main",
+    "say",
     "store_option",
     "warn",
 ]
@@ -49,9 +57,10 @@ INTERRUPTED = 130
 
 @dataclass
 class State:
-    """What the options that every command has were set to."""
+    """What the options that every command has were set to, and whether a session runs it."""
 
     debug: bool = False
+    session: bool = False
 
 
 def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -71,27 +80,44 @@ def _set_log_file(context: click.Context, _: click.Parameter, value: Path | None
     context.find_root().call_on_close(handler.close)
 
 
-class KimiCommand(click.Command):
-    """A command with `--debug` and `--log-file`."""
+def _every_option() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--log-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            expose_value=False,
+            callback=_set_log_file,
+            help="Append events to this file, one JSON object a line.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_debug,
+            help="Show a traceback when something fails.",
+        ),
+    ]
+
+
+class _Ours(click.Command):
+    """A command with `--debug` and `--log-file`, whose help names commands as they are typed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += [
-            click.Option(
-                ["--log-file"],
-                type=click.Path(dir_okay=False, path_type=Path),
-                expose_value=False,
-                callback=_set_log_file,
-                help="Append events to this file, one JSON object a line.",
-            ),
-            click.Option(
-                ["--debug"],
-                is_flag=True,
-                expose_value=False,
-                callback=_set_debug,
-                help="Show a traceback when something fails.",
-            ),
-        ]
+        self.params += _every_option()
+
+    def get_help(self, ctx: click.Context) -> str:
+        return as_typed(super().get_help(ctx))
+
+
+class KimiCommand(_Ours):
+    """A command of ours."""
+
+
+class KimiGroup(_Ours, click.Group):
+    """A command that has others below it."""
+
+    command_class = KimiCommand
 
 
 def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -104,6 +130,22 @@ def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) ->
     except KimiError:
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_runs(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """`last`, and the ids of the runs in the usual journal that begin so, newest first."""
+    from amx_kimi.config import journal_path
+    from amx_kimi.journal import Journal
+    from amx_kimi.journal.runs import list_runs
+    from amx_kimi.settings import Settings
+
+    try:
+        path = journal_path(Settings.from_environment().config_dir)
+        with Journal(path, create=False) as journal:
+            ids = [run.id for run in journal.stream(list_runs)]
+    except KimiError:
+        ids = []
+    return [id_ for id_ in ("last", *ids) if id_.startswith(incomplete)]
 
 
 def json_option(function: _F) -> _F:
@@ -275,9 +317,11 @@ def store_option(function: _F) -> _F:
     )(function)
 
 
-def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
+def run_main(
+    group: click.Group, arguments: list[str] | None = None, *, session: bool = False
+) -> int:
     """Run the command line; returns the exit code. No traceback without `--debug`."""
-    state = State()
+    state = State(session=session)
     # Interrupted, it shows a traceback of what it could not close.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     try:
@@ -286,7 +330,13 @@ def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(
+            _with_slash(shown.getvalue(), group) if session else shown.getvalue(),
+            err=True,
+            nl=False,
+        )
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("Interrupted.")
@@ -296,7 +346,7 @@ def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
         return 0
     except KimiError as error:
         _show_traceback(state)
-        warn(str(error), label="Error")
+        warn(_with_slash(str(error), group) if session else str(error), label="Error")
         return error.exit_code
     except Exception as error:
         _show_traceback(state)
@@ -324,8 +374,44 @@ def _show_traceback(state: State) -> None:
         traceback.print_exc()
 
 
+def as_typed(text: str) -> str:
+    """`text` with the commands that it names as they are typed here: with a slash in a session."""
+    context = click.get_current_context(silent=True)
+    root = context.find_root() if context else None
+    if not (root and isinstance(root.obj, State) and root.obj.session):
+        return text
+    return _with_slash(text, root.command)
+
+
+def _with_slash(text: str, group: click.Command) -> str:
+    names = group.commands if isinstance(group, click.Group) else ()
+    return re.sub(rf"\bamx-kimi\s+(?=({'|'.join(map(re.escape, names))})\b)", "/", text)
+
+
+def pasted(word: str) -> str:
+    """An argument that was given, as it is typed again in a shell: of a URL without its password,
+    which is then asked for, or comes from where the driver looks for it."""
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(word) if "://" in word else None
+    except (ArgumentError, ValueError):
+        url = None
+    if url and url.password:
+        place = (url.host, url.port, url.database, url.query)
+        word = URL.create(url.drivername, url.username, None, *place).render_as_string()
+    return shlex.quote(word)
+
+
+def say(message: str) -> None:
+    """A line for people on stdout."""
+    click.echo(as_typed(message))
+
+
 def warn(message: str, *, label: str = "") -> None:
     """A line for people on stderr."""
+    message = as_typed(message)
     prefix = click.style(f"{label}: ", fg="red", bold=True) if label else ""
     shown = wrap(message) if sys.stderr.isatty() else message
     click.echo(prefix + shown, err=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, choice_options, store_option, warn
-from amx_kimi.wrap import one_line
+from amx_kimi.cli.common import KimiCommand, choice_options, complete_runs, store_option, warn
+from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run
@@ -28,7 +28,7 @@ _OWN_OPTIONS = {
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--format",
     "format_",
@@ -121,7 +121,7 @@ def _catalog(
             count = write_datahub(file, run, rows, choice, home)
     for problem in problems:
         warn(one_line(problem), label="Left out")
-    warn(f"{count:,} descriptions" + (f" in {out}" if out else ""))
+    warn(counted(count, "description") + (f" in {out}" if out else ""))
     _hint(count, options)
     return int(bool(problems))
 
@@ -135,8 +135,8 @@ def _merged(run: "Run", rows: Any, choice: Any, section: Any, out: Path, *, over
         file.write(text)
     for problem in merged.problems:
         warn(one_line(problem), label="Left alone")
-    kept = f"; {merged.kept:,} texts of people's were kept" if merged.kept else ""
-    warn(f"{merged.added:,} descriptions merged into {out}{kept}")
+    kept = f"; {counted(merged.kept, 'text')} of people's kept" if merged.kept else ""
+    warn(f"{counted(merged.added, 'description')} merged into {out}{kept}")
     return int(bool(merged.problems))
 
 
@@ -184,8 +184,8 @@ def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
     for problem in handed.problems:
         warn(one_line(problem), label="Left out")
     click.echo(
-        f"AMX's run {handed.run} has {handed.suggestions:,} suggestions; {handed.pending:,} "
-        "accepted ones wait for its /apply"
+        f"AMX's run {handed.run} has {counted(handed.suggestions, 'suggestion')}; waiting for its "
+        f"/apply: {handed.pending:,} accepted"
     )
     click.echo(f"In AMX: /apply first, then /history review {handed.run} --unevaluated-only")
     return int(bool(handed.problems))

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, State, echo_json, warn
+from amx_kimi.cli.common import INTERRUPTED, State, echo_json, pasted, say, warn
 from amx_kimi.errors import BudgetError
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -24,23 +25,23 @@ def report(
     profile: "Profile",
     *,
     as_json: bool,
-    own_store: bool,
+    store: str | None,
     again: "Result | None" = None,
     cap: "Decimal | None" = None,
 ) -> int:
     """Print how a run ended, what asking `again` brought, and how to go on (under the same `cap`);
     returns the exit code."""
     both = [result, again] if again else [result]
-    same = ", with the same --store" if own_store else ""  # not repeated: it may hold a password
+    same = f" --store {pasted(store)}" if store else ""
     resume = f"amx-kimi run --resume {both[-1].run}" + (f" --max-cost {cap}" if cap else "") + same
     last = both[-1]
     if as_json:
         echo_json({**summary(result), **({"escalated": summary(again)} if again else {})})
     else:
         for one in both:
-            click.echo(in_words(one, profile))
+            say(in_words(one, profile))
         if not last.interrupted and not last.stopped:
-            click.echo(f"See them: amx-kimi show {result.run}{same}")
+            say(f"See them: amx-kimi show {result.run}{same}")
     for note in [note for one in both for note in one.notes]:
         warn(note, label="Note")
     if last.interrupted:
@@ -49,7 +50,8 @@ def report(
         return INTERRUPTED
     totals = result.totals
     if totals.tables_described < totals.tables:
-        warn(f"{totals.tables - totals.tables_described:,} tables have no description")
+        without = counted(totals.tables - totals.tables_described, "table")
+        warn(f"Without a description: {without}")
     if last.stopped:
         if click.get_current_context().ensure_object(State).debug:
             traceback.print_exception(last.stopped)
@@ -75,6 +77,8 @@ def summary(result: "Result") -> dict[str, Any]:
     totals = result.totals
     return {
         "run": result.run,
+        "status": result.status,
+        "error": str(result.stopped) if result.stopped else None,
         "columns": totals.columns,
         "described": totals.described,
         "reused": totals.reused,
@@ -106,9 +110,9 @@ def in_words(result: "Result", profile: "Profile") -> str:
     free += [f"{totals.shared:,} with the answer for another table"] if totals.shared else []
     reused = f" ({', '.join(free)})" if free else ""
     lines = [
-        f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
-        f"and {totals.tables_described:,} of {totals.tables:,} tables",
-        f"Requests: {totals.requests:,} ({totals.retries:,} retries)"
+        f"Run {result.run}: {totals.described:,} of {counted(totals.columns, 'column')} "
+        f"described{reused}, and {totals.tables_described:,} of {counted(totals.tables, 'table')}",
+        f"Requests: {totals.requests:,} ({counted(totals.retries, 'retry', 'retries')})"
         + (", this sitting" if result.resumed else " in")
         + f" {result.seconds:.1f} s",
         f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
@@ -118,11 +122,12 @@ def in_words(result: "Result", profile: "Profile") -> str:
     if totals.requests and not _kept(totals):
         lines.append("Nothing of what these requests brought could be kept")
     if totals.deferred:
-        lines.append(f"Left for later: {totals.deferred:,} columns, beyond --limit")
+        lines.append(f"Left for later: {counted(totals.deferred, 'column')}, beyond --limit")
     if totals.failed:
         why = f" ({result.why_failed})" if result.why_failed else ""
         lines.append(
-            f"Failed: {totals.failed:,} columns{why}; `amx-kimi show {result.run}` says why each"
+            f"Failed: {counted(totals.failed, 'column')}{why}; `amx-kimi show {result.run}` says "
+            "why each"
         )
     return "\n".join(lines)
 
@@ -143,7 +148,8 @@ def _cost_in_words(result: "Result", profile: "Profile") -> str:
     if profile.endpoint.list_prices and profile.own_prices is None:
         notes.append("an estimate, at the maker's list prices")
     if totals.uncertain:
-        notes.append(f"{totals.uncertain} requests without known usage count at their worst case")
+        unknown = counted(totals.uncertain, "request")
+        notes.append(f"{unknown} without known usage at the worst case")
     return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
@@ -156,9 +162,9 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
     if found.cost is not None and found.least is not None and found.most is not None:
         cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
-        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} "
-        f"more are known from earlier runs, {found.shared:,} share an answer) in about "
-        f"{found.requests:,} requests\n"
+        f"Nothing was sent. This run would ask about {counted(found.asked, 'column')} "
+        f"({found.reused:,} more known from earlier runs, {found.shared:,} with a shared answer) "
+        f"in about {counted(found.requests, 'request')}\n"
         f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
         f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
     )

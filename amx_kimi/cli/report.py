@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, store_option, warn
+from amx_kimi.cli.common import KimiCommand, complete_runs, store_option, warn
 
 __all__ = ["report"]
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -14,6 +14,8 @@ from amx_kimi.cli.common import (
     LIMITS,
     KimiCommand,
     chosen,
+    complete_profiles,
+    complete_runs,
     database_options,
     json_option,
     limit_options,
@@ -22,6 +24,7 @@ from amx_kimi.cli.common import (
     store_option,
     warn,
 )
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,9 +81,15 @@ class _RunCommand(KimiCommand):
 @click.option(
     "--escalate",
     metavar="PROFILE",
+    shell_complete=complete_profiles,
     help="Ask again, with this stronger profile (or preset), what came back low.",
 )
-@click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Go on with a run (an id, or `last`).",
+)
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
 @json_option
 def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **options: Any) -> int:
@@ -243,7 +252,8 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
         if found.cost is None or found.cost <= _ASK_ABOVE.get(currency, Decimal(1)):
             return True
         what = (
-            f"{found.items:,} columns and tables in about {found.requests:,} requests may cost "
+            f"{counted(found.items, 'column or table', 'columns and tables')} in about "
+            f"{counted(found.requests, 'request')} may cost "
             f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate)"
         )
         if options["no_input"] or not sys.stdin.isatty():
@@ -289,7 +299,7 @@ def _execute(
         result,
         job.profile,
         as_json=options["as_json"],
-        own_store=bool(options["store"]),
+        store=options["store"],
         again=again,
         cap=options["max_cost"],
     )

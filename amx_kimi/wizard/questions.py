@@ -127,7 +127,7 @@ def _api_base(draft: Draft, context: Context) -> Draft:
     url = context.terminal.ask(
         "API base",
         parse,
-        default=draft.value("api_base") or _usual_base(draft),
+        default=draft.value("api_base") or overlays.usual_for(str(draft.value("model", ""))).url,
         choices={row.url: f"{name}: {row.region}" for name, row in places.items()},
     )
     changed = draft.with_fields(api_base=url)
@@ -135,14 +135,6 @@ def _api_base(draft: Draft, context: Context) -> Draft:
     if named and overlays.endpoint(named, None).url != url:
         changed = changed.with_overlay(endpoint=None)
     return changed
-
-
-def _usual_base(draft: Draft) -> str:
-    """Where the model is served: by its own row, or by the vendor prefix of gateways."""
-    catalog, model = load_catalog(), str(draft.value("model", ""))
-    names = ["openrouter"] if model.startswith("moonshotai/") else catalog.model(model).endpoints
-    row = catalog.endpoint(next(iter(names), "moonshot-ai"))
-    return row.url if row else ""
 
 
 def _key(draft: Draft, context: Context) -> Draft:

@@ -57,7 +57,7 @@ def test_a_key_from_stdin(home: Path, start_sandbox: Start) -> None:
             assert KEY not in text
         removed = piped("", "remove-llm-profile", "p", "--yes", env=keyring)
         assert (removed.code, held_key(keyring, "//amx/p/api_key")) == (0, None)
-        assert "1 key(s) from the OS keyring" in removed.err
+        assert "1 key from the OS keyring" in removed.err
     assert read(home)["llm_profiles"] == {}
 
 

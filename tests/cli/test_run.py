@@ -177,6 +177,18 @@ def test_refused_key_stops_the_run_and_names_the_remedy(
     assert len(ended.err.splitlines()) < 10
 
 
+def test_json_says_how_a_run_ended(program: Program, documented, start_sandbox, erp) -> None:
+    documented(start_sandbox(balance=0).url)
+    words = ("--table", "kstst", "--json")
+    ended = program("run", str(erp), *words)
+    assert ended.code == 1
+    assert ended.json["status"] == "stopped"
+    assert ended.json["error"] in ended.err
+    documented(start_sandbox().url)
+    whole = program("run", str(erp), *words).json
+    assert (whole["status"], whole["error"]) == ("complete", None)
+
+
 def test_selection_limit_language_and_samples(
     program: Program, documented, start_sandbox, erp
 ) -> None:

@@ -341,3 +341,24 @@ def test_thinking_that_an_effort_switched_on_can_be_switched_off(
     screen.wait("thinking off", "✓ Saved")
     assert screen.end() == 0
     assert read(home, "kimi.yml")["profiles"]["p"] == {"effort": "high", "thinking": False}
+
+
+def test_a_key_goes_to_the_gateway_that_kimi_yml_names(home: Path, start_sandbox: Start) -> None:
+    gateway = start_sandbox(keys=(KEY,))
+    home.mkdir()
+    text = f"endpoints: {{moonshot-ai: {{url: {gateway.url!r}}}}}\n"
+    (home / "kimi.yml").write_text(text)
+    screen = Screen("add-llm-profile")
+    screen.answer("Profile name", "p")
+    screen.answer("Provider")
+    screen.answer("Model [kimi-k2.6]")
+    screen.answer(f"API base [{gateway.url}]")
+    screen.answer("API key", KEY)
+    screen.wait("works")
+    screen.answer("Where is the key to live [1]", "2")
+    for question in ("Temperature", "Output token budget", "Number of alternatives", "Thinking"):
+        screen.answer(question)
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    assert gateway.chats
+    assert (home / "kimi.yml").read_text() == text
