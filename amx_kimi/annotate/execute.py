@@ -125,6 +125,7 @@ def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> E
                 profile = job.profile
                 learnt = LearnedStore(settings.config_dir).quirks(profile.base_url, profile.model)
                 facts = profile.facts(learnt)
+                await take_inventory(reader, journal, run, job)
                 return await estimate(reader, journal, run, job, facts, settings)
             finally:
                 with anyio.CancelScope(shield=True):
@@ -200,7 +201,7 @@ async def _execute(
                 await _first_inventory(reader, journal, run, job, state)
             elif not resume.inventoried:
                 await take_inventory(reader, journal, run, job)
-            await _agree(spend, journal, run, job, client, state, new=resume is None)
+            await _agree(spend, reader, journal, run, job, client, state, new=resume is None)
             started(run)
             try:
                 stopped = await annotate(reader, journal, run, job, client, notify)
@@ -247,6 +248,7 @@ async def _take_over(resume: Run, journal: Journal, reader: Reader, client: Kimi
 
 async def _agree(
     spend: Spend,
+    reader: Reader,
     journal: Journal,
     run: str,
     job: Job,
@@ -255,12 +257,16 @@ async def _agree(
     *,
     new: bool,
 ) -> None:
-    """Let somebody agree to the forecast; a new run that nobody wants is forgotten."""
-    if spend.agree is None:
-        return
+    """Let somebody agree to the estimate; a new run that nobody wants is forgotten."""
     packer = packer_of(job, client.facts, client.settings)
-    found = forecast(packer, journal.read(items.count_items, run), client.facts.prices)
+    rough = forecast(packer, journal.read(items.count_items, run), client.facts.prices)
+    if spend.agree is None or rough.most is None or rough.most <= spend.free:
+        return
     try:
+        # The dry run's own figure: statistics are looked at, which takes longer.
+        found = await estimate(reader, journal, run, job, client.facts, client.settings)
+        if found.cost is None or found.cost <= spend.free:
+            return
         # In this thread, which is the one that Ctrl-C interrupts; nothing else is under way yet.
         if spend.agree(found):
             return

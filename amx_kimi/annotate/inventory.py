@@ -39,6 +39,8 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await inherit(journal, run, job)
     changed = await journal.write(keep_changed, run) if job.only_changed else []
     await journal.write(partial(answers.reuse, shared=job.share), run)
+    if job.keep_known:
+        await journal.write(answers.reuse_known, run, job.wanted.language)
     if job.only_changed == "data" and not job.names_only:
         # After reuse: the earlier answer is what is doubted.
         changed += await _reopen_moved(reader, journal, run, job)

@@ -22,7 +22,8 @@ class Job:
     database's own statistics know nothing; `only_changed` asks about what is new or of another
     type since earlier runs (`data`: or whose statistics moved); `share` asks once for a technical
     column that many tables have; `again_of` is a run whose low answers are asked again, and
-    nothing else; `context` is what people wrote; `csv` is how files of separated values are read.
+    nothing else; `keep_known` takes what other models or styles described already; `context` is
+    what people wrote; `csv` is how files of separated values are read.
     """
 
     profile: Profile
@@ -37,6 +38,7 @@ class Job:
     only_changed: Literal["", "schema", "data"] = ""
     share: bool = True
     again_of: str = ""
+    keep_known: bool = False
     context: Context = field(default_factory=Context)
     csv: Csv = field(default_factory=Csv)
 

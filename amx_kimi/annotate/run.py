@@ -14,7 +14,6 @@ import anyio
 from amx_kimi.annotate.batch import Batch
 from amx_kimi.annotate.batches import batches
 from amx_kimi.annotate.confidence import score_spans, suggestion
-from amx_kimi.annotate.inventory import take_inventory
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.pack import MOST_PROMPT, Expectation, Packer
 from amx_kimi.annotate.parse import parse
@@ -37,6 +36,7 @@ from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Reply, Usage
+from amx_kimi.wrap import counted
 
 __all__ = ["Estimate", "Progress", "annotate", "estimate", "packer_of", "question"]
 
@@ -62,11 +62,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would take, by the packer's expectations; nothing was sent. The cost lies between
+    """What a run would take, by the packer's expectations; nothing was sent. `asked` are the
+    columns and `tables` the tables that would be asked about, `known` those columns of them that
+    earlier runs described with other settings. The cost lies between
     `least` and `most`; `one` is what a single request may cost at worst, which a cap has to hold.
     `notes` are the source's, and what changed."""
 
     columns: int
+    tables: int
+    asked: int
+    known: int
     reused: int
     shared: int
     requests: int
@@ -79,9 +84,10 @@ class Estimate:
     notes: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> int:
-        """The columns that would be in a question."""
-        return self.columns - self.reused - self.shared
+    def in_words(self) -> str:
+        """What would be asked about: columns, and tables beside them."""
+        tables = f" and {counted(self.tables, 'table')}" if self.tables else ""
+        return counted(self.asked, "column") + tables
 
 
 class _Asking:
@@ -279,8 +285,7 @@ async def annotate(
 async def estimate(
     reader: Reader, journal: Journal, run: str, job: Job, facts: Facts, settings: Settings
 ) -> Estimate:
-    """What a run would ask: inventory and packing as in a run, nothing sent."""
-    await take_inventory(reader, journal, run, job)
+    """What a run with this inventory would ask, packed as in a run; nothing is sent."""
     packer = packer_of(job, facts, settings)
     pending = journal.read(items.count_pending, run)
     packer.first = first_size(pending, packer.most, proven=is_proven(facts))
@@ -299,6 +304,9 @@ async def estimate(
     least, most = range_of(prompt, output, facts.prices)
     return Estimate(
         columns=totals.columns,
+        tables=journal.read(items.count_items, run) - pending,
+        asked=pending,
+        known=journal.read(answers.count_known, run, job.wanted.language),
         reused=totals.reused,
         shared=totals.shared + totals.waiting,
         requests=requests,

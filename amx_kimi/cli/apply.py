@@ -80,12 +80,13 @@ def apply(run: str, store: str | None, **options: Any) -> int:
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
     _check(options)
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        which = meant.run_with_writes if options["undo"] else meant.run_with_results
+        found = journal.read(which, run)
         note_if_going(found)
         if options["dialect"]:
             return _offline(journal, found, options)

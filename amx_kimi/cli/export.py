@@ -66,14 +66,14 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
     for name, (option, owner) in _OWN_OPTIONS.items():
         if options[name] and format_ != owner:
             raise click.UsageError(f"{option} is for --format {owner}.")
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         if format_ in (*_PLAIN, "amx") and (options["unreviewed"] or options["min_confidence"]):
             raise click.UsageError(f"--format {format_} holds everything, as it is.")

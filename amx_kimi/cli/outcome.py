@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from amx_kimi.config import Profile
     from amx_kimi.journal import Totals
 
-__all__ = ["exit_code", "in_words", "report", "report_estimate", "summary"]
+__all__ = ["exit_code", "in_words", "known_in_words", "report", "report_estimate", "summary"]
 
 
 def report(
@@ -162,7 +162,7 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
     if found.cost is not None and found.least is not None and found.most is not None:
         cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
-        f"Nothing was sent. This run would ask about {counted(found.asked, 'column')} "
+        f"Nothing was sent. This run would ask about {found.in_words} "
         f"({found.reused:,} more known from earlier runs, {found.shared:,} with a shared answer) "
         f"in about {counted(found.requests, 'request')}\n"
         f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
@@ -170,14 +170,24 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
     )
     if found.one is not None:
         click.echo(f"A --max-cost has to hold one request's worst case: {found.one:.4f} {currency}")
+    if found.known:
+        warn(f"{known_in_words(found.known)}.", label="Note")
     for note in found.notes:
         warn(note, label="Note")
+
+
+def known_in_words(known: int) -> str:
+    """What need not be paid for again."""
+    verb = "is" if known == 1 else "are"
+    return f"{known:,} of them {verb} known under other settings: --keep-known takes them"
 
 
 def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
     return {
         "columns": found.columns,
         "asked": found.asked,
+        "tables": found.tables,
+        "known": found.known,
         "reused": found.reused,
         "shared": found.shared,
         "requests": found.requests,

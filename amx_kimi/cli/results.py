@@ -56,13 +56,12 @@ def show(run: str, tables: tuple[str, ...], low: bool, store: str | None, as_jso
     from amx_kimi.annotate.sources import Selection
     from amx_kimi.cli.run import open_journal
     from amx_kimi.errors import JournalError
-    from amx_kimi.journal import results
-    from amx_kimi.journal import runs as stored
+    from amx_kimi.journal import meant, results
     from amx_kimi.publish.export import as_row
     from amx_kimi.settings import Settings
 
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(stored.find_run, run)
+        found = journal.read(meant.run_with_results, run)
         selection = Selection(tables=tables)
         chosen = (
             row

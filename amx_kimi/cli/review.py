@@ -61,7 +61,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
     chosen = [name for name in ("accept", "out", "decisions") if options[name]]
@@ -69,7 +69,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
         raise click.UsageError("One of --accept, --out and --decisions at a time.")
     by = options["by"] or _login_name()
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         if options["accept"]:
             return _accept(journal, found, options["accept"], by, as_json=as_json)

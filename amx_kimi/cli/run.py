@@ -63,6 +63,11 @@ class _RunCommand(KimiCommand):
     is_flag=True,
     help="Ask about each technical column (created_at and its like), not once for all tables.",
 )
+@click.option(
+    "--keep-known",
+    is_flag=True,
+    help="Take what earlier runs described with another model, style or number of wordings.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
 @prompt_options
 @click.option(
@@ -164,7 +169,14 @@ def _resume(
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
     *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),
-    *("with_extensions", "csv_encoding", "csv_separator", "csv_header"),
+    *(
+        "keep_known",
+        "keep_markup",
+        "with_extensions",
+        "csv_encoding",
+        "csv_separator",
+        "csv_header",
+    ),
 )
 
 
@@ -203,6 +215,7 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
         all_columns=options["all_columns"],
         limit=options.get("limit"),
         only_changed=options.get("only_changed") or "",
+        keep_known=options.get("keep_known", False),
         share=not options.get("no_shared", False),
         batch_size=options["batch_size"],
         samples=not options["no_samples"],
@@ -241,20 +254,20 @@ def _amount(text: str | None) -> "Decimal | None":
 
 def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
     """The cap, and who is asked: nobody with a cap or --yes; without a terminal one is wanted."""
-    from amx_kimi.annotate.spend import Forecast, Spend
+    from amx_kimi.annotate.run import Estimate
+    from amx_kimi.annotate.spend import Spend
+    from amx_kimi.cli.outcome import known_in_words
     from amx_kimi.errors import ConfigError
 
     if options["max_cost"] is not None or options["yes"]:
         return Spend(options["max_cost"])
     currency = profile.facts().currency or ""
 
-    def agree(found: Forecast) -> bool:
-        if found.cost is None or found.cost <= _ASK_ABOVE.get(currency, Decimal(1)):
-            return True
+    def agree(found: Estimate) -> bool:
+        known = f" ({known_in_words(found.known)})" if found.known else ""
         what = (
-            f"{counted(found.items, 'column or table', 'columns and tables')} in about "
-            f"{counted(found.requests, 'request')} may cost "
-            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate)"
+            f"{found.in_words} in about {counted(found.requests, 'request')} may cost "
+            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate){known}"
         )
         if options["no_input"] or not sys.stdin.isatty():
             raise ConfigError(
@@ -263,7 +276,7 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
         with _interruptible():
             return click.confirm(f"{what}. Go on?", err=True)
 
-    return Spend(None, agree)
+    return Spend(None, agree, _ASK_ABOVE.get(currency, Decimal(1)))
 
 
 @contextmanager

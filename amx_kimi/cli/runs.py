@@ -76,13 +76,21 @@ def _cells(run: "Run", totals: "Totals") -> list[str]:
     return [
         run.id,
         run.started_at[:16].replace("T", " "),
-        "killed" if run.killed else run.status,
+        _status(run),
         f"{totals.described:,}/{totals.columns:,}",
         f"{totals.failed:,}",
         _cost(totals, run.currency),
         run.model,
         run.database,
     ]
+
+
+def _status(run: "Run") -> str:
+    from amx_kimi.journal.meant import belongs_to
+
+    base = belongs_to(run)
+    status = "killed" if run.killed else run.status
+    return f"{status}, of {base}" if base else status
 
 
 def _cost(spent: "Totals | Spending", currency: str | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Subquery,
     and_,
@@ -25,9 +26,11 @@ from amx_kimi.journal.shared import spread
 from amx_kimi.types import Suggestion
 
 __all__ = [
+    "count_known",
     "imported_texts",
     "replace_suggestion",
     "reuse",
+    "reuse_known",
     "save_imported",
     "save_inherited",
     "save_suggestions",
@@ -78,14 +81,13 @@ def _reuse_imported(connection: Connection, run: str) -> None:
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
     newest = _newest_imported(database)
     copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
-    same = and_(*(newest.c[name] == columns.c[name] for name in (*_PLACE, "type")))
     found = (
         select(
             columns.c.id,
             *(suggestions.c[name] for name in copied),
             *(suggestions.c.id, literal(now())),
         )
-        .join(newest, same)
+        .join(newest, _same_item(newest))
         .join(suggestions, suggestions.c.id == newest.c.id)
         .where(columns.c.run_id == run, columns.c.status == "pending")
         .order_by(columns.c.id)
@@ -93,6 +95,48 @@ def _reuse_imported(connection: Connection, run: str) -> None:
     target = ("column_id", *copied, "reused_from", "created_at")
     connection.execute(insert(suggestions).from_select(target, found))
     _mark_reused(connection, run)
+
+
+def reuse_known(connection: Connection, run: str, language: str) -> None:
+    """Give pending items what any run of this database described in this language, whatever model,
+    style or number of wordings it was asked for. Decisions come along."""
+    newest = _newest_known(run, language)
+    copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
+    found = (
+        select(
+            columns.c.id,
+            *(suggestions.c[name] for name in copied),
+            *(suggestions.c.id, literal(now())),
+        )
+        .join(newest, _same_item(newest))
+        .join(suggestions, suggestions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "pending")
+        .order_by(columns.c.id)
+    )
+    target = ("column_id", *copied, "reused_from", "created_at")
+    connection.execute(insert(suggestions).from_select(target, found))
+    _mark_reused(connection, run)
+    carry_over(connection, run)
+
+
+def count_known(connection: Connection, run: str, language: str) -> int:
+    """How many pending columns `reuse_known` would describe."""
+    newest = _newest_known(run, language)
+    mine = columns.join(newest, _same_item(newest))
+    pending = (columns.c.run_id == run, columns.c.status == "pending", columns.c.kind == "column")
+    return connection.execute(select(func.count()).select_from(mine).where(*pending)).scalar_one()
+
+
+def _same_item(known: Subquery) -> ColumnElement[bool]:
+    return and_(*(known.c[name] == columns.c[name] for name in (*_PLACE, "type")))
+
+
+def _newest_known(run: str, language: str) -> Subquery:
+    """The newest answer of a model for each item of a run's database, in a language."""
+    database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    spoken = runs.c.options.like(f'%"language": {json.dumps(language)}%')
+    of_models = suggestions.c.signal.in_(("logprobs", "declared"))
+    return _newest(database, of_models, spoken)
 
 
 def imported_texts(connection: Connection, database: str) -> dict[tuple[str, ...], str]:
@@ -111,17 +155,18 @@ def imported_texts(connection: Connection, database: str) -> dict[tuple[str, ...
 
 def _newest_imported(database: Any) -> Subquery:
     """The newest imported suggestion of each item of a database."""
+    return _newest(database, suggestions.c.signal == "imported")
+
+
+def _newest(database: Any, *where: ColumnElement[bool]) -> Subquery:
+    """The newest suggestion of each item of a database that was not reused itself."""
     theirs = columns.alias()
     item = [theirs.c[name] for name in (*_PLACE, "type")]
     return (
         select(*item, func.max(suggestions.c.id).label("id"))
         .join(suggestions, suggestions.c.column_id == theirs.c.id)
         .join(runs, runs.c.id == theirs.c.run_id)
-        .where(
-            suggestions.c.signal == "imported",
-            suggestions.c.reused_from.is_(None),
-            runs.c.database == database,
-        )
+        .where(suggestions.c.reused_from.is_(None), runs.c.database == database, *where)
         .group_by(*item)
         .subquery()
     )
