@@ -58,6 +58,7 @@ _MORE_RETRIES = 5  # where others are answered meanwhile
 _FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
+_MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 
 
 class KimiClient:
@@ -111,8 +112,11 @@ class KimiClient:
         self._retries = retries
         self._patience = patience
         self._backoff = backoff
-        api = self.facts.quirks.get("api_base")
-        self.base_url = str(api.value) if api else profile.base_url
+        self._looking = anyio.Lock()
+        self.base_url = profile.base_url
+        api, below = self.facts.quirks.get("api_base"), versioned(profile.base_url)
+        if api and below and api.value == below:  # the key goes nowhere else
+            self.base_url = below
         self._connections = self._connect(self.base_url)
         self._log = get_logger()
 
@@ -190,10 +194,11 @@ class KimiClient:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
+        base = self.base_url
         try:
             document = await self._get_models()
         except NotAnApiError as error:
-            await self._look_under_v1(error)
+            await self._look_under_v1(error, base)
             document = await self._get_models()
         data = document.get("data") if isinstance(document, dict) else None
         return [row for row in data or [] if isinstance(row, dict)]
@@ -205,11 +210,15 @@ class KimiClient:
         except KimiError as error:
             raise self._without_key(error) from None
 
-    async def _look_under_v1(self, error: NotAnApiError) -> None:
-        """Go on under `/v1`, where an API answers; else raise `error`, with what was found there.
-
-        Most addresses that people give end without it.
+    async def _look_under_v1(self, error: NotAnApiError, asked: str) -> None:
+        """Go on below the address that was `asked`, under `/v1`, where an API answers; else raise
+        `error`, with what was found there. Many give an address without it.
         """
+        async with self._looking:
+            if self.base_url == asked:
+                await self._move_under_v1(error)
+
+    async def _move_under_v1(self, error: NotAnApiError) -> None:
         base = versioned(self.base_url)
         if base is None or self.answers:
             raise error
@@ -219,7 +228,8 @@ class KimiClient:
         except (NotAnApiError, UnreachableError, SilenceError) as found:
             after, self._connections = self._connections, before
             await after.aclose()
-            error.message += f"; nothing better was found under {base} ({found.message:.160})"
+            what = f"HTTP {found.status}" if isinstance(found, NotAnApiError) else "no answer"
+            error.message += f"; there is no API under {base} either ({what})"
             raise error from None
         except KimiError:  # a refusal is an API's, too
             pass
@@ -234,17 +244,19 @@ class KimiClient:
             self._connections.take() as http,
         ):
             document = await get_json(http, "users/me/balance", facts=self.facts)
-            return Decimal(str(document["data"]["available_balance"]))
+            left = Decimal(str(document["data"]["available_balance"]))
+            return left if left.is_finite() and abs(left) < _MOST_BALANCE else None
         return None
 
     async def _send(self, journey: Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
         """One plan through corrections and retries, to an answer or the final error."""
         facts = self.facts
         while True:
+            base = self.base_url
             try:
                 wire = await self._attempt(journey, current)
             except NotAnApiError as error:
-                await self._look_under_v1(error)
+                await self._look_under_v1(error, base)
                 journey.reason = "under /v1"
             except (BadRequestError, ModelNotFoundError, BrokenStreamError) as error:
                 quirk = self._correction(journey, error, current.body, facts)
