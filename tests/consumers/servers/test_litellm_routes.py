@@ -16,7 +16,6 @@ from tests.consumers.serving import free_port, serving
 
 MASTER = "sk-proxy-0123456789abcdefghijkl-ABCDEFGH"
 ROUTES = ("moonshot", "openai", "hosted_vllm")
-pytestmark = pytest.mark.xdist_group("litellm")  # one proxy for all
 _PRICE = {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
 
 
