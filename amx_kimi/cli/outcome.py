@@ -61,7 +61,9 @@ def report(
         warn(f"What was described is kept. Go on with: {resume}")
         return last.stopped.exit_code
     if any(one.totals.failed for one in both):
-        warn(f"Ask for what failed again with: {resume}")
+        why = last.why_failed or result.why_failed
+        because = f" ({why.rstrip('.')})" if why and as_json else ""  # in words it was said above
+        warn(f"Ask for what failed again{because} with: {resume}")
     return max(exit_code(one) for one in both)
 
 

@@ -61,13 +61,6 @@ def test_an_answer_without_entries(mock_llm: Start, run: Run) -> None:
     assert_ended_well(run(mock_llm(_completion("Hi there!"))), most_requests=3)
 
 
-def test_the_echo_that_it_is_by_default(mock_llm: Start, run: Run) -> None:
-    """It cannot echo JSON: each question is answered by status 500, with a text as `error`."""
-    outcome = run(mock_llm())
-    assert_ended_well(outcome, most_requests=12)
-    assert "in JSON" in outcome.told
-
-
 @pytest.mark.parametrize("said", ["Incorrect API key provided.", "Invalid token"])
 def test_a_refusal_in_a_stream_with_status_200(mock_llm: Start, run: Run, said: str) -> None:
     error = {"message": said, "type": "authentication_error", "code": "invalid_api_key"}
