@@ -104,7 +104,7 @@ def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: boo
     _say_progress(journal, run, did, f"Accepted {found.count:,}", as_json=as_json)
     if found.left:
         warn(
-            f"{found.left:,} stay open: a person has worded them in another run. "
+            f"Left open, as a person has worded them in another run: {found.left:,}. "
             f"`amx-kimi review {run.id}` shows the texts."
         )
     return 0

@@ -127,7 +127,7 @@ class Actions:
 
     def accept_table(self) -> str:
         done = self._review.accept_table()
-        left = f" {done.left:,} stay open: worded by a person in another run." if done.left else ""
+        left = f" Left open, worded by a person in another run: {done.left:,}." if done.left else ""
         if not (done.count or done.left):
             return "Nothing of this table is open and high."
         return f"Accepted {done.count:,} of this table. u takes them back.{left}"
@@ -179,7 +179,7 @@ class Actions:
             return (
                 f"{_was_done(step)}, but somebody has decided otherwise since: nothing was undone."
             )
-        since = f" {left:,} stay: somebody has decided otherwise since." if left else ""
+        since = f" Left, as somebody has decided otherwise since: {left:,}." if left else ""
         return f"Undone: {_was_done(step)}, and {_stands_again(undone)}.{since}"
 
     # Asking again

@@ -238,7 +238,9 @@ def test_accepting_all_leaves_what_a_person_worded_in_another_run(
     assert program("run", str(tmp_path / "shop.db")).code == 0
     accepted = program("review", "last", "--accept", "low")
     assert accepted.code == 0
-    assert "1 stay open: a person has worded them in another run" in " ".join(accepted.err.split())
+    assert "Left open, as a person has worded them in another run: 1." in " ".join(
+        accepted.err.split()
+    )
     assert decided(program)["items"][0] is None
 
     screen = Window("review", "last", "--by", "bob")
