@@ -1,6 +1,7 @@
 """`import-amx`: what people accepted in AMX already."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_optio
 from amx_kimi.wrap import one_line
 
 __all__ = ["import_amx"]
+
+_MOST_NAMED = 20
 
 
 @click.command(cls=KimiCommand, name="import-amx")
@@ -44,13 +47,10 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
         found = take_in(target, history, target.db_profile, journal)
     if as_json:
         figures = {"run": found.run, "texts": found.texts, "new": found.new}
-        echo_json({**figures, "gone": list(found.gone)})
+        echo_json({**figures, "gone": list(found.gone), "worded": list(found.worded)})
         return 0
-    for name in found.gone[:20]:
-        warn(f"{one_line(name)}: the database does not have it any more", label="Left out")
-    more = len(found.gone) - 20
-    if more > 0:
-        warn(f"and {more:,} more", label="Left out")
+    _say_left_out(found.gone, "the database does not have it any more")
+    _say_left_out(found.worded, "a person has worded it here (amx-kimi review)")
     if found.run is None:
         click.echo(f"Nothing new: {found.texts:,} texts that were accepted in AMX are here already")
     else:
@@ -58,3 +58,10 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
             f"Run {found.run}: {found.texts:,} texts that were accepted in AMX, {found.new:,} new"
         )
     return 0
+
+
+def _say_left_out(names: Sequence[str], why: str) -> None:
+    for name in names[:_MOST_NAMED]:
+        warn(f"{one_line(name)}: {why}", label="Left out")
+    if len(names) > _MOST_NAMED:
+        warn(f"and {len(names) - _MOST_NAMED:,} more: {why}", label="Left out")

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Exists,
+    ScalarSelect,
     Subquery,
     and_,
     bindparam,
@@ -18,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from amx_kimi.journal.decisions import Decision, carry_over
+from amx_kimi.journal.decisions import Decision, carry_over, holds, same_place
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
@@ -77,7 +79,8 @@ def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
 
 
 def _reuse_imported(connection: Connection, run: str) -> None:
-    """What people accepted elsewhere holds for whatever model is asked now."""
+    """What people accepted elsewhere holds for whatever model is asked now, unless a person has
+    worded it here since."""
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
     newest = _newest_imported(database)
     copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
@@ -89,12 +92,40 @@ def _reuse_imported(connection: Connection, run: str) -> None:
         )
         .join(newest, _same_item(newest))
         .join(suggestions, suggestions.c.id == newest.c.id)
-        .where(columns.c.run_id == run, columns.c.status == "pending")
+        .where(columns.c.run_id == run, columns.c.status == "pending", ~_worded_since(database))
         .order_by(columns.c.id)
     )
     target = ("column_id", *copied, "reused_from", "created_at")
     connection.execute(insert(suggestions).from_select(target, found))
     _mark_reused(connection, run)
+
+
+def _worded_since(database: ScalarSelect[str]) -> Exists:
+    """For a query over `columns` and the imported `suggestions`: whether a person has worded the
+    item, in a run that does not have the import, after it was accepted elsewhere."""
+    other, its_run, its_answer = columns.alias(), runs.alias(), suggestions.alias()
+    imported = decisions.alias()
+    accepted = (
+        select(func.max(imported.c.decided_at))
+        .where(imported.c.column_id == suggestions.c.column_id)
+        .correlate(suggestions)
+        .scalar_subquery()
+    )
+    found = (
+        select(decisions.c.id)
+        .select_from(other)
+        .join(decisions, holds(other.c.id))
+        .join(its_run, its_run.c.id == other.c.run_id)
+        .join(its_answer, its_answer.c.column_id == other.c.id)
+        .where(
+            same_place(other, columns),
+            its_run.c.database == database,
+            its_answer.c.reuse_key != suggestions.c.reuse_key,
+            decisions.c.action == "edit",
+            decisions.c.decided_at > accepted,
+        )
+    )
+    return found.correlate(columns, suggestions).exists()
 
 
 def reuse_known(connection: Connection, run: str, language: str) -> None:

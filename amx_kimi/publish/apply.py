@@ -6,7 +6,7 @@ the database does, so any of them may be broken off at any point and begun again
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import IO, Literal
@@ -127,7 +127,7 @@ def plan_offline(
     for some in blocks(_chosen(journal, run, rules.choice), _TABLES_AT_ONCE):
         yield [
             [
-                _change(row, table.inventoried, dialect, rules, frozenset())
+                _change(row, table.inventoried, dialect, rules, {})
                 for row in table.rows
                 if not _is_rejected(row)
             ]
@@ -227,7 +227,7 @@ def _table(row: Described) -> tuple[str, str]:
 
 
 def _change(
-    row: Described, there: Present | None, dialect: Dialect, rules: Rules, mine: frozenset[int]
+    row: Described, there: Present | None, dialect: Dialect, rules: Rules, mine: Mapping[int, bool]
 ) -> Change:
     item, after = row.item, rules.choice.text(row) or ""
     place = Place(item.schema, item.table, item.column, there.kind if there else "table")
@@ -243,7 +243,8 @@ def _change(
     change = Change(row.id, place, before, after, "write")
     if before == after:
         return _as(change, "same")
-    if before and not is_blank(before) and not rules.overwrite and _hash(item, before) not in mine:
+    may_go = rules.overwrite or not before or is_blank(before) or _gives_way(row, before, mine)
+    if not may_go:
         return _as(change, "kept")
     if (most := too_long(dialect, place, after)) is not None:
         return _as(
@@ -252,6 +253,13 @@ def _change(
             f"{len(after):,} characters; {dialect.name} takes {most:,} {dialect.unit}",
         )
     return change
+
+
+def _gives_way(row: Described, before: str, mine: Mapping[int, bool]) -> bool:
+    """Whether what stands there is ours; a text that a person has worded gives way to what people
+    decided only."""
+    worded = mine.get(_hash(row.item, before))
+    return worded is not None and not (worded and row.decision is None)
 
 
 def _as(change: Change, state: State, why: str = "") -> Change:
@@ -273,7 +281,7 @@ def _is_rejected(row: Described) -> bool:
     return row.decision is not None and row.decision.action == "reject"
 
 
-def _stands(row: Described, there: Present | None, mine: frozenset[int]) -> bool:
+def _stands(row: Described, there: Present | None, mine: Mapping[int, bool]) -> bool:
     """Whether a row belongs into a plan: a rejected one only while a text of ours stands there."""
     if not _is_rejected(row):
         return True

@@ -191,6 +191,23 @@ def test_peoples_text_is_kept_and_ours_is_replaced(program: Program, described: 
     }
 
 
+def test_what_a_person_worded_gives_way_to_no_answer_that_nobody_reviewed(
+    program: Program, documented: Any, start_sandbox: Any, described: Warehouse
+) -> None:
+    _decide(program, {("orders", "net_amt"): ("", "Ann's own.")})
+    program("review", "last", "--accept", "low")
+    assert program("apply", "last", "--json").json["written"] == ITEMS
+    documented(start_sandbox().url, model="kimi-k3")
+    again = program("run", described.url, "--all")
+    assert again.code == 0, again.err
+    ended = program("apply", "last", "--unreviewed", "--json")
+    assert ended.json["kept_names"] == ["sales.orders.net_amt"]
+    assert described.comments()["orders.net_amt"] == "Ann's own."
+    _decide(program, {("orders", "net_amt"): ("accept", "")})
+    assert program("apply", "last", "--json").json["written"] == 1
+    assert described.comments()["orders.net_amt"] != "Ann's own."
+
+
 def _decide(program: Program, said: dict[tuple[str, str], tuple[str, str]]) -> None:
     """Decisions (what, text) about columns by way of the spreadsheet."""
     path = Path(os.environ["HOME"]).parent / "d.csv"

@@ -199,6 +199,7 @@ def test_a_run_of_amxs_texts_has_nothing_to_resume(
     found = program("import-amx", "--history", "h.db", "--json")
     assert found.code == 0, found.err
     assert (found.json["texts"], found.json["gone"]) == (1, ["gone.x"])
+    assert found.json["worded"] == []
     rows = map(json.loads, program("show", "last", "--json").out.splitlines())
     (row,) = [row for row in rows if row["description"]]
     assert (row["column"], row["description"], row["reviewed_by"]) == ("bez", "Name.", "bob")

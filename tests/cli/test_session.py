@@ -71,11 +71,9 @@ def test_the_wizard_and_the_prompt_follow_each_other(start_sandbox) -> None:
     screen.type("/add-llm-profile first")
     for question, text in (
         ("Profile name [first]", ""),
-        ("Provider", ""),
         ("Model", "kimi-k3"),
         ("API base", sandbox.url),
         ("API key", ""),
-        ("Temperature", ""),
         ("Output", ""),
         ("Number", ""),
         ("Reasoning", ""),
