@@ -196,15 +196,15 @@ def test_what_a_person_worded_gives_way_to_no_answer_that_nobody_reviewed(
 ) -> None:
     _decide(program, {("orders", "net_amt"): ("", "Ann's own.")})
     program("review", "last", "--accept", "low")
-    assert program("apply", "last", "--json").json["written"] == ITEMS
+    assert program("apply", "last", "--yes", "--json").json["written"] == ITEMS
     documented(start_sandbox().url, model="kimi-k3")
     again = program("run", described.url, "--all")
     assert again.code == 0, again.err
-    ended = program("apply", "last", "--unreviewed", "--json")
+    ended = program("apply", "last", "--yes", "--unreviewed", "--json")
     assert ended.json["kept_names"] == ["sales.orders.net_amt"]
     assert described.comments()["orders.net_amt"] == "Ann's own."
     _decide(program, {("orders", "net_amt"): ("accept", "")})
-    assert program("apply", "last", "--json").json["written"] == 1
+    assert program("apply", "last", "--yes", "--json").json["written"] == 1
     assert described.comments()["orders.net_amt"] != "Ann's own."
 
 

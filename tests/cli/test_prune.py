@@ -91,5 +91,5 @@ def test_a_run_whose_comments_stand_in_a_database(
     kept = program("journal", "prune", "--older-than", "0d", "--yes", "--json")
     assert (kept.code, kept.json) == (0, {"deleted": []})
     assert f"Kept: The run {run} wrote comments" in kept.err
-    assert program("apply", "last", "--undo", "--json").json["undone"] == 2
+    assert program("apply", "last", "--yes", "--undo", "--json").json["undone"] == 2
     assert program("runs", "delete", run, "--yes").code == 0

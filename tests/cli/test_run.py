@@ -155,7 +155,8 @@ def _asked(sandbox) -> list[tuple[str, str]]:
 def test_some_failed_is_exit_code_1(program: Program, documented, start_sandbox, erp) -> None:
     sandbox = start_sandbox(faults="filter@2-3")
     documented(sandbox.url)
-    ended = program("run", str(erp), "--table", "kstst", "--batch-size", "1", "--json")
+    one = ("--batch-size", "1", "--concurrency", "1")
+    ended = program("run", str(erp), "--table", "kstst", *one, "--json")
     assert ended.code == 1
     assert ended.json["failed"] == 1
     assert ended.json["described"] == ended.json["columns"] - 1
