@@ -49,7 +49,7 @@ async def check_key(profile: Profile, key: FoundKey, settings: Settings) -> KeyR
     quick = replace(settings, silence_seconds=min(settings.silence_seconds, _SECONDS))
     async with KimiClient(profile, quick, key=key) as client:
         try:
-            models = [str(row.get("id")) for row in await client.models()]
+            models = [str(row.get("id")) for row in await client.models(here_only=True)]
         except (AuthenticationError, AccessError) as error:
             return KeyReport("refused", error=error)
         except ServiceError as error:

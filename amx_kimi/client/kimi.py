@@ -188,8 +188,8 @@ class KimiClient:
                 return reply_of(journey, wire, model)
         raise truncated(journey, sent, reply_of(journey, wire, model), model)
 
-    async def models(self) -> list[dict[str, Any]]:
-        """The endpoint's own list of models (`GET /models`).
+    async def models(self, *, here_only: bool = False) -> list[dict[str, Any]]:
+        """The endpoint's own list of models (`GET /models`); `here_only`: not under `/v1` too.
 
         Raises:
             KimiError: unreachable, refused, or not a list.
@@ -198,6 +198,8 @@ class KimiClient:
         try:
             document = await self._get_models()
         except NotAnApiError as error:
+            if here_only:
+                raise
             await self._look_under_v1(error, base)
             document = await self._get_models()
         data = document.get("data") if isinstance(document, dict) else None

@@ -219,7 +219,7 @@ def test_a_refused_column_is_left_out_of_its_neighbours_questions(
 def test_a_size_that_is_refused_is_halved_and_learnt(
     program: Program, documented: Any, start_sandbox: Start, database: Path, home: Path
 ) -> None:
-    sandbox = start_sandbox(most_bytes=6_000)
+    sandbox = start_sandbox(most_bytes=5_000)
     documented(sandbox.url)
     ended = program("run", str(database), "--yes", "--json", "--batch-size", "60")
     assert (ended.code, ended.json["described"]) == (0, ALL)
