@@ -270,6 +270,19 @@ def test_a_forgotten_v1_by_flags(program: Program, home: Path) -> None:
     assert "Next: amx-kimi run DATABASE --dry-run" in ended.out.splitlines()[-1]
 
 
+def test_a_web_page_is_no_endpoint(program: Program, home: Path) -> None:
+    with below_v1("a page", api=False) as host:
+        for base in (host, f"{host}/v1"):
+            ended = program(
+                *("add-llm-profile", "p", "--model", "mine", "--api-base", base),
+                env={"AMX_LLM_API_KEY": KEY},
+            )
+            assert ended.code == 2
+            assert "answered with a web page (Sign in)" in " ".join(ended.err.split())
+            assert "Nothing was saved; --no-check saves it" in " ".join(ended.err.split())
+            assert not home.exists()
+
+
 def test_what_to_run_next_begins_with_a_key_that_is_missing(program: Program) -> None:
     add = ("add-llm-profile", "p", "--preset", "kimi-bulk", "--no-check")
     assert "Next: export AMX_LLM_API_KEY=…, then amx-kimi run" in program(*add).out
