@@ -467,9 +467,11 @@ class KimiClient:
         journey.corrected.clear()
         if wire.streamed and not wire.done:
             quirks.append(Quirk("[DONE]", "drop"))
-        if moved := lost_answer(journey.ask, wire, self.facts):
-            wire.content, wire.reasoning = [moved], []
-            quirks.append(Quirk("content", "set", "reasoning_content"))
+        answer, where = lost_answer(journey.ask, wire, self.facts)
+        if answer:
+            wire.content = [answer]
+            wire.reasoning = [] if where == "reasoning_content" else wire.reasoning
+            quirks.append(Quirk("content", "set", where))
         self.learn(*quirks)
 
     def learn(self, *quirks: Quirk) -> None:
