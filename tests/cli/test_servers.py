@@ -79,7 +79,7 @@ def describe(program: Program, documented: Any, start_sandbox: Start, database: 
         ended = program("run", str(database), "--yes", "--json", *arguments)
         for trace in ("Traceback", "Unexpected", "ExceptionGroup"):
             assert trace not in ended.out + ended.err
-        shown = program("show", "last", "--json").out
+        shown = CliRunner().invoke(cli, ["show", "last", "--json"], standalone_mode=False).stdout
         assert "DRAFT" not in shown
         assert "I look at each name" not in shown
         return ended, sandbox, [json.loads(line) for line in shown.splitlines()]
