@@ -1,6 +1,6 @@
 """`add-llm-profile` by flags, and the commands that live with several profiles."""
 
-import subprocess
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import warm
 from tests.below_v1 import below_v1
-from tests.cli.conftest import Ended, Program, command
+from tests.cli.conftest import Ended, Program
 from tests.conftest import KEY
 from tests.terminal import held_key, needs_secret_service, secret_service
 
@@ -22,16 +23,7 @@ def read(home: Path, name: str = "config.yml") -> Any:
 
 def piped(key: str, *arguments: str, env: dict[str, str] | None = None) -> Ended:
     """The program with a key on stdin."""
-    import os
-
-    done = subprocess.run(
-        command(*arguments),
-        input=key,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run_module("amx_kimi", *arguments, input=key, env={**os.environ, **(env or {})})
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
