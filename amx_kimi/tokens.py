@@ -5,7 +5,7 @@ JSON, DDL and European languages and 2.0 (over, the safe side) for Chinese. tikt
 download its file at run time, which fails behind a firewall.
 """
 
-import base64
+from binascii import a2b_base64
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -54,7 +54,7 @@ def _encoding() -> "Encoding | None":
 
     lines = path.read_bytes().splitlines()
     pairs = (line.split() for line in lines if line)
-    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    ranks = {a2b_base64(token): int(rank) for token, rank in pairs}
     return Encoding("cl100k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens={})
 
 

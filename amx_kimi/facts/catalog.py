@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from amx_kimi.errors import FactsError
 from amx_kimi.facts.rows import EndpointRow, ModelRow, TierRow
-from amx_kimi.plain_yaml import YAMLTextError, load_yaml
+from amx_kimi.plain_yaml import FAST_LOADER, YAMLTextError, load_yaml
 from amx_kimi.typed import build
 
 __all__ = ["Catalog", "load_catalog", "match_endpoint", "model_key", "parse_catalog"]
@@ -143,7 +143,7 @@ def _pattern(value: object, family: str) -> re.Pattern[str]:
 
 def _mapping(text: str, file: str) -> Mapping[str, Any]:
     try:
-        return _row(load_yaml(text), file)
+        return _row(load_yaml(text, FAST_LOADER), file)
     except YAMLTextError as error:
         raise FactsError(f"{file}: not YAML: {error}") from None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from amx_kimi import errors
 from amx_kimi.errors import FactsError, ServiceError
-from amx_kimi.plain_yaml import load_yaml
+from amx_kimi.plain_yaml import FAST_LOADER, load_yaml
 from amx_kimi.typed import build
 
 if TYPE_CHECKING:
@@ -118,4 +118,4 @@ def load_thoughts() -> ThoughtTable:
 
 def _load(kind: type[_T], name: str) -> _T:
     text = (files("amx_kimi.facts") / name).read_text("utf-8")
-    return build(kind, load_yaml(text), name)
+    return build(kind, load_yaml(text, FAST_LOADER), name)
