@@ -131,42 +131,23 @@ class Edits:
         """
         self._way(mapping, path)
 
-    def items(self, mapping: Node, key: str) -> Callable[[Any], None]:
-        """What appends to the list below a key, which is made where it is missing or empty.
-
-        Raises:
-            Closed: the list belongs to others too, or is none.
-        """
-        known = self._lists.get((id(mapping), key))
-        if known is not None:
-            return known.append
-        there = mapping.value.get(key)
-        made: list[Any] = []
-        plan: _Plan | None
-        if there is not None and there.kind == "sequence":
-            if there.shared:
-                raise Closed("it is an alias, or has one")
-            plan = self._more(there, made)
-        else:
-            plan = self._plan(mapping, (key,), made, "")
-        self._growing += [plan] if plan else []
-        self._lists[id(mapping), key] = made
-        return made.append
-
-    def top(self, key: str) -> Callable[[Any], None]:
-        """What appends to the list below a key of the document; an empty one is begun.
+    def append(self, mapping: Node | None, key: str, value: Any) -> None:
+        """Append to the list below a key of a mapping (None: of the document), which is made where
+        it is missing or empty.
 
         Raises:
             Closed: the list belongs to others too, or is none.
         """
         root = self._document.root
-        if root is not None and not is_null(root):
-            return self.items(root, key)
+        if mapping is None and root is not None and not is_null(root):
+            mapping = root
+        if mapping is not None:
+            self._list(mapping, key).append(value)
+            return
         if self._begun is None:
             self._begun = {"version": 2}
             self._begin(self._begun)
-        made: list[Any] = self._begun.setdefault(key, [])
-        return made.append
+        self._begun.setdefault(key, []).append(value)
 
     def text(self) -> str:
         """The text with the additions.
@@ -192,6 +173,23 @@ class Edits:
         except YAMLPlacesError as error:
             raise Unwritable(str(error)) from None
         return written
+
+    def _list(self, mapping: Node, key: str) -> list[Any]:
+        """What is to be appended to a list; whoever asks does append."""
+        known = self._lists.get((id(mapping), key))
+        if known is not None:
+            return known
+        there = mapping.value.get(key)
+        made: list[Any] = []
+        if there is None or there.kind != "sequence":
+            plan = self._plan(mapping, (key,), made, "")
+        elif there.shared or mapping.shared:
+            raise Closed(f"its {key} are an alias, or have one (line {there.line})")
+        else:
+            plan = self._more(there, made)
+        self._growing += [plan] if plan else []
+        self._lists[id(mapping), key] = made
+        return made
 
     # Where
 
@@ -275,7 +273,8 @@ class Edits:
         return _Plan(at, at, index, index, pair, _inner_prints, write)
 
     def _replaced(self, parent: Node, there: Node, value: Any) -> _Plan | None:
-        start, stop = there.start, there.end
+        start = there.start
+        stop = start + len(self._text[start : there.end].rstrip())
         write: Callable[[Any], str] = flow
         if start == stop and _has_lines(value) and not parent.flow:
             place = self._line_end(stop)

@@ -208,3 +208,6 @@ def test_any_style(tmp_path_factory: pytest.TempPathFactory, old: str) -> None:
             assert found[name].rstrip("\n") == text.rstrip("\n")
     assert merged.added + merged.kept == len(ROWS)
     assert merge(path, new)[0] == new
+    replaced, outcome = merge(path, old, overwrite=True)
+    assert (outcome.added, outcome.kept) == (len(ROWS), 0)
+    assert described(replaced)["orders.id"] == "Key: it's #1."

@@ -1,7 +1,7 @@
 """Descriptions put into a property file that is there; what people wrote keeps its bytes."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,8 @@ class _Merge:
             self.result.absent += 1
         else:
             try:
-                self.edits.items(home, "columns")(self._new(row.item.column, row))
+                self.edits.append(home, "columns", self._new(row.item.column, row))
+                self.result.added += 1
             except Closed as error:
                 self._problem(f"{row.item.name}: {error}")
 
@@ -230,61 +231,60 @@ class _Merge:
             text = self._text(row)
             made["description"] = text
             made["config"] = {"meta": {_OURS: provenance(row, self._how.run, text)}}
-            self.result.added += 1
         return made
 
     def _add_table(self, rows: list[Described]) -> None:
         item = rows[0].item
-        try:
-            home = self._home(item.schema)
-            taken = self._entries.named(home.source, item.table)
-            if taken:
-                where = self._shown(taken[0])
-                self._alone(item, f"has the name of another table in {where}")
-                return
-            first = home.tables.setdefault(item.table.lower(), item.schema)
-            if first != item.schema:
-                there = qualified(first, item.table)
-                self._alone(item, f"has the name of {there}, which is there already")
-                return
+        key = item.schema if self._how.section == "sources" else ""
+        home = self._homes.setdefault(key, self._home(item.schema))
+        taken = self._entries.named(home.source, item.table)
+        first = home.tables.setdefault(item.table.lower(), item.schema)
+        if taken:
+            self._alone(item, f"has the name of another table in {self._shown(taken[0])}")
+        elif first != item.schema:
+            there = qualified(first, item.table)
+            self._alone(item, f"has the name of {there}, which is there already")
+        else:
             own = next((row for row in rows if not row.item.column), None)
             made = self._new(item.table, own)
             columns = [self._new(row.item.column, row) for row in rows if row.item.column]
-            home.append({**made, "columns": columns} if columns else made)
-        except Closed as error:
-            self._alone(item, f"has no place: {error}")
+            try:
+                self._append(home, {**made, "columns": columns} if columns else made)
+                self.result.added += len(rows)
+            except Closed as error:
+                self._alone(item, f"has no place: {error}")
+
+    def _append(self, home: "_Home", table: dict[str, Any]) -> None:
+        if self._how.section == "models":
+            self.edits.append(None, "models", table)
+        elif home.node is not None:
+            self.edits.append(home.node, "tables", table)
+        elif home.added:
+            home.added.append(table)
+        else:
+            added = [table]
+            source = {"name": home.source, "schema": home.source, "tables": added}
+            self.edits.append(None, "sources", source)
+            home.added = added
 
     def _home(self, schema: str) -> "_Home":
         """Where new tables of a schema go."""
-        key = schema if self._how.section == "sources" else ""
-        if key not in self._homes:
-            is_source = self._how.section == "sources"
-            self._homes[key] = self._source(schema) if is_source else self._models()
-        return self._homes[key]
-
-    def _models(self) -> "_Home":
-        return _Home("", self.edits.top("models"))
-
-    def _source(self, schema: str) -> "_Home":
-        name = schema or NO_SCHEMA
         root = self._file.document.root
-        there = mappings(self._file.path, root, "sources") if root else []
-        found = home_of(there, name)
-        if found:
-            return _Home(text_of(found, "name"), self.edits.items(found, "tables"))
-        tables: list[Any] = []
-        named = escape_name(name)
-        self.edits.top("sources")({"name": named, "schema": named, "tables": tables})
-        return _Home(named, tables.append)
+        if self._how.section == "models":
+            return _Home("")
+        name = schema or NO_SCHEMA
+        found = home_of(mappings(self._file.path, root, "sources") if root else [], name)
+        return _Home(text_of(found, "name"), found) if found else _Home(escape_name(name))
 
 
 @dataclass
 class _Home:
-    """A list of tables: the name of its source, what appends to it, and the schemas of the tables
-    that were added, by name."""
+    """Where tables are added: the name of the source, its mapping if the file has it, the tables of
+    one that is new, and the schemas of all that was added, by the table's name."""
 
     source: str
-    append: Callable[[Any], None]
+    node: Node | None = None
+    added: list[Any] | None = None
     tables: dict[str, str] = field(default_factory=dict)
 
 
