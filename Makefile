@@ -51,9 +51,10 @@ coverage: .venv/test
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# The real AMX 0.19.0 and 0.17.0, the LiteLLM Proxy, dbt, DataHub and a browser, in environments of their own.
+# The real AMX 0.19.0 and 0.17.0, the LiteLLM Proxy, dbt, DataHub, a browser, three mock servers and a small
+# language model, in environments of their own.
 consumers: .venv/test
-	$(BIN)/pytest -n 2 tests/consumers
+	$(BIN)/pytest -n 2 tests/consumers $(ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -18,10 +18,12 @@ from amx_kimi.config import (
     profile_names,
 )
 from amx_kimi.errors import AuthenticationError, ConfigError, KimiError, ServiceError
-from amx_kimi.facts import model_key
+from amx_kimi.facts import HABITS, model_key
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Message
+
+_LONGEST_OK = 20  # characters
 
 __all__ = ["Check", "ask_once", "examine", "note_check"]
 
@@ -106,9 +108,13 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
         yield Check("endpoint", "ok", f"{profile.base_url} lists {len(served)} models")
     yield _check_model(client, served)
     try:
-        yield await ask_once(client)
+        check = await ask_once(client)
     except KimiError as error:
-        yield _failed("request", error)
+        check = _failed("request", error)
+    habits = [f"{name}: {HABITS.get(name, 'refused')}" for name in client.facts.quirks]
+    if habits:
+        yield Check("learnt", "note", "; ".join(habits), "`amx-kimi explain` shows what is sent.")
+    yield check
 
 
 def _check_model(client: KimiClient, served: list[str]) -> Check:
@@ -135,7 +141,7 @@ async def ask_once(client: KimiClient) -> Check:
         KimiError: it was refused, or did not arrive.
     """
     question: list[Message] = [{"role": "user", "content": "Reply with OK."}]
-    ask = Ask(question, count_messages(question), label="doctor")
+    ask = Ask(question, count_messages(question), label="doctor", holds=_is_ok)
     reply = await client.chat(ask)
     if not reply.content.strip():
         return Check(
@@ -151,6 +157,10 @@ async def ask_once(client: KimiClient) -> Check:
         "ok",
         f"{reply.usage.prompt} + {reply.usage.completion} tokens in {seconds:.1f} s{cost}",
     )
+
+
+def _is_ok(text: str) -> bool:
+    return len(text) <= _LONGEST_OK and "ok" in text.lower()
 
 
 def note_check(profile: Profile, settings: Settings, check: Check) -> None:

@@ -18,8 +18,10 @@
     │   ├── SilenceError          sent, then nothing for too long
     │   └── BrokenStreamError     sent, and cut off before `[DONE]`
     └── ServiceError              the endpoint answered with an error
+        ├── NotAnApiError         a web page, or another path: something else answers there
         ├── BadRequestError       400; may name the parameter it objects to
         │   ├── ContextError      prompt + output budget above the model's context
+        │   ├── TooLargeError     413: the request has too many bytes
         │   └── ContentFilterError
         ├── AuthenticationError   401: key or region
         ├── AccessError           402, 403: rights, membership, IP allow-list
@@ -39,7 +41,9 @@ cost money: True, False, or None when nobody knows) and `exit_code`.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from amx_kimi.types import Reply
+    from collections.abc import Sequence
+
+    from amx_kimi.types import Attempt, Reply
 
 __all__ = [
     "AccessError",
@@ -51,13 +55,13 @@ __all__ = [
     "ConfigFileError",
     "ContentFilterError",
     "ContextError",
-    "DailyLimitError",
     "FactsError",
     "JournalError",
     "KeyringError",
     "KimiError",
     "MissingKeyError",
     "ModelNotFoundError",
+    "NotAnApiError",
     "OverloadedError",
     "QuotaError",
     "RateLimitError",
@@ -67,15 +71,20 @@ __all__ = [
     "SettingError",
     "SilenceError",
     "SourceError",
+    "TooLargeError",
     "TransportError",
     "TruncatedError",
     "UnknownProfileError",
     "UnreachableError",
+    "UsedUpError",
 ]
 
 
 class KimiError(Exception):
-    """Base of the tree. `str()` gives the message, then the call, then the remedy, a line each."""
+    """Base of the tree. `str()` gives the message, then the call, then the remedy, a line each.
+
+    `attempts` are the requests that a question took before it ended so.
+    """
 
     retryable = False
     limit_hit = False
@@ -89,6 +98,7 @@ class KimiError(Exception):
         self.message = message
         self.call = call
         self.remedy = remedy
+        self.attempts: Sequence[Attempt] = ()
 
     def __str__(self) -> str:
         where = f" (in {self.call})" if self.call else ""
@@ -186,7 +196,12 @@ class SilenceError(TransportError):
 
 
 class BrokenStreamError(TransportError):
-    """The connection broke, or the stream ended before `[DONE]`."""
+    """The connection broke, or the stream ended before `[DONE]`.
+
+    `at_end`: the connection ended as it should, and only the answer is not whole.
+    """
+
+    at_end = False
 
 
 class ServiceError(KimiError):
@@ -216,14 +231,27 @@ class BadRequestError(ServiceError):
     """400: the request is not acceptable as it stands."""
 
 
+class NotAnApiError(ServiceError):
+    """Whatever answers at this address is no chat API: a web page, a path that is not there."""
+
+    stops_run = True
+    exit_code = 2
+
+
 class ContextError(BadRequestError):
     """400: the prompt and the output budget together exceed the model's context."""
 
     splittable = True
 
 
+class TooLargeError(BadRequestError):
+    """413: the service, or a proxy in front of it, takes no request of so many bytes."""
+
+    splittable = True
+
+
 class ContentFilterError(BadRequestError):
-    """400 content_filter: the service refuses this content."""
+    """400 or 403: the service refuses this content."""
 
     splittable = True
 
@@ -262,8 +290,9 @@ class RateLimitError(ServiceError):
     stops_run = True  # after all the waiting: what is pending can be resumed
 
 
-class DailyLimitError(RateLimitError):
-    """429 rate_limit_reached_error on tokens per day: it will not pass today."""
+class UsedUpError(RateLimitError):
+    """A limit of a day or longer, a subscription's quota or a budget is used up: waiting for it is
+    no matter of minutes."""
 
     retryable = False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from amx_kimi.config.profile import AMX_DEFAULTS, Profile
-from amx_kimi.facts import Facts
+from amx_kimi.facts import HABITS, Facts
 from amx_kimi.settings import EFFORTS, Effort, Settings
 from amx_kimi.types import Ask
 
@@ -264,6 +264,8 @@ def _learned(values: dict[str, Value], facts: Facts) -> dict[str, Value]:
         since = f"learnt from this endpoint on {quirk.learned_on or 'this run'}"
         if name in values and quirk.action == "drop":
             values[name] = Value(None, f"not sent: refused, {since}")
-        elif quirk.action == "set" and name not in ("context", "max_output"):
+        elif quirk.action == "set" and name not in HABITS:
             values[name] = Value(quirk.value, since)
+    if values["stream"].value is None:
+        values["stream_options"] = Value(None, "not sent: it belongs to a stream")
     return values

@@ -1,7 +1,7 @@
 """The one place that reads environment variables; nothing here or elsewhere writes them.
 
 `Settings.from_environment()` reads and validates those that amx-kimi knows; `read_variable` serves
-references such as `api_key_ref: env:NAME`.
+references such as `api_key_ref: env:NAME`; `child_environment` is what another program gets.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Literal, TypeVar, cast, get_args
 from amx_kimi.errors import SettingError
 from amx_kimi.types import Secret
 
-__all__ = ["EFFORTS", "VARIABLES", "Effort", "Settings", "read_variable"]
+__all__ = ["EFFORTS", "VARIABLES", "Effort", "Settings", "child_environment", "read_variable"]
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "max"]
 EFFORTS: tuple[Effort, ...] = get_args(Effort)
@@ -36,6 +36,11 @@ _T = TypeVar("_T")
 def read_variable(name: str) -> str | None:
     """The value of environment variable `name`, or None when it is unset or blank."""
     return os.environ.get(name, "").strip() or None
+
+
+def child_environment(**added: str) -> dict[str, str]:
+    """This process's environment with `added`, for a program that it becomes or starts."""
+    return {**os.environ, **added}
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ A question's way: `Ask` -> (client) -> `Reply` with `Usage` and its `Attempt`s. 
 `Item` (inventory) -> `Suggestion`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
+
+from amx_kimi.wrap import is_blank
 
 __all__ = [
     "CONFIDENCES",
@@ -82,6 +84,7 @@ class Ask:
     and `extra` holds its other parameters; `logprobs` False: it has no use for them. `once`: what
     it heard of the answer it has passed on, so that it cannot be told again. `own` names parameters
     whose refusal by the endpoint is for the caller to hear: they are neither corrected nor learnt.
+    `holds` tells whether a text is the answer, for servers that put it into the wrong field.
     """
 
     messages: Sequence[Message]
@@ -98,6 +101,7 @@ class Ask:
     once: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
+    holds: Callable[[str], bool] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -177,8 +181,9 @@ class Item:
 
     `kind` is `table`, `view` or `column`; `type` the database's own type; `key_role` any of
     `pk`, `unique`, `fk` joined by commas; `fk` the column referred to (`schema.table.column`);
-    `rows` an estimate for a table; `definition` a view's SQL; `details` what else its schema tells,
-    in the contract's words (docs/contract.md): `values` of an enum, `check`, `partitions`, …
+    `comment` what people wrote of it, "" where that is blanks; `rows` an estimate for a table;
+    `definition` a view's SQL; `details` what else its schema tells, in the contract's words
+    (docs/contract.md): `values` of an enum, `check`, `partitions`, …
     """
 
     schema: str
@@ -194,6 +199,10 @@ class Item:
     rows: int | None = None
     definition: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.comment and is_blank(self.comment):
+            object.__setattr__(self, "comment", "")
 
     @property
     def name(self) -> str:

@@ -1,13 +1,20 @@
-"""Lines for people: wrapped between words where there is a terminal, and without its escapes."""
+"""Lines for people: wrapped between words where there is a terminal, without its escapes, and with
+counts that agree with their noun."""
 
 import re
 import shutil
 import textwrap
+from unicodedata import category
 
-__all__ = ["HIDDEN", "one_line", "visible", "wrap"]
+__all__ = ["HIDDEN", "counted", "is_blank", "one_line", "visible", "wrap"]
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What no person should be shown raw: controls, and what turns the direction of a text around."""
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """So many of a thing: `1 column`, `1,200 columns`; `many` is for what takes more than an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def wrap(text: str, columns: int | None = None) -> str:
@@ -39,3 +46,11 @@ def one_line(text: str) -> str:
 def visible(text: str) -> str:
     """The same with its lines kept."""
     return "\n".join(HIDDEN.sub("�", line) for line in text.replace("\t", " ").split("\n"))
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to be seen in a text: blanks, line ends and controls at most."""
+    return all(category(character) in _UNSEEN for character in text)
+
+
+_UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf"))

@@ -1,4 +1,4 @@
-"""A real terminal, 80 × 24, with the program in it; and a real Secret Service for its keys."""
+"""A real terminal of 24 lines with the program in it; and a real Secret Service for its keys."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,13 +83,15 @@ def put_key(environment: dict[str, str], username: str, key: str) -> None:
 class Screen:
     """`amx-kimi ARGUMENTS` in a pseudo-terminal."""
 
-    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *arguments: str, env: dict[str, str] | None = None, columns: int = 80
+    ) -> None:
         environment = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **os.environ, **(env or {})}
         self._program = pexpect.spawn(
             sys.executable,
             ["-W", "error", "-m", "amx_kimi", *arguments],
             env=environment,  # type: ignore[arg-type]
-            dimensions=(24, 80),
+            dimensions=(24, columns),
             encoding="utf-8",
             timeout=30,
         )
@@ -144,23 +146,29 @@ class Screen:
 class Window(Screen):
     """The same for a program that draws the whole screen: what stands there now counts."""
 
-    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
-        super().__init__(*arguments, env=env)
-        self._screen = pyte.Screen(80, 24)
+    def __init__(
+        self, *arguments: str, env: dict[str, str] | None = None, columns: int = 80
+    ) -> None:
+        super().__init__(*arguments, env=env, columns=columns)
+        self._screen = pyte.Screen(columns, 24)
         self._stream = pyte.Stream(self._screen)
 
     def wait(self, *words: str) -> str:
         """Wait until all these words stand on the screen; returns it."""
+        return self.until(lambda shown: all(word in shown for word in words), f"{words}")
+
+    def until(self, condition: Callable[[str], bool], what: str) -> str:
+        """Wait until a condition holds of what stands on the screen; returns that."""
         end = time.monotonic() + 30
-        while not all(word in self._shown for word in words):
+        while not condition(self._shown):
             try:
                 some = self._program.read_nonblocking(4096, timeout=1)
                 self._all += some
                 self._stream.feed(some)
             except pexpect.TIMEOUT:
-                assert time.monotonic() < end, f"{words} do not stand in:\n{self._shown}"
+                assert time.monotonic() < end, f"{what} do not stand in:\n{self._shown}"
             except pexpect.EOF:
-                raise AssertionError(f"It ended, and {words} are not in:\n{self._shown}") from None
+                raise AssertionError(f"It ended, and {what} are not in:\n{self._shown}") from None
         return self._shown
 
     @property

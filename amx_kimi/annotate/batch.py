@@ -1,12 +1,13 @@
 """A batch: the columns of one request, by table, under the ids that the answer will use."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amx_kimi.annotate.redact import ColumnFacts, check_masked
 from amx_kimi.journal import Stored
 from amx_kimi.types import Item
+from amx_kimi.wrap import counted
 
 __all__ = ["Batch", "Piece"]
 
@@ -61,8 +62,8 @@ class Batch:
     def label(self) -> str:
         """The batch in a few words, for logs and errors."""
         names = list(dict.fromkeys(piece.table.name for piece in self.pieces))
-        more = f" and {len(names) - 1} more tables" if len(names) > 1 else ""
-        return f"{self.size} items of {names[0]}{more}"
+        more = f" and {counted(len(names) - 1, 'more table')}" if len(names) > 1 else ""
+        return f"{counted(self.size, 'item')} of {names[0]}{more}"
 
     def facts_shown(self) -> dict[int, Mapping[str, object]]:
         """What the model sees of each column, masked, by the item's id in the journal."""
@@ -82,8 +83,46 @@ class Batch:
         )
         return Batch(tuple(piece for piece in pieces if piece.size), tries)
 
+    def bare(self) -> "Batch":
+        """The same items without what others of their tables would tell of them."""
+        pieces = (
+            replace(
+                piece,
+                neighbours=(),
+                known={},
+                columns=tuple((_without_fk(stored), facts) for stored, facts in piece.columns),
+            )
+            for piece in self.pieces
+        )
+        return Batch(tuple(pieces), self.tries)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is told beside the items themselves."""
+        return not any(
+            piece.neighbours or piece.known or any(stored.item.fk for stored, _ in piece.columns)
+            for piece in self.pieces
+        )
+
+    def leaving_out(self, names: Set[str]) -> "Batch":
+        """The same items, without the neighbours of these names (`schema.table.column`)."""
+        pieces = (
+            replace(
+                piece,
+                neighbours=tuple(
+                    name for name in piece.neighbours if f"{piece.table.name}.{name}" not in names
+                ),
+            )
+            for piece in self.pieces
+        )
+        return Batch(tuple(pieces), self.tries)
+
     def halves(self) -> tuple["Batch", "Batch"]:
         """The same items in two batches; wants at least two items."""
         ids = [stored.id for stored in self.refs.values()]
         middle = len(ids) // 2
         return self.only(ids[:middle], tries=self.tries), self.only(ids[middle:], tries=self.tries)
+
+
+def _without_fk(stored: Stored) -> Stored:
+    return replace(stored, item=replace(stored.item, fk=""))

@@ -16,11 +16,11 @@ from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.run import Estimate, Progress, annotate, estimate, packer_of
-from amx_kimi.annotate.sources import Reading, Selection, Source, open_source
+from amx_kimi.annotate.sources import Csv, Reading, Selection, Source, open_source
 from amx_kimi.annotate.spend import Spend, forecast
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import Budget, KimiClient
-from amx_kimi.config import Profile
+from amx_kimi.config import LearnedStore, Profile
 from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
 from amx_kimi.journal.again import adopt
@@ -52,7 +52,7 @@ class Target:
                 f"The database profile {self.db_profile!r} says `profiling_mode: metadata`",
                 remedy="Leave --profile-data out, or change that in AMX.",
             )
-        return open_source(self.url, replace(self.reading, data=job.profile_data))
+        return open_source(self.url, replace(self.reading, data=job.profile_data, csv=job.csv))
 
     def stored(self, reopen: str) -> str:
         """What the journal keeps, without a secret: `db-profile:NAME` or a URL."""
@@ -61,9 +61,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: `stopped` is the error that ended it early, if one did."""
+    """How a run ended: `status` as the journal keeps it (complete, stopped, interrupted), `stopped`
+    the error that ended it early, if one did."""
 
     run: str
+    status: str
     totals: Totals
     currency: str | None
     seconds: float
@@ -120,7 +122,10 @@ def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> E
         async with Reader(lambda: target.open(job)) as reader:
             run = await journal.write(begin, job, target, reader)
             try:
-                facts = job.profile.facts()
+                profile = job.profile
+                learnt = LearnedStore(settings.config_dir).quirks(profile.base_url, profile.model)
+                facts = profile.facts(learnt)
+                await take_inventory(reader, journal, run, job)
                 return await estimate(reader, journal, run, job, facts, settings)
             finally:
                 with anyio.CancelScope(shield=True):
@@ -149,7 +154,12 @@ def job_of(run: Run, profile: Profile) -> Job:
     return Job(
         profile=profile,
         context=context,
-        selection=Selection(tuple(selection["schemas"]), tuple(selection["tables"])),
+        selection=Selection(
+            tuple(selection["schemas"]),
+            tuple(selection["tables"]),
+            selection.get("extensions", True),  # runs before there was a choice took everything
+        ),
+        csv=Csv(**options.pop("csv", {})),
         wanted=Wanted(**wanted),
         **options,
     )
@@ -191,7 +201,7 @@ async def _execute(
                 await _first_inventory(reader, journal, run, job, state)
             elif not resume.inventoried:
                 await take_inventory(reader, journal, run, job)
-            await _agree(spend, journal, run, job, client, state, new=resume is None)
+            await _agree(spend, reader, journal, run, job, client, state, new=resume is None)
             started(run)
             try:
                 stopped = await annotate(reader, journal, run, job, client, notify)
@@ -238,6 +248,7 @@ async def _take_over(resume: Run, journal: Journal, reader: Reader, client: Kimi
 
 async def _agree(
     spend: Spend,
+    reader: Reader,
     journal: Journal,
     run: str,
     job: Job,
@@ -246,12 +257,16 @@ async def _agree(
     *,
     new: bool,
 ) -> None:
-    """Let somebody agree to the forecast; a new run that nobody wants is forgotten."""
-    if spend.agree is None:
-        return
+    """Let somebody agree to the estimate; a new run that nobody wants is forgotten."""
     packer = packer_of(job, client.facts, client.settings)
-    found = forecast(packer, journal.read(items.count_items, run), client.facts.prices)
+    rough = forecast(packer, journal.read(items.count_items, run), client.facts.prices)
+    if spend.agree is None or rough.most is None or rough.most <= spend.free:
+        return
     try:
+        # The dry run's own figure: statistics are looked at, which takes longer.
+        found = await estimate(reader, journal, run, job, client.facts, client.settings)
+        if found.cost is None or found.cost <= spend.free:
+            return
         # In this thread, which is the one that Ctrl-C interrupts; nothing else is under way yet.
         if spend.agree(found):
             return
@@ -311,6 +326,7 @@ def _ended(
     journal.write_now(runs.set_status, run, status, str(stopped) if stopped else None)
     result = Result(
         run=run,
+        status=status,
         totals=journal.read(runs.totals, run),
         currency=job.profile.facts().currency,
         seconds=time.monotonic() - begun,

@@ -3,21 +3,21 @@ what is known of it already, from dbt or an earlier run."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import islice
 
 from amx_kimi.annotate.inherit import inherit
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.moved import moved
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.sources import RawFacts, Selection, TableGoneError, check_selection
+from amx_kimi.annotate.sources import RawFacts, TableGoneError, check_selection, nothing_found
 from amx_kimi.annotate.technical import technical_names
-from amx_kimi.errors import SourceError
+from amx_kimi.blocks import blocks
 from amx_kimi.journal import Described, Journal, answers, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.types import Item
+from amx_kimi.wrap import counted
 
 __all__ = ["reuse_key", "take_inventory"]
 
@@ -39,6 +39,8 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
         await inherit(journal, run, job)
     changed = await journal.write(keep_changed, run) if job.only_changed else []
     await journal.write(partial(answers.reuse, shared=job.share), run)
+    if job.keep_known:
+        await journal.write(answers.reuse_known, run, job.wanted.language)
     if job.only_changed == "data" and not job.names_only:
         # After reuse: the earlier answer is what is doubted.
         changed += await _reopen_moved(reader, journal, run, job)
@@ -53,25 +55,23 @@ async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -
 
 async def _take_all(reader: Reader, journal: Journal, run: str, job: Job) -> None:
     await reader.call(check_selection, reader.source, job.selection)
-    found = await reader.call(reader.source.items, job.selection)
-    unseen = set(job.selection.tables)
+    found = blocks(reader.source.items(job.selection), _AT_ONCE)
     redactor = job.redactor
     count = 0
-    while chunk := await reader.call(_next, found):
-        unseen -= {item.table for item in chunk} | {item.name for item in chunk}
+    while chunk := await reader.call(lambda: next(found, [])):
         rows = [
             (redactor.item(item), reuse_key(item, reader.source.identity, job), _status(item, job))
             for item in chunk
         ]
         await journal.write(items.add_items, run, rows)
         count += len(rows)
-    _check_found(count, unseen, job.selection)
+    if not count:
+        raise nothing_found(reader.source, job.selection)
 
 
 async def _take_low(reader: Reader, journal: Journal, run: str, job: Job) -> None:
     """The inventory of the run that is asked again; what came back low is pending."""
-    found = journal.stream(results.described, job.again_of)
-    while chunk := list(islice(found, _AT_ONCE)):
+    for chunk in blocks(journal.stream(results.described, job.again_of), _AT_ONCE):
         rows = [
             (
                 old.item,
@@ -107,7 +107,7 @@ async def _reopen_moved(reader: Reader, journal: Journal, run: str, job: Job) ->
         ids = []
         for id_, name, before in seen:
             now = job.redactor.column(stored[name], raw.get(name, RawFacts())).as_json()
-            if what := moved(before, now):
+            if what := moved(before, {**now, "rows": table.rows}):
                 found.append(Change("moved", stored[name].name, after=what))
                 ids.append(id_)
         await journal.write(reopen, ids)
@@ -119,7 +119,7 @@ def _changes_in_words(changed: Sequence[Change]) -> list[str]:
         return ["Nothing changed since the earlier runs"]
     more = len(changed) - _MOST_SHOWN
     shown = [str(change) for change in changed[:_MOST_SHOWN]]
-    return [*shown, f"and {more:,} more changes"] if more > 0 else shown
+    return [*shown, f"and {counted(more, 'more change')}"] if more > 0 else shown
 
 
 def reuse_key(item: Item, database: str, job: Job) -> str:
@@ -142,20 +142,5 @@ def reuse_key(item: Item, database: str, job: Job) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 
-def _next(found: Iterator[Item]) -> list[Item]:
-    return list(islice(found, _AT_ONCE))
-
-
 def _status(item: Item, job: Job) -> str:
     return "commented" if item.comment and not job.all_columns else "pending"
-
-
-def _check_found(count: int, unseen: set[str], selection: Selection) -> None:
-    if unseen:
-        raise SourceError(
-            f"There is no table {', '.join(sorted(unseen))}",
-            remedy="Give the name as the database has it, as table or schema.table.",
-        )
-    if not count:
-        where = f" in {', '.join(selection.schemas)}" if selection.schemas else ""
-        raise SourceError(f"The database has no tables{where} that this user can see")

@@ -6,7 +6,7 @@ from typing import Literal
 from amx_kimi.annotate.context import Context
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.redact import Redactor
-from amx_kimi.annotate.sources import Selection
+from amx_kimi.annotate.sources import Csv, Selection
 from amx_kimi.config import Profile
 
 __all__ = ["Job"]
@@ -22,7 +22,8 @@ class Job:
     database's own statistics know nothing; `only_changed` asks about what is new or of another
     type since earlier runs (`data`: or whose statistics moved); `share` asks once for a technical
     column that many tables have; `again_of` is a run whose low answers are asked again, and
-    nothing else; `context` is what people wrote.
+    nothing else; `keep_known` takes what other models or styles described already; `context` is
+    what people wrote; `csv` is how files of separated values are read.
     """
 
     profile: Profile
@@ -37,7 +38,9 @@ class Job:
     only_changed: Literal["", "schema", "data"] = ""
     share: bool = True
     again_of: str = ""
+    keep_known: bool = False
     context: Context = field(default_factory=Context)
+    csv: Csv = field(default_factory=Csv)
 
     @property
     def redactor(self) -> Redactor:

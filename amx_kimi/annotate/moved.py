@@ -13,7 +13,8 @@ _SCHEMA = ("values", "check", "generated", "keys")  # what the schema or documen
 
 
 def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What moved between two facts of a column (`ColumnFacts.as_json`), in a few words, or "".
+    """What moved between two facts of a column (`ColumnFacts.as_json`, and its table's `rows`), in
+    a few words, or "".
 
     Coarse on purpose: growth, new dates and other samples of the same kind are no change. What is
     known at one time only is not compared.
@@ -23,10 +24,26 @@ def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _empty(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = before.get("distinct"), now.get("distinct")
-    if old is None or new is None or bool(old) == bool(new):
+    old, new = _is_empty(before), _is_empty(now)
+    if old is None or new is None:
+        old, new = _has_no_rows(before), _has_no_rows(now)
+    if old is None or new is None or old == new:
         return ""
-    return "empty before" if new else "empty now"
+    return "empty before" if old else "empty now"
+
+
+def _is_empty(facts: Mapping[str, Any]) -> bool | None:
+    """Whether a column had no values, or None when nobody can say."""
+    if (distinct := facts.get("distinct")) is not None:
+        return not distinct
+    if any(facts.get(key) for key in ("samples", "keys", "min", "max")):
+        return False
+    return _has_no_rows(facts) or None  # with rows, it may still be nothing but nulls
+
+
+def _has_no_rows(facts: Mapping[str, Any]) -> bool | None:
+    rows = facts.get("rows")
+    return None if rows is None else not rows
 
 
 def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -107,6 +107,7 @@ class Packer:
         self._budget = budget
         self._fixed = fixed
         self._most_prompt = most_prompt
+        self.first: int | None = None  # at most so many, until answers are known to be usable
         self._whole = _MOST_ITEMS  # so many are answered whole, by what replies showed
         self._pieces: list[Piece] = []
         self._weight = self._items = self._tokens = 0
@@ -114,7 +115,8 @@ class Packer:
     @property
     def most(self) -> int:
         """How many items a request carries now (columns, with a fixed size)."""
-        return self._fixed or self.expectation.most_items(self._budget, self._whole)
+        most = self._fixed or self.expectation.most_items(self._budget, self._whole)
+        return min(most, self.first or most)
 
     def add(self, piece: Piece) -> Iterator[Batch]:
         """Take in a table's piece; yields the batches that are full.
@@ -126,6 +128,7 @@ class Packer:
             yield from self.flush()
         rest: Piece | None = piece
         while rest is not None:
+            most = self.most  # what came back meanwhile may have changed it
             taken, rest = self._cut(rest, most - self._weight)
             self._pieces.append(taken)
             self._weight += self._weigh(taken)
@@ -169,6 +172,15 @@ class Packer:
         most = self.most
         requests = -(-items // most)
         return requests, requests * self.expectation.output(min(items, most)) if items else 0
+
+    @property
+    def most_prompt(self) -> int:
+        """The most tokens of a prompt."""
+        return self._most_prompt
+
+    def too_large(self, prompt: int) -> None:
+        """Learn that a prompt of so many tokens was refused for its size."""
+        self._most_prompt = max(1, min(self._most_prompt, prompt // 2))
 
     def observe(self, items: int, counted_prompt: int, reply: Reply) -> None:
         """Learn from a reply to a request of so many items what requests take."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amx_kimi.annotate.batch import Batch
 from amx_kimi.annotate.plain import plain_text
@@ -17,6 +17,8 @@ _KEY = re.compile(r'(?<!\\)"((?:[^"\\\n]++|\\.)++)"\s*+:\s*+(?=[\["])')
 _VALUE = re.compile(rf'{_TEXT}|\[(?:{_TEXT}|{_JUNK}|[^":\[\]{{}}]++)*+\]', re.DOTALL)
 _PART = re.compile(rf"{_TEXT}|{_JUNK}", re.DOTALL)
 _REFERENCE = re.compile(r"\s*(T?\d{1,6})(?:[\s:.)-]+(.*))?$", re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_PROSE = re.compile(r"(?!(?:true|false|null)\b)[^\W\d_]{2,}")
 _CONFIDENCE: dict[str, Confidence] = {
     "h": "high",
     "high": "high",
@@ -45,23 +47,51 @@ def parse(
     """The usable entries of an answer, by reference (`T1`, `1`) into `batch.refs`.
 
     The id decides. A name that belongs to another item of the batch contradicts it, and an entry
-    without an id counts by its name; what is left is missing. The first entry for an item stays.
-    Wordings come without links and markup, unless `markup` says that they are wanted.
+    without an id counts by its name; what is left is missing. Of several answers the last one
+    counts: what stands before it is a draft. Wordings come without links and markup, unless
+    `markup` says that they are wanted.
     """
     names = _names(batch)
-    found: dict[str, Entry] = {}
-    position = 0
+    objects = [_Object()]
+    position = end = 0
     while key := _KEY.search(content, position):
         position = key.end()
         value = _VALUE.match(content, position)
         if value is None:
             continue  # cut off, or a quote inside prose
         ref = _reference(_unescaped(key[1]) or key[1], batch, names)
-        if ref is None or ref in found:
-            position = value.end() if _has_text(value[0]) else position
-        elif entry := _entry(content, *value.span(), alternatives, markup=markup):
-            position = value.end()
-            found[ref] = entry
+        entry = ref and _entry(content, *value.span(), alternatives, markup=markup)
+        if ref and entry:
+            gap = _STRING.sub("", content[end : key.start()])
+            if "{" in gap:
+                objects.append(_Object(after_prose=_PROSE.search(gap) is not None))
+            objects[-1].entries[ref] = entry
+            position = end = value.end()
+        elif ref is None and _has_text(value[0]):
+            position = end = value.end()
+    return _last_answer(objects)
+
+
+@dataclass
+class _Object:
+    """The entries of one JSON object, and whether prose stands before it."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    after_prose: bool = False
+
+
+def _last_answer(objects: list[_Object]) -> dict[str, Entry]:
+    """The entries of the last answer. It may be in several objects, one a line or one in another,
+    and be repeated; prose before an object, or other words for the same item, end what was a
+    draft."""
+    found: dict[str, Entry] = {}
+    for one in reversed(objects):
+        both = found.keys() & one.entries.keys()
+        if any(found[ref].wordings != one.entries[ref].wordings for ref in both):
+            break
+        found = {**one.entries, **found}
+        if one.after_prose:
+            break
     return found
 
 

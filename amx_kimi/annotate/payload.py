@@ -30,8 +30,11 @@ class Payload:
     digest: str
 
 
-async def payloads(job: Job, target: Target, settings: Settings) -> AsyncIterator[Payload]:
+async def payloads(
+    job: Job, target: Target, settings: Settings, notes: list[str]
+) -> AsyncIterator[Payload]:
     """The requests of a run in a journal that knows nothing yet; nothing is sent, no key is needed.
+    The source's notes are in `notes` at the end.
 
     Raises:
         KimiError: the database is unusable, or there is nothing to describe.
@@ -51,3 +54,4 @@ async def payloads(job: Job, target: Target, settings: Settings) -> AsyncIterato
                 body = plan(job.profile, facts, settings, ask).body
                 body.pop("prompt_cache_key", None)  # it names the run, and there is none
                 yield Payload(batch.label, body, digest_of(ask.messages))
+            notes += reader.source.notes

@@ -14,37 +14,34 @@ import anyio
 from amx_kimi.annotate.batch import Batch
 from amx_kimi.annotate.batches import batches
 from amx_kimi.annotate.confidence import score_spans, suggestion
-from amx_kimi.annotate.inventory import take_inventory
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.pack import MOST_PROMPT, Expectation, Packer
 from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.spend import range_of
+from amx_kimi.annotate.trial import NOTHING, Trial, first_size, is_proven
 from amx_kimi.client import KimiClient, Limits, account_limits, worst_case
 from amx_kimi.errors import (
     ContentFilterError,
     ContextError,
     KimiError,
-    ReplyError,
+    TooLargeError,
     TruncatedError,
 )
-from amx_kimi.facts import Facts, cost
+from amx_kimi.facts import Facts, Quirk, cost
 from amx_kimi.journal import Journal, answers, items, runs
 from amx_kimi.log import get_logger
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Reply, Usage
+from amx_kimi.wrap import counted
 
 __all__ = ["Estimate", "Progress", "annotate", "estimate", "packer_of", "question"]
 
+_MOST_NAMED = 8
 _MOST_TRIES = 3  # the first, and twice again for what was forgotten
-_FAILURES_IN_A_ROW = 8
-_NOTHING = ReplyError(
-    "The model's answers have no usable entry",
-    remedy="Try another model: `amx-kimi models` says when to pick which.",
-)
 
 
 @dataclass
@@ -65,11 +62,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would take, by the packer's expectations; nothing was sent. The cost lies between
+    """What a run would take, by the packer's expectations; nothing was sent. `asked` are the
+    columns and `tables` the tables that would be asked about, `known` those columns of them that
+    earlier runs described with other settings. The cost lies between
     `least` and `most`; `one` is what a single request may cost at worst, which a cap has to hold.
     `notes` are the source's, and what changed."""
 
     columns: int
+    tables: int
+    asked: int
+    known: int
     reused: int
     shared: int
     requests: int
@@ -82,9 +84,10 @@ class Estimate:
     notes: tuple[str, ...] = ()
 
     @property
-    def asked(self) -> int:
-        """The columns that would be in a question."""
-        return self.columns - self.reused - self.shared
+    def in_words(self) -> str:
+        """What would be asked about: columns, and tables beside them."""
+        tables = f" and {counted(self.tables, 'table')}" if self.tables else ""
+        return counted(self.asked, "column") + tables
 
 
 class _Asking:
@@ -103,9 +106,11 @@ class _Asking:
         self.journal, self.run, self.job, self.client = journal, run, job, client
         self.packer, self.progress, self.notify = packer, progress, notify
         self.stop: KimiError | None = None
+        self.refused: list[str] = []  # items whose content the service refuses
+        self.trial = Trial(is_proven(client.facts))
         self._active = 0
         self._changed = anyio.Event()
-        self._failures = 0
+        self._is_too_large = False
         self._log = get_logger().bind(run=run)
 
     async def ask_all(self, reader: Reader) -> None:
@@ -135,8 +140,9 @@ class _Asking:
             self._signal()
 
     async def _place(self) -> bool:
-        """Wait until the client has a place; False when the run has to stop."""
-        while self._active >= self.client.places and not self.stop:
+        """Wait until the client has a place; False when the run has to stop. Until the model has
+        proven itself there is one."""
+        while self._active >= (self.client.places if self.trial.proven else 1) and not self.stop:
             self._changed = anyio.Event()
             await self._changed.wait()
         return not self.stop
@@ -152,11 +158,12 @@ class _Asking:
 
     async def _ask(self, batch: Batch) -> list[Batch]:
         expected = self.packer.expectation
+        batch = batch.leaving_out(frozenset(self.refused)) if self.refused else batch
         ask = question(batch, self.job, expected, self.run)
         try:
             reply = await self.client.chat(ask)
         except KimiError as error:
-            return await self._failed(batch, error)
+            return await self._failed(batch, ask, error)
         counted = round(ask.prompt_tokens / expected.prompt_ratio)
         self.packer.observe(batch.size, counted, reply)
         return await self._answered(batch, reply)
@@ -165,7 +172,9 @@ class _Asking:
         """Keep what the reply has; what it lacks is asked again by itself, twice at most."""
         wanted = self.job.wanted
         found = parse(reply.content, batch, wanted.alternatives, markup=wanted.markup)
-        if self._is_hopeless(None if found else _NOTHING):
+        if found:
+            self._usable()
+        elif self._stops(NOTHING, len(reply.attempts)) and batch.tries + 1 < _MOST_TRIES:
             return []
         scores = score_spans(reply.content, reply.logprobs, [e.span for e in found.values()])
         rows = [
@@ -185,7 +194,7 @@ class _Asking:
         if not missing:
             return []
         self._log.warning("reply.incomplete", label=batch.label, missing=len(missing), cut=cut)
-        if cut and len(missing) > 1:
+        if cut and len(missing) > 1 and not self.stop:
             return list(batch.only(missing, tries=batch.tries).halves())
         if batch.tries + 1 < _MOST_TRIES:
             return [batch.only(missing, tries=batch.tries + 1)]
@@ -193,26 +202,39 @@ class _Asking:
         await self._give_up(batch, missing, f"{why}, {_MOST_TRIES} times")
         return []
 
-    async def _failed(self, batch: Batch, error: KimiError) -> list[Batch]:
-        if self._is_hopeless(error):
+    async def _failed(self, batch: Batch, ask: Ask, error: KimiError) -> list[Batch]:
+        may_be_context = isinstance(error, ContentFilterError) and not batch.is_bare
+        of_one = batch.size == 1 and not may_be_context
+        if self._stops(error, len(error.attempts), of_one=of_one):
             return []
+        if may_be_context:
+            return list(batch.bare().halves()) if batch.size > 1 else [batch.bare()]
         if error.splittable and batch.size > 1:
-            if isinstance(error, TruncatedError | ContextError):
+            if isinstance(error, TooLargeError):
+                self.packer.too_large(ask.prompt_tokens)
+                self._is_too_large = True
+            elif isinstance(error, TruncatedError | ContextError):
                 self.packer.answered(batch.size, batch.size)
             return list(batch.halves())
+        if isinstance(error, ContentFilterError):
+            self.refused += [stored.item.name for stored in batch.refs.values()]
         await self._give_up(batch, [stored.id for stored in batch.refs.values()], error.message)
         return []
 
-    def _is_hopeless(self, error: KimiError | None) -> bool:
-        """Count what went wrong since the last usable answer, and stop before it gets expensive. A
-        refusal of certain columns' content or length says nothing of the others."""
-        if error is None:
-            self._failures = 0
-        elif not isinstance(error, ContentFilterError | ContextError):
-            self._failures += 1
-        if error and (error.stops_run or self._failures >= _FAILURES_IN_A_ROW):
+    def _usable(self) -> None:
+        """An answer was usable: from now on as many and as large ones as there is room for."""
+        self.trial.usable()
+        self.packer.first = None
+        if self._is_too_large:
+            self.client.learn(Quirk("prompt", "set", self.packer.most_prompt))
+            self._is_too_large = False
+        self.client.learn(Quirk("contract", "set", True))
+        self._signal()
+
+    def _stops(self, error: KimiError, requests: int, *, of_one: bool = False) -> bool:
+        if self.trial.failed(error, requests, of_one=of_one):
             self.stop = self.stop or error
-        return self.stop is not None and error is not None
+        return self.stop is not None
 
     async def _give_up(self, batch: Batch, ids: list[int], why: str) -> None:
         await self.journal.write(items.fail_items, ids, why)
@@ -246,22 +268,33 @@ async def annotate(
     progress = Progress(columns=journal.read(items.count_pending, run))
     notify(progress)
     packer = packer_of(job, client.facts, client.settings, client.limits)
+    packer.first = first_size(progress.columns, packer.most, proven=is_proven(client.facts))
     asking = _Asking(journal, run, job, client, packer, progress, notify)
     await asking.ask_all(reader)
+    if asking.refused:
+        shown = ", ".join(asking.refused[:_MOST_NAMED])
+        more = len(asking.refused) - _MOST_NAMED
+        reader.source.notes.append(
+            f"The service refuses the content of {shown}" + (f" and {more} more" * (more > 0))
+        )
+    if asking.stop and not asking.stop.stops_run and not journal.read(items.pending, run, 0, 1):
+        return None  # nothing was left to ask: all of it was asked, and failed
     return asking.stop
 
 
 async def estimate(
     reader: Reader, journal: Journal, run: str, job: Job, facts: Facts, settings: Settings
 ) -> Estimate:
-    """What a run would ask: inventory and packing as in a run, nothing sent."""
-    await take_inventory(reader, journal, run, job)
+    """What a run with this inventory would ask, packed as in a run; nothing is sent."""
     packer = packer_of(job, facts, settings)
+    pending = journal.read(items.count_pending, run)
+    packer.first = first_size(pending, packer.most, proven=is_proven(facts))
     expected = packer.expectation
     requests = prompt = output = 0
     dearest: Decimal | None = None
     async for batch in batches(reader, journal, run, job, packer, lambda _: None):
         requests += 1
+        packer.first = None
         ask = question(batch, job, expected, run)
         worst = worst_case(plan(job.profile, facts, settings, ask), facts)
         dearest = max(dearest or worst, worst) if worst is not None else None
@@ -271,6 +304,9 @@ async def estimate(
     least, most = range_of(prompt, output, facts.prices)
     return Estimate(
         columns=totals.columns,
+        tables=journal.read(items.count_items, run) - pending,
+        asked=pending,
+        known=journal.read(answers.count_known, run, job.wanted.language),
         reused=totals.reused,
         shared=totals.shared + totals.waiting,
         requests=requests,
@@ -289,6 +325,8 @@ def packer_of(job: Job, facts: Facts, settings: Settings, limits: Limits | None 
     limits (as the profile states them, when left out)."""
     limits = limits or account_limits(job.profile)
     most_prompt = min(MOST_PROMPT, facts.model.context // 2)
+    if learnt := facts.quirks.get("prompt"):
+        most_prompt = min(most_prompt, learnt.value)
     probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
     expectation = Expectation(job.wanted.alternatives, probe.thinking, job.wanted.style)
     scarce = limits.tpm is not None and limits.tpm // probe.reserved < (limits.rpm or math.inf)
@@ -305,4 +343,5 @@ def question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:
         whole=batch.size == 1,  # one cut column is worth nothing: more room is all that helps
         cache_key=f"amx-kimi-{run}",
         label=batch.label,
+        holds=lambda text: len(parse(text, batch, 1)) == batch.size,
     )

@@ -4,10 +4,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from amx_kimi.annotate.pack import Packer
 from amx_kimi.facts import Prices, cost
 from amx_kimi.types import Usage
+
+if TYPE_CHECKING:
+    from amx_kimi.annotate.run import Estimate
 
 __all__ = ["Forecast", "Spend", "forecast", "range_of"]
 
@@ -30,11 +34,12 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Spend:
-    """`cap` is never passed, in the endpoint's currency. `agree` is asked before the first request,
-    and may raise instead of saying no."""
+    """`cap` is never passed, in the endpoint's currency. `agree` is asked before the first request
+    where the estimate is above `free`, and may raise instead of saying no."""
 
     cap: Decimal | None = None
-    agree: Callable[[Forecast], bool] | None = None
+    agree: "Callable[[Estimate], bool] | None" = None
+    free: Decimal = Decimal(0)
 
 
 def forecast(packer: Packer, items: int, prices: Prices | None) -> Forecast:

@@ -20,6 +20,7 @@ from amx_kimi.types import Ask, Reply
 
 __all__ = ["chat", "configure_env"]
 
+_LABEL = "DESCRIPTION_1:"  # AMX's own format of an answer
 _MOST_TURNS = 1_000
 _OURS = ("tools", "tool_choice")
 _NOT_SENT = (
@@ -85,6 +86,7 @@ def _chat(
         logprobs=use_logprobs,
         once=on_content is not None,
         extra=extra,
+        holds=lambda text: _LABEL in text,
     )
     tokens = [token for token in (cancel_token, get_active_cancel_token()) if token is not None]
     try:

@@ -1,5 +1,6 @@
-"""Kimi inside every AMX process of this environment; written by `amx-kimi enable`, removed by
-`amx-kimi disable`. Self-contained, and silent unless `amx` is imported."""
+"""Kimi inside AMX, in whatever process imports this: `amx-kimi enable` copies it into an
+environment, `disable` removes it, and `amx-kimi amx` has it imported. Self-contained, and silent
+unless `amx` is imported."""
 
 import sys
 
@@ -19,9 +20,10 @@ class _Watch:
         except BaseException as error:  # whatever became of the package, AMX has to run
             lines = [
                 f"is enabled here, but cannot be loaded ({type(error).__name__}: {error}); AMX "
-                f"runs without it. Install amx-kimi again, or delete {__file__} and the file "
-                "amx_kimi_hook.pth beside it."
+                "runs without it. Install amx-kimi again."
             ]
+            if __name__ == "amx_kimi_hook":  # the copy that `amx-kimi enable` made
+                lines.append(f"Or delete {__file__} and the file amx_kimi_hook.pth beside it.")
         for line in lines:
             print(f"amx-kimi: {line}", file=sys.stderr)
         return

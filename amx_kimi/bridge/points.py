@@ -61,11 +61,18 @@ POINTS = (
         ("self", "ctx", "columns"),
         hand="batches:single_batch",
     ),
-    Point("amx.llm.pricing", "ModelPrice", members=("input_per_mtok", "output_per_mtok", "source")),
+    Point(
+        "amx.llm.pricing",
+        "ModelPrice",
+        members=("input_per_mtok", "output_per_mtok", "source", "fetched_at"),
+    ),
     Point(
         "amx.llm.pricing",
         "ModelCatalogEntry",
-        members=("model_id", "provider_hint", "input_per_mtok", "output_per_mtok", "source"),
+        members=(
+            *("model_id", "provider_hint", "input_per_mtok", "output_per_mtok"),
+            *("source", "fetched_at"),
+        ),
     ),
     Point("amx.llm.pricing", "lookup_price", ("cfg", "provider", "model"), hand="prices:lookup"),
     Point("amx.llm.pricing", "list_all_models", hand="prices:listing"),
@@ -76,5 +83,6 @@ POINTS = (
         hand="wizard:block",
     ),
     Point("amx.cli_support.commands.profiles", "ask_choice"),
+    Point("amx.scheduler.daemon_install", "install_daemon", hand="daemon:install"),
 )
 """In the order of a call's way through AMX."""

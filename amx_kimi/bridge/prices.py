@@ -1,9 +1,10 @@
 """AMX's prices for Kimi's models, from our facts; every other model's stay AMX's own."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-from amx_kimi.facts import load_catalog, model_key
+from amx_kimi.facts import ModelRow, load_catalog, model_key
 
 __all__ = ["listing", "lookup"]
 
@@ -20,21 +21,32 @@ def lookup(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     catalog = load_catalog()
     if provider not in ("kimi", "") or not catalog.knows(model):
         return found
-    prices = catalog.model(model_key(model)).prices.get("USD")
+    row = catalog.model(model_key(model))
+    prices = row.prices.get("USD")
     if prices is None:
         return found
-    return type(found)(float(prices.miss), float(prices.output), _SOURCE)
+    return type(found)(float(prices.miss), float(prices.output), _SOURCE, _read_at(row))
 
 
 def listing(original: Callable[..., list[Any]]) -> list[Any]:
-    """`list_all_models`, with Kimi's: Studio's Pricing page shows them."""
+    """`list_all_models`, with Kimi's: Studio's Pricing page shows them, "Provider" with what was
+    retired, "Fetched" with the age of our table's row."""
     from amx.llm.pricing import ModelCatalogEntry
 
-    entries = original()
-    ours = {row.id: row.prices["USD"] for row in load_catalog().models if "USD" in row.prices}
-    kept = [entry for entry in entries if entry.model_id not in ours]
+    ours = {row.id: row for row in load_catalog().models if "USD" in row.prices}
+    kept = [entry for entry in original() if entry.model_id not in ours]
     added = [
-        ModelCatalogEntry(name, "kimi", float(price.miss), float(price.output), _SOURCE)
-        for name, price in ours.items()
+        ModelCatalogEntry(
+            *(row.id, f"kimi, retired {row.retired_on}" if row.retired_on else "kimi"),
+            *(float(row.prices["USD"].miss), float(row.prices["USD"].output)),
+            *(_SOURCE, _read_at(row)),
+        )
+        for row in ours.values()
     ]
     return sorted([*kept, *added], key=lambda entry: entry.model_id)
+
+
+def _read_at(row: ModelRow) -> float | None:
+    """When our table's row was read from its source, in seconds since 1970."""
+    day = row.date
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() if day else None

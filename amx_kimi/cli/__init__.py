@@ -1,9 +1,10 @@
 """The command line. `amx-kimi --help` imports none of litellm, httpx, sqlalchemy, prompt_toolkit.
 
 The click group is the registry of commands; `session` runs them with a slash. `run` and `demo` do
-work; `results` reads the journal; `review` decides, `apply`, `export` and `report` publish;
-`profiles` reads the configuration, `add_profile` and `changes`
-write it; `check` tries it out; `amx` is for Kimi inside AMX; `sandbox` stands in for the service.
+work; `runs` and `results` read the journal, `prune` tidies it; `review` decides, `apply`, `export`
+and `report` publish; `profiles` reads the configuration, `add_profile` and `changes` write it;
+`check` tries it out; `amx` is for Kimi inside AMX; `sandbox` stands in for the service; `tables`
+lays out what is printed.
 """
 
 import difflib
@@ -25,6 +26,7 @@ from amx_kimi.cli.changes import (
 )
 from amx_kimi.cli.check import doctor, explain
 from amx_kimi.cli.common import KimiCommand, run_main
+from amx_kimi.cli.completion import completion
 from amx_kimi.cli.coverage import check
 from amx_kimi.cli.demo import demo
 from amx_kimi.cli.export import export
@@ -32,10 +34,12 @@ from amx_kimi.cli.import_amx import import_amx
 from amx_kimi.cli.models import models
 from amx_kimi.cli.payload import payload
 from amx_kimi.cli.profiles import llm_profiles
+from amx_kimi.cli.prune import delete, journal
 from amx_kimi.cli.report import report
-from amx_kimi.cli.results import runs, show, usage
+from amx_kimi.cli.results import show
 from amx_kimi.cli.review import review
 from amx_kimi.cli.run import run
+from amx_kimi.cli.runs import runs, usage
 from amx_kimi.cli.sandbox import sandbox
 
 __all__ = ["cli", "main"]
@@ -94,6 +98,7 @@ for _command in (
     check,
     import_amx,
     usage,
+    journal,
     payload,
     add_llm_profile,
     llm_profiles,
@@ -110,8 +115,10 @@ for _command in (
     disable,
     status,
     sandbox,
+    completion,
 ):
     cli.add_command(_command)
+runs.add_command(delete)
 
 
 def _as_interrupt(*_: object) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, warn
+from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, say, warn
 
 if TYPE_CHECKING:
     from amx_kimi.client import KeyReport
@@ -92,10 +92,12 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
         active_profile,
         config_path,
         draft_profile,
+        is_short,
         keyring_state,
         save_draft,
+        unknown_model,
     )
-    from amx_kimi.errors import KeyringError
+    from amx_kimi.errors import ConfigError, KeyringError
     from amx_kimi.settings import Settings
     from amx_kimi.wizard.wizard import after_saving
 
@@ -107,7 +109,11 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
             f"The key cannot be stored: {state.description}",
             remedy="Nothing was sent or saved. Use --api-key-ref env:NAME or file:PATH instead.",
         )
-    report = _check(draft, settings) if check else None
+    if draft.key.secret and is_short(draft.key.secret) and profile.endpoint.own:
+        raise ConfigError("That is too short for a key", remedy="Nothing was sent or saved.")
+    if warning := unknown_model(profile.model):
+        warn(warning)
+    draft, report = _check(draft, settings) if check else (draft, None)
     first = active_profile(settings) is None
     save_draft(draft, settings, activate=activate or first)
     path = config_path(settings.config_dir)
@@ -118,7 +124,7 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
             {
                 "profile": draft.name,
                 "model": profile.model,
-                "api_base": profile.base_url,
+                "api_base": draft_profile(draft, settings).base_url,
                 "check": report.state if report else None,
                 "models": len(report.models) if report else None,
                 "active": active_profile(settings) == draft.name,
@@ -128,7 +134,7 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
         return 0
     click.echo(f"✓ Saved LLM profile '{draft.name}' to {path}")
     for line in after_saving(draft, settings):
-        click.echo(f"  {line}")
+        say(f"  {line}")
     return 0
 
 
@@ -146,7 +152,7 @@ def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
     draft = draft_of(check_name(name), settings)
     overlays = load_overlay(settings.config_dir)
     if flags.preset:
-        preset = load_preset(flags.preset)
+        preset = load_preset(flags.preset, overlays)
         draft = draft.with_fields(**preset.profile).with_overlay(**preset.kimi)
     values = _from_environment() if flags.from_env else {}
     values |= {k: v for k, v in {"model": flags.model, "api_base": flags.api_base}.items() if v}
@@ -198,23 +204,26 @@ def _key_choice(flags: _Flags) -> "KeyChoice | None":
     return None
 
 
-def _check(draft: "Draft", settings: "Settings") -> "KeyReport":
-    """How the key does at the endpoint; says what is worth knowing.
+def _check(draft: "Draft", settings: "Settings") -> "tuple[Draft, KeyReport]":
+    """How the key does at the endpoint, and the draft with a base that is an API; says what is
+    worth knowing.
 
     Raises:
         KimiError: the key was refused, or there is none.
     """
-    import anyio
-
-    from amx_kimi.client import check_key
     from amx_kimi.config import draft_key, draft_profile
+    from amx_kimi.wizard.base import look_for_api
 
+    given, longer = look_for_api(draft, draft_key(draft, settings), settings)
+    draft, report = (longer or given).draft, (longer or given).report
     profile = draft_profile(draft, settings)
-    report = anyio.run(check_key, profile, draft_key(draft, settings), settings)
+    if longer:
+        base = given.draft.value("api_base")
+        warn(f"{base} lists no models: the API base is {profile.base_url}.")
     if report.state == "refused" and report.error:
         report.error.remedy += " Nothing was saved; --no-check saves it all the same."
         raise report.error
-    if report.state == "ok":
+    if report.state == "ok" and report.models:
         warn(f"The key works: {report.in_words(profile.endpoint)}")
     else:
         warn(f"Not checked: {report.in_words(profile.endpoint)}")
@@ -223,7 +232,7 @@ def _check(draft: "Draft", settings: "Settings") -> "KeyReport":
         warn(f"{row.id} was retired on {row.retired_on}; its successor is {row.successor}.")
     elif not report.lists(profile.model):
         warn(f"{profile.model} is not in the endpoint's list of models.")
-    return report
+    return draft, report
 
 
 def _remember(draft: "Draft", report: "KeyReport", settings: "Settings") -> None:

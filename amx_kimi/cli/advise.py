@@ -9,14 +9,17 @@ import click
 from amx_kimi.cli.common import (
     LIMITS,
     KimiCommand,
-    console,
     database_options,
     echo_json,
     json_option,
     limit_options,
+    pasted,
     prompt_options,
+    say,
     store_option,
 )
+from amx_kimi.cli.tables import Column, print_table
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from amx_kimi.annotate.advise import Advice, Offer
@@ -24,6 +27,16 @@ if TYPE_CHECKING:
     from amx_kimi.settings import Settings
 
 __all__ = ["advise"]
+
+_COLUMNS = (
+    Column(""),
+    Column("Profile"),
+    Column("Model", rank=2),
+    Column("Wordings", rank=4, right=True),
+    Column("Requests", rank=3, right=True),
+    Column("Cost"),
+    Column("Time", rank=1, right=True),
+)
 
 
 @click.command(cls=KimiCommand)
@@ -89,24 +102,10 @@ def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"
 
 
 def _print(advice: "Advice") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "Profile", "Model", "Wordings", "Requests", "Cost", "Time"):
-        table.add_column(head, no_wrap=True)
-    for offer in advice.offers:
-        table.add_row(
-            "*" if offer is advice.best else "",
-            offer.profile.name,
-            offer.profile.model,
-            str(offer.profile.n_alternatives),
-            f"{offer.requests:,}",
-            _cost(offer),
-            f"{'' if offer.measured else '~'}{_time(offer.seconds)}",
-        )
     first = advice.offers[0]
-    click.echo(f"{first.items:,} columns and tables to ask about, by {first.profile.name}")
-    console().print(table)
+    asked = counted(first.items, "column or table", "columns and tables")
+    click.echo(f"{asked} to ask about, by {first.profile.name}")
+    print_table(_COLUMNS, [_cells(offer, offer is advice.best) for offer in advice.offers])
     click.echo(
         f"Estimates; nothing was sent. The time is bound by {advice.best.bound}; ~: the model's "
         "speed is a guess, of 40 tokens/s."
@@ -116,11 +115,23 @@ def _print(advice: "Advice") -> None:
         click.echo(f"  {reason}")
     again = f" --escalate {advice.escalate.profile.name}" if advice.escalate else ""
     profile = shlex.quote(advice.best.profile.name)
-    click.echo(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
+    say(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
+
+
+def _cells(offer: "Offer", best: bool) -> list[str]:
+    return [
+        "*" if best else "",
+        offer.profile.name,
+        offer.profile.model,
+        str(offer.profile.n_alternatives),
+        f"{offer.requests:,}",
+        _cost(offer),
+        f"{'' if offer.measured else '~'}{_time(offer.seconds)}",
+    ]
 
 
 def _as_given() -> str:
-    """This command's own arguments again, as far as `run` has them; a URL may hold a password."""
+    """This command's own arguments again, as far as `run` has them."""
     context = click.get_current_context()
     words = []
     for parameter in context.command.params:
@@ -128,11 +139,10 @@ def _as_given() -> str:
         if not value or parameter.name in ("as_json", "no_input"):
             continue
         for each in value if isinstance(value, tuple) else (value,):
-            shown = "URL" if "@" in str(each) and isinstance(parameter, click.Argument) else each
             if isinstance(parameter, click.Option):
                 words.append(parameter.opts[0])
             if each is not True:
-                words.append(shlex.quote(str(shown)))
+                words.append(pasted(str(each)))
     return " ".join(words)
 
 

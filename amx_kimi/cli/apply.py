@@ -33,6 +33,7 @@ _DIALECTS = (
 )
 _WORDS = {
     "write": "to write",
+    "undo": "to restore",
     "written": "written",
     "undone": "restored",
     "same": "the same already",
@@ -72,18 +73,20 @@ def apply(run: str, store: str | None, **options: Any) -> int:
     """Write what was accepted of RUN (an id, or `last`) as comments into its database.
 
     PostgreSQL and DuckDB are written to, a transaction a table; for others, --sql FILE --dialect D
-    writes the statements. The differences are shown first; text that people wrote is kept, unless
-    --overwrite. What stood there is kept in the journal: --undo restores it. Broken off, the same
-    command goes on. Exit code 1: some could not be written; they are listed.
+    writes the statements. The differences are shown first, and you are asked; without a terminal
+    --yes is wanted. Text that people wrote is kept, unless --overwrite. What stood there is kept in
+    the journal: --undo restores it, and asks too. Broken off, the same command goes on. Exit code
+    1: some could not be written; they are listed. 2: nobody could be asked.
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
     _check(options)
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        which = meant.run_with_writes if options["undo"] else meant.run_with_results
+        found = journal.read(which, run)
         note_if_going(found)
         if options["dialect"]:
             return _offline(journal, found, options)
@@ -110,9 +113,9 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--sql writes a file only: leave --dry-run out.")
     if options["dialect"] and not options["sql"]:
         raise click.UsageError("--dialect is for --sql FILE.")
-    others = ("sql", "dry_run", "unreviewed", "min_confidence", "overwrite", "cut")
+    others = ("sql", "unreviewed", "min_confidence", "overwrite", "cut")
     if options["undo"] and any(options[name] for name in others):
-        raise click.UsageError("--undo goes with --to or --db-profile only.")
+        raise click.UsageError("--undo goes with --to, --db-profile, --dry-run and --yes only.")
     if options["dialect"] and (options["to"] or options["db_profile"]):
         raise click.UsageError("--dialect looks at no database: leave --to and --db-profile out.")
 
@@ -153,6 +156,7 @@ def _to_file(run: "Run", dialect: Any, chunks: Any, options: dict[str, Any]) -> 
 
 
 def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[str, Any]) -> int:
+    from amx_kimi.journal import writes
     from amx_kimi.publish.apply import apply_plan, plan
 
     rules = _rules(options)
@@ -161,25 +165,50 @@ def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[s
     most = None if options["dry_run"] else _SHOWN
     changes = (c for chunk in plan(journal, run, database, rules) for t in chunk for c in t)
     outcome = _show(changes, most, quiet=options["as_json"])
+    is_first = not journal.read(writes.ours, database.identity)
+    if database.caution and is_first and outcome.counts["write"]:
+        warn(database.caution, label="Note")
     if options["dry_run"] or not outcome.counts["write"]:
         _hint(outcome, options)
         return _report(outcome, options)
-    asks = sys.stdin.isatty() and not (options["yes"] or options["no_input"])
-    if asks and not click.confirm(
-        f"Write {outcome.counts['write']:,} comments to {database.identity}?", err=True
-    ):
-        warn("Nothing was written.")
+    question = f"Write {outcome.counts['write']:,} comments to {database.identity}?"
+    if not _agreed(question, outcome, options):
         return 0
     return _report(apply_plan(journal, database, plan(journal, run, database, rules)), options)
 
 
 def _undo(journal: "Journal", run: "Run", database: "Comments", options: dict[str, Any]) -> int:
-    from amx_kimi.publish.apply import undo
+    from amx_kimi.publish.apply import plan_undo, undo
 
-    outcome = undo(journal, run, database)
+    changes = (change for table in plan_undo(journal, run, database) for change in table.changes)
+    outcome = _show(changes, None if options["dry_run"] else _SHOWN, quiet=options["as_json"])
     if not outcome.counts:
         warn(f"Nothing of the run {run.id} stands in {database.identity}, as far as we wrote it.")
-    return _report(outcome, options)
+    question = f"Restore {outcome.counts['undo']:,} comments in {database.identity}?"
+    if options["dry_run"]:
+        return _report(outcome, options)
+    if outcome.counts["undo"] and not _agreed(question, outcome, options):
+        return 0
+    return _report(undo(journal, run, database), options)
+
+
+def _agreed(question: str, planned: "Outcome", options: dict[str, Any]) -> bool:
+    """Ask before anything is written; where nobody can be asked, --yes is wanted.
+
+    Raises:
+        ConfigError: there is no terminal, and no --yes.
+    """
+    from amx_kimi.errors import ConfigError
+
+    if options["yes"]:
+        return True
+    if options["no_input"] or not sys.stdin.isatty():
+        _report(planned, options)
+        raise ConfigError("Nothing was written", remedy="Say --yes to write without being asked.")
+    if click.confirm(question, err=True):
+        return True
+    warn("Nothing was written.")
+    return False
 
 
 def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Outcome":
@@ -189,8 +218,9 @@ def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Out
     outcome, table = Outcome(), None
     for change in changes:
         outcome.count(change)
-        shown = outcome.counts["write"]
-        if quiet or change.state != "write" or (most is not None and shown > most):
+        shown = outcome.counts["write"] + outcome.counts["undo"]
+        is_written = change.state in ("write", "undo")
+        if quiet or not is_written or (most is not None and shown > most):
             continue
         place = (change.place.schema, change.place.table)
         if place != table:
@@ -199,9 +229,11 @@ def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Out
         click.echo(f"  {one_line(change.place.column) or '(the table)'}")
         if change.before:
             click.secho(f"    - {one_line(change.before)}", fg="red")
-        click.secho(f"    + {one_line(change.after)}", fg="green")
-    if not quiet and most is not None and outcome.counts["write"] > most:
-        click.echo(f"… and {outcome.counts['write'] - most:,} more: --dry-run shows all")
+        if change.after:
+            click.secho(f"    + {one_line(change.after)}", fg="green")
+    shown = outcome.counts["write"] + outcome.counts["undo"]
+    if not quiet and most is not None and shown > most:
+        click.echo(f"… and {shown - most:,} more: --dry-run shows all")
     return outcome
 
 

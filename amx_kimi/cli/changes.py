@@ -1,8 +1,14 @@
 """`use-llm`, `remove-`, `rename-`, `set-llm-profile` and `alias`: changing what is there."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from amx_kimi.cli.common import KimiCommand, complete_profiles, echo_json, json_option, warn
+from amx_kimi.wrap import counted
+
+if TYPE_CHECKING:
+    from amx_kimi.settings import Settings
 
 __all__ = ["alias", "remove_llm_profile", "rename_llm_profile", "set_llm_profile", "use_llm"]
 
@@ -36,8 +42,9 @@ def remove_llm_profile(name: str, yes: bool) -> int:
     if not yes:
         click.confirm(f"Remove the LLM profile {name!r}, and its key?", abort=True)
     removed = remove_profile(Settings.from_environment(), name)
-    keys = f", and {removed.secrets} key(s) from the OS keyring" if removed.secrets else ""
-    warn(f"Removed the LLM profile {name!r}{keys}.")
+    keys = f", and {counted(removed.secrets, 'key')} from the OS keyring" if removed.secrets else ""
+    file = f", and its key's file {removed.key_file}" if removed.key_file else ""
+    warn(f"Removed the LLM profile {name!r}{keys}{file}.")
     if removed.active:
         warn(f"Active LLM profile: {removed.active}")
     if removed.problem:
@@ -69,9 +76,11 @@ def set_llm_profile(name: str, changes: tuple[str, ...]) -> None:
     from amx_kimi.config import set_fields
     from amx_kimi.settings import Settings
 
-    written = set_fields(Settings.from_environment(), name, _pairs(changes))
+    settings = Settings.from_environment()
+    written = set_fields(settings, name, _pairs(changes))
     for field, value in written.items():
         warn(f"{name}: {field} {'is the default again' if value is None else f'= {value}'}")
+    _warn_of_unknown(written.get("model"), settings)
 
 
 @click.command(cls=KimiCommand)
@@ -85,7 +94,10 @@ def alias(changes: tuple[str, ...], as_json: bool) -> None:
     from amx_kimi.config import set_aliases
     from amx_kimi.settings import Settings
 
-    aliases = set_aliases(Settings.from_environment(), _pairs(changes))
+    settings, pairs = Settings.from_environment(), _pairs(changes)
+    aliases = set_aliases(settings, pairs)
+    for model in pairs.values():
+        _warn_of_unknown(model, settings)
     if as_json:
         echo_json(aliases)
         return
@@ -93,6 +105,14 @@ def alias(changes: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"{name} = {model}")
     if not aliases:
         warn("There is no alias. Make one: amx-kimi alias k2=kimi-k2.6")
+
+
+def _warn_of_unknown(model: str | None, settings: "Settings") -> None:
+    from amx_kimi.config import load_overlay, unknown_model
+
+    aliases = load_overlay(settings.config_dir).aliases
+    if model and (warning := unknown_model(aliases.get(model, model))):
+        warn(warning)
 
 
 def _pairs(changes: tuple[str, ...]) -> dict[str, str]:

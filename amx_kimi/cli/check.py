@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option, say
 from amx_kimi.wrap import wrap
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _PROMPT_TOKENS = 3_000  # about what a batch of 60 columns takes
 def explain(profile: str | None, as_json: bool) -> None:
     """Show what one annotation request would send, each value with its reason. Sends nothing."""
     from amx_kimi.config import LearnedStore, load_profile
+    from amx_kimi.facts import HABITS
     from amx_kimi.policy import plan
     from amx_kimi.settings import Settings
     from amx_kimi.types import Ask
@@ -40,15 +41,17 @@ def explain(profile: str | None, as_json: bool) -> None:
         echo_json(_explained(loaded, planned))
         return
     click.echo(f"Profile {loaded.name}: {facts.wire_model} at {loaded.base_url}")
-    click.echo(
-        f"POST {loaded.base_url}/chat/completions, for a prompt of {_PROMPT_TOKENS:,} tokens"
-    )
+    api = facts.quirks.get("api_base")
+    base = api.value if api else loaded.base_url
+    click.echo(f"POST {base}/chat/completions, for a prompt of {_PROMPT_TOKENS:,} tokens")
     for name, value in planned.values.items():
         shown = "–" if value.value is None else _short(value.value)
         click.echo(f"  {name:<22} {shown:<26}  {value.reason}")
     for name, quirk in facts.quirks.items():
         if name not in planned.values:
-            click.echo(f"  {name:<22} {quirk.value!s:<26}  learnt on {quirk.learned_on}")
+            shown = "–" if quirk.value is None else str(quirk.value)
+            about = HABITS.get(name, "refused")
+            click.echo(f"  {name:<22} {shown:<26}  {about}, learnt on {quirk.learned_on}")
     click.echo(f"  on length              {retry}")
     click.echo(f"Settings that change this: {', '.join(_variables())}")
 
@@ -108,9 +111,9 @@ def doctor(profile: str | None, as_json: bool) -> int:
         async for check in examine(profile):
             checks.append(check)
             if not as_json:
-                click.echo(f"{marks[check.state]}  {check.name:<14} {_indented(check.detail)}")
+                say(f"{marks[check.state]}  {check.name:<14} {_indented(check.detail)}")
                 if check.remedy:
-                    click.echo(f"{'':<23}{_indented(check.remedy)}")
+                    say(f"{'':<23}{_indented(check.remedy)}")
 
     anyio.run(go)
     if as_json:

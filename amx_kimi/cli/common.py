@@ -3,8 +3,12 @@
 Commands import heavy packages inside their functions, so that `--help` loads none of them.
 """
 
+import codecs
+import io
 import json
 import logging
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,21 +24,29 @@ from amx_kimi.wrap import wrap
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from amx_kimi.annotate.sources import Csv, Selection
+
 __all__ = [
     "INTERRUPTED",
     "LIMITS",
     "KimiCommand",
+    "KimiGroup",
     "State",
+    "as_typed",
     "choice_options",
+    "chosen",
     "complete_profiles",
+    "complete_runs",
     "console",
     "database_options",
     "echo_json",
     "json_option",
     "limit_options",
+    "pasted",
     "profile_option",
     "prompt_options",
     "run_main",
+    "say",
     "store_option",
     "warn",
 ]
@@ -45,9 +57,10 @@ INTERRUPTED = 130
 
 @dataclass
 class State:
-    """What the options that every command has were set to."""
+    """What the options that every command has were set to, and whether a session runs it."""
 
     debug: bool = False
+    session: bool = False
 
 
 def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -67,27 +80,44 @@ def _set_log_file(context: click.Context, _: click.Parameter, value: Path | None
     context.find_root().call_on_close(handler.close)
 
 
-class KimiCommand(click.Command):
-    """A command with `--debug` and `--log-file`."""
+def _every_option() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--log-file"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            expose_value=False,
+            callback=_set_log_file,
+            help="Append events to this file, one JSON object a line.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set_debug,
+            help="Show a traceback when something fails.",
+        ),
+    ]
+
+
+class _Ours(click.Command):
+    """A command with `--debug` and `--log-file`, whose help names commands as they are typed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += [
-            click.Option(
-                ["--log-file"],
-                type=click.Path(dir_okay=False, path_type=Path),
-                expose_value=False,
-                callback=_set_log_file,
-                help="Append events to this file, one JSON object a line.",
-            ),
-            click.Option(
-                ["--debug"],
-                is_flag=True,
-                expose_value=False,
-                callback=_set_debug,
-                help="Show a traceback when something fails.",
-            ),
-        ]
+        self.params += _every_option()
+
+    def get_help(self, ctx: click.Context) -> str:
+        return as_typed(super().get_help(ctx))
+
+
+class KimiCommand(_Ours):
+    """A command of ours."""
+
+
+class KimiGroup(_Ours, click.Group):
+    """A command that has others below it."""
+
+    command_class = KimiCommand
 
 
 def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -100,6 +130,22 @@ def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) ->
     except KimiError:
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_runs(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """`last`, and the ids of the runs in the usual journal that begin so, newest first."""
+    from amx_kimi.config import journal_path
+    from amx_kimi.journal import Journal
+    from amx_kimi.journal.runs import list_runs
+    from amx_kimi.settings import Settings
+
+    try:
+        path = journal_path(Settings.from_environment().config_dir)
+        with Journal(path, create=False) as journal:
+            ids = [run.id for run in journal.stream(list_runs)]
+    except KimiError:
+        ids = []
+    return [id_ for id_ in ("last", *ids) if id_.startswith(incomplete)]
 
 
 def json_option(function: _F) -> _F:
@@ -118,23 +164,82 @@ def profile_option(function: _F) -> _F:
 
 
 def database_options(function: _F) -> _F:
-    """`[URL]…`, `--db-profile`, `--schema`, `--table`."""
+    """`[URL]…`, `--db-profile`; which tables, and how files are read. See `chosen`."""
     for decorate in (
+        click.option(
+            "--csv-header",
+            type=click.Choice(["yes", "no"]),
+            help="Whether CSV and TSV files begin with a line of names (else: guessed).",
+        ),
+        click.option(
+            "--csv-separator",
+            metavar="C",
+            callback=_separator,
+            help="What separates the values of CSV and TSV files, or `tab` (else: guessed).",
+        ),
+        click.option(
+            "--csv-encoding",
+            metavar="E",
+            callback=_encoding,
+            help="The encoding of CSV and TSV files, such as cp1252 or gb18030 (else: guessed).",
+        ),
+        click.option(
+            "--with-extensions",
+            is_flag=True,
+            help="Also the tables that belong to PostgreSQL's extensions.",
+        ),
         click.option(
             "--table",
             "tables",
             metavar="T",
             multiple=True,
-            help="Only this table or schema.table (repeat).",
+            help="Only this table or schema.table, or those of a pattern: 'sales.*'; not those of "
+            "'!tmp_*' (repeat).",
         ),
         click.option(
-            "--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat)."
+            "--schema",
+            "schemas",
+            metavar="S",
+            multiple=True,
+            help="Only this schema, or those of a pattern; not those of '!tmp_*' (repeat).",
         ),
         click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles."),
         click.argument("urls", metavar="[URL]", nargs=-1),
     ):
         function = decorate(function)
     return function
+
+
+def _separator(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    words = {"tab": "\t", "\\t": "\t"}
+    separator = words.get(value or "", value or "")
+    if len(separator.encode()) > _LONGEST_SEPARATOR or set(separator) & set('"\r\n'):
+        raise click.BadParameter(f"{value!r} is no separator, such as `;`, `|` or `tab`")
+    return separator
+
+
+_LONGEST_SEPARATOR = 4  # DuckDB's
+
+
+def _encoding(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    if not value:
+        return ""
+    try:
+        "".encode(value)  # refuses what is no encoding of texts, too
+        return codecs.lookup(value).name
+    except (LookupError, ValueError):
+        raise click.BadParameter(
+            f"{value!r} is no encoding, such as utf-8, cp1252, gb18030 or utf-16"
+        ) from None
+
+
+def chosen(options: dict[str, Any]) -> "tuple[Selection, Csv]":
+    """What `database_options` say: which tables, and how files of separated values are read."""
+    from amx_kimi.annotate.sources import Csv, Selection
+
+    selection = Selection(options["schemas"], options["tables"], options["with_extensions"])
+    encoding, separator = options["csv_encoding"], options["csv_separator"]
+    return selection, Csv(encoding, separator, options["csv_header"] or "")
 
 
 def prompt_options(function: _F) -> _F:
@@ -212,9 +317,11 @@ def store_option(function: _F) -> _F:
     )(function)
 
 
-def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
+def run_main(
+    group: click.Group, arguments: list[str] | None = None, *, session: bool = False
+) -> int:
     """Run the command line; returns the exit code. No traceback without `--debug`."""
-    state = State()
+    state = State(session=session)
     # Interrupted, it shows a traceback of what it could not close.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     try:
@@ -223,7 +330,13 @@ def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(
+            _with_slash(shown.getvalue(), group) if session else shown.getvalue(),
+            err=True,
+            nl=False,
+        )
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("Interrupted.")
@@ -233,13 +346,27 @@ def run_main(group: click.Group, arguments: list[str] | None = None) -> int:
         return 0
     except KimiError as error:
         _show_traceback(state)
-        warn(str(error), label="Error")
+        warn(_with_slash(str(error), group) if session else str(error), label="Error")
         return error.exit_code
     except Exception as error:
         _show_traceback(state)
+        error = _cause(error)
+        if isinstance(error, KimiError):
+            warn(str(error), label="Error")
+            return error.exit_code
         hint = "" if state.debug else " Run it again with --debug to see where."
         warn(f"Unexpected {type(error).__name__}: {error}.{hint}", label="Error")
         return 1
+
+
+def _cause(error: Exception) -> Exception:
+    """The first error inside of a group of them, ours before any other."""
+    found = [error]
+    for one in found:
+        if isinstance(one, ExceptionGroup):
+            found += one.exceptions
+    plain = [one for one in found if not isinstance(one, ExceptionGroup)]
+    return next((one for one in plain if isinstance(one, KimiError)), plain[0])
 
 
 def _show_traceback(state: State) -> None:
@@ -247,8 +374,44 @@ def _show_traceback(state: State) -> None:
         traceback.print_exc()
 
 
+def as_typed(text: str) -> str:
+    """`text` with the commands that it names as they are typed here: with a slash in a session."""
+    context = click.get_current_context(silent=True)
+    root = context.find_root() if context else None
+    if not (root and isinstance(root.obj, State) and root.obj.session):
+        return text
+    return _with_slash(text, root.command)
+
+
+def _with_slash(text: str, group: click.Command) -> str:
+    names = group.commands if isinstance(group, click.Group) else ()
+    return re.sub(rf"\bamx-kimi\s+(?=({'|'.join(map(re.escape, names))})\b)", "/", text)
+
+
+def pasted(word: str) -> str:
+    """An argument that was given, as it is typed again in a shell: of a URL without its password,
+    which is then asked for, or comes from where the driver looks for it."""
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(word) if "://" in word else None
+    except (ArgumentError, ValueError):
+        url = None
+    if url and url.password:
+        place = (url.host, url.port, url.database, url.query)
+        word = URL.create(url.drivername, url.username, None, *place).render_as_string()
+    return shlex.quote(word)
+
+
+def say(message: str) -> None:
+    """A line for people on stdout."""
+    click.echo(as_typed(message))
+
+
 def warn(message: str, *, label: str = "") -> None:
     """A line for people on stderr."""
+    message = as_typed(message)
     prefix = click.style(f"{label}: ", fg="red", bold=True) if label else ""
     shown = wrap(message) if sys.stderr.isatty() else message
     click.echo(prefix + shown, err=True)

@@ -2,15 +2,19 @@
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, json_option, warn
+from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, json_option, say, warn
+from amx_kimi.wrap import counted
 
 __all__ = ["demo"]
+
+_SHOWN = 3
 
 
 @click.command(cls=KimiCommand)
 @click.option("--model", default="kimi-k2.6", show_default=True, help="Whose rules to play by.")
+@click.option("--all", "all_tables", is_flag=True, help="Show every table, not three.")
 @json_option
-def demo(model: str, as_json: bool) -> int:
+def demo(model: str, all_tables: bool, as_json: bool) -> int:
     """Describe a sample database: a legacy ERP with cryptic names. Needs no key and no network.
 
     The answers come from the sandbox, a stand-in that knows abbreviations and rules; they are not
@@ -36,12 +40,15 @@ def demo(model: str, as_json: bool) -> int:
                 job = Job(profile)
                 result = execute(job, target, journal, stage.settings, notify, started=started)
             if not as_json:
-                print_tables(journal.stream(results.described, result.run))
+                rows = journal.stream(results.described, result.run)
+                more = print_tables(rows, most=None if all_tables else _SHOWN)
+                if more:
+                    say(f"… and {counted(more, 'more table')}: amx-kimi demo --all\n")
     if as_json:
         echo_json(summary(result))
     else:
         click.echo(in_words(result, profile))
-        click.echo(
+        say(
             "This was a demo; nothing is left of it. With a Kimi key, describe your own database:\n"
             "  amx-kimi run sqlite:///path/to/your.db   (first: amx-kimi add-llm-profile)"
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, choice_options, store_option, warn
-from amx_kimi.wrap import one_line
+from amx_kimi.cli.common import KimiCommand, choice_options, complete_runs, store_option, warn
+from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ _OWN_OPTIONS = {
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--format",
     "format_",
@@ -90,14 +90,14 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
     for name, (option, owner) in _OWN_OPTIONS.items():
         if options[name] and format_ != owner:
             raise click.UsageError(f"{option} is for --format {owner}.")
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         if format_ in (*_PLAIN, "amx") and (options["unreviewed"] or options["min_confidence"]):
             raise click.UsageError(f"--format {format_} holds everything, as it is.")
@@ -154,7 +154,7 @@ def _datahub(
     choice, home = choice_of(options), _home(run, options)
     with open_output(out) if out else nullcontext(sys.stdout) as file:
         count = write_datahub(file, run, rows, choice, home)
-    warn(f"{count:,} descriptions" + (f" in {out}" if out else ""))
+    warn(counted(count, "description") + (f" in {out}" if out else ""))
     _hint(count, options)
     return 0
 
@@ -184,9 +184,9 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
     for problem in done.problems:
         warn(one_line(problem), label="Left alone" if is_there else "Left out")
     where = f" {'merged into' if is_there else 'in'} {out}" if out else ""
-    kept = f"; {done.kept:,} texts of people's were kept" if done.kept else ""
-    absent = f"; {done.absent:,} have no entry there" if done.absent else ""
-    warn(f"{done.added:,} descriptions{where}{kept}{absent}")
+    kept = f"; {counted(done.kept, 'text')} of people's kept" if done.kept else ""
+    absent = f"; {counted(done.absent, 'item')} without an entry there" if done.absent else ""
+    warn(f"{counted(done.added, 'description')}{where}{kept}{absent}")
     if not is_there:
         _hint(done.added, options)
     return int(options["strict"] and bool(done.problems))
@@ -235,8 +235,8 @@ def _amx(rows: "Iterator[Described]", run: "Run", options: dict[str, Any]) -> in
     for problem in handed.problems:
         warn(one_line(problem), label="Left out")
     click.echo(
-        f"AMX's run {handed.run} has {handed.suggestions:,} suggestions; {handed.pending:,} "
-        "accepted ones wait for its /apply"
+        f"AMX's run {handed.run} has {counted(handed.suggestions, 'suggestion')}; waiting for its "
+        f"/apply: {handed.pending:,} accepted"
     )
     click.echo(f"In AMX: /apply first, then /history review {handed.run} --unevaluated-only")
     return int(bool(handed.problems))

@@ -1,6 +1,7 @@
 """`import-amx`: what people accepted in AMX already."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_optio
 from amx_kimi.wrap import one_line
 
 __all__ = ["import_amx"]
+
+_MOST_NAMED = 20
 
 
 @click.command(cls=KimiCommand, name="import-amx")
@@ -28,7 +31,8 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
     """Take in what people accepted in AMX for a database, so that it is never paid for again.
 
     The texts become a run of their own, accepted already; later runs over the same database use
-    them, whatever their model, and so do `apply`, `export` and `report`.
+    them, whatever their model, and so do `apply`, `export` and `report`. Where nothing is new since
+    the last import, no run is made.
     """
     from amx_kimi.cli.run import open_journal
     from amx_kimi.cli.target import find_target, with_password
@@ -42,12 +46,22 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
     with open_journal(store, settings) as journal:
         found = take_in(target, history, target.db_profile, journal)
     if as_json:
-        echo_json({"run": found.run, "texts": found.texts, "gone": list(found.gone)})
+        figures = {"run": found.run, "texts": found.texts, "new": found.new}
+        echo_json({**figures, "gone": list(found.gone), "worded": list(found.worded)})
         return 0
-    for name in found.gone[:20]:
-        warn(f"{one_line(name)}: the database does not have it any more", label="Left out")
-    more = len(found.gone) - 20
-    if more > 0:
-        warn(f"and {more:,} more", label="Left out")
-    click.echo(f"Run {found.run}: {found.texts:,} texts that were accepted in AMX")
+    _say_left_out(found.gone, "the database does not have it any more")
+    _say_left_out(found.worded, "a person has worded it here (amx-kimi review)")
+    if found.run is None:
+        click.echo(f"Nothing new: {found.texts:,} texts that were accepted in AMX are here already")
+    else:
+        click.echo(
+            f"Run {found.run}: {found.texts:,} texts that were accepted in AMX, {found.new:,} new"
+        )
     return 0
+
+
+def _say_left_out(names: Sequence[str], why: str) -> None:
+    for name in names[:_MOST_NAMED]:
+        warn(f"{one_line(name)}: {why}", label="Left out")
+    if len(names) > _MOST_NAMED:
+        warn(f"and {len(names) - _MOST_NAMED:,} more: {why}", label="Left out")

@@ -7,12 +7,12 @@ import click
 
 from amx_kimi.cli.common import (
     KimiCommand,
-    console,
     echo_json,
     json_option,
     profile_option,
     warn,
 )
+from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from amx_kimi.config import Profile, Served
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["models"]
 
 _NOT_KNOWN = "served there; no facts of it yet"
+_COLUMNS = (
+    Column(""),
+    Column("Model"),
+    Column("Context", rank=1, right=True),
+    Column("Thinks", rank=2),
+    Column("USD in/out"),
+    Column("As of", rank=3),
+    Column("Pick it for", rank=4, flows=True),
+)
 
 
 @click.command(cls=KimiCommand)
@@ -118,24 +127,28 @@ def _unknown(served: "Served | None", rows: "Sequence[ModelRow]") -> dict[str, i
 
 
 def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "Model", "Context", "Thinks", "USD in/out", "As of", "Pick it for"):
-        table.add_column(head, no_wrap=head != "Pick it for")
-    for row in rows:
-        usd = row.prices.get("USD")
-        price = f"{usd.miss:g} / {usd.output:g}" if usd else "subscription" if row.live else "–"
-        pick = row.pick
-        if row.retired_on:
-            pick += f" (retired on {row.retired_on}; successor {row.successor})"
-        mark = "*" if _is_served(row, served) else ""
-        when = str(row.date or "")
-        table.add_row(mark, row.id, f"{row.context:,}", row.thinking, price, when, pick)
-    for name, size in new.items():
-        table.add_row("*", name, f"{size:,}" if size else "?", "?", "–", "", _NOT_KNOWN)
-    console().print(table)
+    known = [_cells(row, _is_served(row, served)) for row in rows]
+    unknown = [
+        ["*", name, f"{size:,}" if size else "?", "?", "–", "", _NOT_KNOWN]
+        for name, size in new.items()
+    ]
+    print_table(_COLUMNS, [*known, *unknown])
     click.echo("Prices are per 1M tokens.")
+
+
+def _cells(row: "ModelRow", served: bool | None) -> list[str]:
+    usd = row.prices.get("USD")
+    price = f"{usd.miss:g} / {usd.output:g}" if usd else "subscription" if row.live else "–"
+    retired = f" (retired on {row.retired_on}; successor {row.successor})" if row.retired_on else ""
+    return [
+        "*" if served else "",
+        row.id,
+        f"{row.context:,}",
+        row.thinking,
+        price,
+        str(row.date or ""),
+        row.pick + retired,
+    ]
 
 
 def _model_json(row: "ModelRow") -> dict[str, Any]:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, State, echo_json, warn
+from amx_kimi.cli.common import INTERRUPTED, State, echo_json, pasted, say, warn
 from amx_kimi.errors import BudgetError
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from amx_kimi.annotate.execute import Result
     from amx_kimi.annotate.run import Estimate
     from amx_kimi.config import Profile
+    from amx_kimi.journal import Totals
 
-__all__ = ["exit_code", "in_words", "report", "report_estimate", "summary"]
+__all__ = ["exit_code", "in_words", "known_in_words", "report", "report_estimate", "summary"]
 
 
 def report(
@@ -23,23 +25,23 @@ def report(
     profile: "Profile",
     *,
     as_json: bool,
-    own_store: bool,
+    store: str | None,
     again: "Result | None" = None,
     cap: "Decimal | None" = None,
 ) -> int:
     """Print how a run ended, what asking `again` brought, and how to go on (under the same `cap`);
     returns the exit code."""
     both = [result, again] if again else [result]
-    same = ", with the same --store" if own_store else ""  # not repeated: it may hold a password
+    same = f" --store {pasted(store)}" if store else ""
     resume = f"amx-kimi run --resume {both[-1].run}" + (f" --max-cost {cap}" if cap else "") + same
     last = both[-1]
     if as_json:
         echo_json({**summary(result), **({"escalated": summary(again)} if again else {})})
     else:
         for one in both:
-            click.echo(in_words(one, profile))
+            say(in_words(one, profile))
         if not last.interrupted and not last.stopped:
-            click.echo(f"See them: amx-kimi show {result.run}{same}")
+            say(f"See them: amx-kimi show {result.run}{same}")
     for note in [note for one in both for note in one.notes]:
         warn(note, label="Note")
     if last.interrupted:
@@ -48,7 +50,8 @@ def report(
         return INTERRUPTED
     totals = result.totals
     if totals.tables_described < totals.tables:
-        warn(f"{totals.tables - totals.tables_described:,} tables have no description")
+        without = counted(totals.tables - totals.tables_described, "table")
+        warn(f"Without a description: {without}")
     if last.stopped:
         if click.get_current_context().ensure_object(State).debug:
             traceback.print_exception(last.stopped)
@@ -58,7 +61,9 @@ def report(
         warn(f"What was described is kept. Go on with: {resume}")
         return last.stopped.exit_code
     if any(one.totals.failed for one in both):
-        warn(f"Ask for what failed again with: {resume}")
+        why = last.why_failed or result.why_failed
+        because = f" ({why.rstrip('.')})" if why and as_json else ""  # in words it was said above
+        warn(f"Ask for what failed again{because} with: {resume}")
     return max(exit_code(one) for one in both)
 
 
@@ -74,6 +79,8 @@ def summary(result: "Result") -> dict[str, Any]:
     totals = result.totals
     return {
         "run": result.run,
+        "status": result.status,
+        "error": str(result.stopped) if result.stopped else None,
         "columns": totals.columns,
         "described": totals.described,
         "reused": totals.reused,
@@ -105,23 +112,32 @@ def in_words(result: "Result", profile: "Profile") -> str:
     free += [f"{totals.shared:,} with the answer for another table"] if totals.shared else []
     reused = f" ({', '.join(free)})" if free else ""
     lines = [
-        f"Run {result.run}: {totals.described:,} of {totals.columns:,} columns described{reused}, "
-        f"and {totals.tables_described:,} of {totals.tables:,} tables",
-        f"Requests: {totals.requests:,} ({totals.retries:,} retries)"
+        f"Run {result.run}: {totals.described:,} of {counted(totals.columns, 'column')} "
+        f"described{reused}, and {totals.tables_described:,} of {counted(totals.tables, 'table')}",
+        f"Requests: {totals.requests:,} ({counted(totals.retries, 'retry', 'retries')})"
         + (", this sitting" if result.resumed else " in")
         + f" {result.seconds:.1f} s",
         f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
         f"completion ({totals.reasoning:,} of them reasoning)",
         f"Cost: {_cost_in_words(result, profile)}",
     ]
+    if totals.requests and not _kept(totals):
+        lines.append("Nothing of what these requests brought could be kept")
     if totals.deferred:
-        lines.append(f"Left for later: {totals.deferred:,} columns, beyond --limit")
+        lines.append(f"Left for later: {counted(totals.deferred, 'column')}, beyond --limit")
     if totals.failed:
         why = f" ({result.why_failed})" if result.why_failed else ""
         lines.append(
-            f"Failed: {totals.failed:,} columns{why}; `amx-kimi show {result.run}` says why each"
+            f"Failed: {counted(totals.failed, 'column')}{why}; `amx-kimi show {result.run}` says "
+            "why each"
         )
     return "\n".join(lines)
+
+
+def _kept(totals: "Totals") -> int:
+    """How many descriptions this run's own requests brought."""
+    columns = totals.described - totals.reused - totals.inherited - totals.shared
+    return max(columns, 0) + totals.tables_described
 
 
 def _cost_in_words(result: "Result", profile: "Profile") -> str:
@@ -134,7 +150,8 @@ def _cost_in_words(result: "Result", profile: "Profile") -> str:
     if profile.endpoint.list_prices and profile.own_prices is None:
         notes.append("an estimate, at the maker's list prices")
     if totals.uncertain:
-        notes.append(f"{totals.uncertain} requests without known usage count at their worst case")
+        unknown = counted(totals.uncertain, "request")
+        notes.append(f"{unknown} without known usage at the worst case")
     return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
@@ -147,22 +164,32 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
     if found.cost is not None and found.least is not None and found.most is not None:
         cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
-        f"Nothing was sent. This run would ask about {found.asked:,} columns ({found.reused:,} "
-        f"more are known from earlier runs, {found.shared:,} share an answer) in about "
-        f"{found.requests:,} requests\n"
+        f"Nothing was sent. This run would ask about {found.in_words} "
+        f"({found.reused:,} more known from earlier runs, {found.shared:,} with a shared answer) "
+        f"in about {counted(found.requests, 'request')}\n"
         f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
         f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
     )
     if found.one is not None:
         click.echo(f"A --max-cost has to hold one request's worst case: {found.one:.4f} {currency}")
+    if found.known:
+        warn(f"{known_in_words(found.known)}.", label="Note")
     for note in found.notes:
         warn(note, label="Note")
+
+
+def known_in_words(known: int) -> str:
+    """What need not be paid for again."""
+    verb = "is" if known == 1 else "are"
+    return f"{known:,} of them {verb} known under other settings: --keep-known takes them"
 
 
 def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:
     return {
         "columns": found.columns,
         "asked": found.asked,
+        "tables": found.tables,
+        "known": found.known,
         "reused": found.reused,
         "shared": found.shared,
         "requests": found.requests,

@@ -13,6 +13,7 @@ from amx_kimi.cli.common import (
     json_option,
     profile_option,
     prompt_options,
+    warn,
 )
 
 __all__ = ["payload"]
@@ -48,7 +49,8 @@ def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **opti
     async def go() -> None:
         number = 0
         system = ""
-        async for found in payloads(job, target, settings):
+        notes: list[str] = []
+        async for found in payloads(job, target, settings, notes):
             number += 1
             if as_json:
                 echo_json({"about": found.label, "digest": found.digest, "body": found.body})
@@ -66,5 +68,7 @@ def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **opti
             click.echo()
         if not number:
             click.echo("Nothing would be sent: every column has a comment (--all asks again).")
+        for note in notes:
+            warn(note, label="Note")
 
     anyio.run(go)

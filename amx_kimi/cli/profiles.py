@@ -4,20 +4,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, console, echo_json, json_option
+from amx_kimi.cli.common import KimiCommand, echo_json, json_option, say
+from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
     from amx_kimi.settings import Settings
 
 __all__ = ["llm_profiles"]
 
+_COLUMNS = (
+    Column(""),
+    Column("Name"),
+    Column("Model"),
+    Column("Endpoint", rank=1),
+    Column("Key", rank=2),
+    Column("Last check", rank=3),
+    Column("Problem", rank=4, flows=True),
+)
+
 
 @click.command("llm-profiles", cls=KimiCommand)
 @json_option
 def llm_profiles(as_json: bool) -> None:
     """List the LLM profiles of AMX's config.yml; * marks the active one."""
-    from rich.table import Table
-
     from amx_kimi.config import active_profile, config_path, profile_names
     from amx_kimi.settings import Settings
 
@@ -37,22 +46,21 @@ def llm_profiles(as_json: bool) -> None:
         return
     if not rows:
         path = config_path(settings.config_dir)
-        click.echo(f"There are no LLM profiles in {path}. Add one: amx-kimi add-llm-profile")
+        say(f"There are no LLM profiles in {path}. Add one: amx-kimi add-llm-profile")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "Name", "Model", "Endpoint", "Key", "Last check"):
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        other = f"(provider {row['provider'] or 'missing'})"
-        table.add_row(
-            "*" if row["active"] else "",
-            row["name"],
-            row.get("model") or other,
-            row.get("label") or row.get("problem") or "",
-            row.get("key") or "",
-            row.get("last_check") or "",
-        )
-    console().print(table)
+    print_table(_COLUMNS, map(_cells, rows))
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        "*" if row["active"] else "",
+        row["name"],
+        row.get("model") or f"(provider {row['provider'] or 'missing'})",
+        row.get("label") or "",
+        row.get("key") or "",
+        row.get("last_check") or "",
+        row.get("problem") or "",
+    ]
 
 
 def _details(name: str, provider: str, settings: "Settings") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from amx_kimi.annotate.run import Progress
 from amx_kimi.cli.common import console, warn
+from amx_kimi.wrap import counted
 
 __all__ = ["watch"]
 
@@ -88,7 +89,8 @@ def _plain(currency: str | None) -> Notify:
         if not last and time.monotonic() - shown[0] < _PLAIN_SECONDS:
             return
         shown[0] = time.monotonic()
-        warn(f"{done:,} of {progress.columns:,} columns, {_spent(progress, currency)}")
+        columns = counted(progress.columns, "column")
+        warn(f"{done:,} of {columns}, {_spent(progress, currency)}")
 
     return notify
 
@@ -96,7 +98,7 @@ def _plain(currency: str | None) -> Notify:
 def _spent(progress: Progress, currency: str | None) -> str:
     cost = f", {progress.cost:.4f} {currency}" if progress.cost is not None else ""
     waiting = f", {waiting}" if (waiting := _waiting(progress)) else ""
-    return f"{progress.requests:,} requests{cost}{waiting}"
+    return f"{counted(progress.requests, 'request')}{cost}{waiting}"
 
 
 def _waiting(progress: Progress) -> str:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, store_option, warn
+from amx_kimi.cli.common import KimiCommand, complete_runs, store_option, warn
 
 __all__ = ["report"]
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -22,13 +22,13 @@ def report(run: str, out: Path | None, store: str | None) -> None:
     was sent, and every table with search and filters. It loads nothing from the network."""
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.publish.export import open_output
     from amx_kimi.publish.report import write_report
     from amx_kimi.settings import Settings
 
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         path = out or Path(f"amx-kimi-{found.id}.html")
         with open_output(path) as file:

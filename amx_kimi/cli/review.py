@@ -3,6 +3,8 @@
 import getpass
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +18,11 @@ from amx_kimi.cli.common import (
     store_option,
     warn,
 )
+from amx_kimi.errors import KimiError
 
 if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run
+    from amx_kimi.publish.decision_file import Row
 
 __all__ = ["review"]
 
@@ -30,7 +34,8 @@ _AT_ONCE = 500
 @click.option(
     "--accept",
     type=click.Choice(["high", "medium", "low"]),
-    help="Accept the best wording of all that is open and at least so sure.",
+    help="Accept the best wording of all that is open and at least so sure. What a person has"
+    " worded stays, in this run and in others.",
 )
 @click.option(
     "--out",
@@ -61,7 +66,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
     """
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.journal import runs
+    from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
     chosen = [name for name in ("accept", "out", "decisions") if options[name]]
@@ -69,7 +74,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
         raise click.UsageError("One of --accept, --out and --decisions at a time.")
     by = options["by"] or _login_name()
     with open_journal(store, Settings.from_environment(), create=False) as journal:
-        found = journal.read(runs.find_run, run)
+        found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         if options["accept"]:
             return _accept(journal, found, options["accept"], by, as_json=as_json)
@@ -94,8 +99,14 @@ def _login_name() -> str:
 def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: bool) -> int:
     from amx_kimi.publish.review import accept_all
 
-    count = accept_all(journal, run, least, by)
-    _say_progress(journal, run, {"accepted": count}, f"Accepted {count:,}", as_json=as_json)
+    found = accept_all(journal, run, least, by)
+    did = {"accepted": found.count, "left": found.left}
+    _say_progress(journal, run, did, f"Accepted {found.count:,}", as_json=as_json)
+    if found.left:
+        warn(
+            f"Left open, as a person has worded them in another run: {found.left:,}. "
+            f"`amx-kimi review {run.id}` shows the texts."
+        )
     return 0
 
 
@@ -117,27 +128,50 @@ def _out(journal: "Journal", run: "Run", path: Path) -> int:
 
 
 def _in(journal: "Journal", run: "Run", path: Path, by: str, *, as_json: bool) -> int:
-    from amx_kimi.journal import decisions
     from amx_kimi.publish.decision_file import read_decisions
 
-    kept, refused, some = 0, [], []
-    try:
-        for row in read_decisions(path, journal, run):
-            if row.decided:
-                some.append(row.decided)
-            else:
-                refused.append({"row": row.number, "why": row.refused})
-                if not as_json:
-                    warn(f"{path}, row {row.number}: {row.refused}", label="Refused")
-            if len(some) == _AT_ONCE:
-                journal.write_now(decisions.decide, some, by)
-                kept, some = kept + len(some), []
-    finally:  # a file that cannot be read to its end: the rows before are kept
-        journal.write_now(decisions.decide, some, by)
-    kept += len(some)
+    kept, refused = 0, []
+    for some in _some_at_once(read_decisions(path, journal, run)):
+        count, others = _keep(journal, some, by)
+        kept += count
+        for row in others:
+            refused.append({"row": row.number, "why": row.refused})
+            if not as_json:
+                warn(f"{path}, row {row.number}: {row.refused}", label="Refused")
     said = f"Kept {kept:,} decisions, refused {len(refused):,} rows"
     _say_progress(journal, run, {"kept": kept, "refused": refused}, said, as_json=as_json)
     return int(bool(refused))
+
+
+def _some_at_once(rows: Iterator["Row"]) -> Iterator[list["Row"]]:
+    """Lists of rows; of a file that cannot be read to its end, those before come first."""
+    some: list[Row] = []
+    try:
+        for row in rows:
+            some.append(row)
+            if len(some) == _AT_ONCE:
+                yield some
+                some = []
+    except KimiError:
+        yield some
+        raise
+    yield some
+
+
+def _keep(journal: "Journal", rows: list["Row"], by: str) -> tuple[int, list["Row"]]:
+    """Keep what these rows decide; returns how many, and the rows that are refused."""
+    from amx_kimi.journal import decisions
+
+    wanted = [row.decided for row in rows if row.decided]
+    kept = journal.write_now(decisions.decide, wanted, by)
+    late = "somebody has decided about it in the meantime"
+    checked = (
+        replace(row, decided=None, refused=late)
+        if row.decided and row.decided.id not in kept
+        else row
+        for row in rows
+    )
+    return len(kept), [row for row in checked if row.refused]
 
 
 def _say_progress(
@@ -160,8 +194,9 @@ def _on_screen(journal: "Journal", run: "Run", by: str, profile_name: str | None
     from amx_kimi.journal import Described
     from amx_kimi.publish.review import Review
     from amx_kimi.settings import Settings
+    from amx_kimi.types import Suggestion
 
-    async def ask_again(row: Described, hint: str) -> object:
+    async def ask_again(row: Described, hint: str) -> Suggestion:
         from amx_kimi.annotate.hint import ask_with_hint
         from amx_kimi.config import find_profile
 

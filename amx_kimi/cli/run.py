@@ -13,6 +13,9 @@ import click
 from amx_kimi.cli.common import (
     LIMITS,
     KimiCommand,
+    chosen,
+    complete_profiles,
+    complete_runs,
     database_options,
     json_option,
     limit_options,
@@ -21,6 +24,7 @@ from amx_kimi.cli.common import (
     store_option,
     warn,
 )
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +63,11 @@ class _RunCommand(KimiCommand):
     is_flag=True,
     help="Ask about each technical column (created_at and its like), not once for all tables.",
 )
+@click.option(
+    "--keep-known",
+    is_flag=True,
+    help="Take what earlier runs described with another model, style or number of wordings.",
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
 @prompt_options
 @click.option(
@@ -77,19 +86,25 @@ class _RunCommand(KimiCommand):
 @click.option(
     "--escalate",
     metavar="PROFILE",
+    shell_complete=complete_profiles,
     help="Ask again, with this stronger profile (or preset), what came back low.",
 )
-@click.option("--resume", metavar="RUN", help="Go on with a run (an id, or `last`).")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Go on with a run (an id, or `last`).",
+)
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
 @json_option
 def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **options: Any) -> int:
     """Describe the columns of a database that have no comment yet.
 
     URL is a SQLAlchemy URL (postgresql://user@host/db, sqlite:///erp.db, duckdb:///dwh.duckdb),
-    the path of a SQLite or DuckDB file, or files of data (data/*.parquet, .csv, .json), each of
-    them a table; a password is better left to PGPASSWORD, ~/.pgpass or AMX's database profile.
-    Without one, AMX's active database profile is taken. The descriptions go to the journal: see
-    `show` and `export`. What an earlier run described is not asked again.
+    the path of a SQLite or DuckDB file, or files of data (data/*.parquet, .csv, .json, or a folder
+    of them), each of them a table; a password is better left to PGPASSWORD, ~/.pgpass or AMX's
+    database profile. Without a URL, AMX's active database profile is taken. The descriptions go to
+    the journal: see `show` and `export`. What an earlier run described is not asked again.
 
     Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 3 the cost cap was
     reached, 130 interrupted.
@@ -154,6 +169,14 @@ def _resume(
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
     *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),
+    *(
+        "keep_known",
+        "keep_markup",
+        "with_extensions",
+        "csv_encoding",
+        "csv_separator",
+        "csv_header",
+    ),
 )
 
 
@@ -177,11 +200,12 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
     from amx_kimi.annotate.context import load_context
     from amx_kimi.annotate.job import Job
     from amx_kimi.annotate.prompt import Wanted
-    from amx_kimi.annotate.sources import Selection
 
+    selection, csv = chosen(options)
     return Job(
         profile=profile,
-        selection=Selection(options["schemas"], options["tables"]),
+        selection=selection,
+        csv=csv,
         wanted=Wanted(
             language=_language(options["language"] or profile.language),
             alternatives=profile.n_alternatives,
@@ -191,6 +215,7 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
         all_columns=options["all_columns"],
         limit=options.get("limit"),
         only_changed=options.get("only_changed") or "",
+        keep_known=options.get("keep_known", False),
         share=not options.get("no_shared", False),
         batch_size=options["batch_size"],
         samples=not options["no_samples"],
@@ -229,19 +254,20 @@ def _amount(text: str | None) -> "Decimal | None":
 
 def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
     """The cap, and who is asked: nobody with a cap or --yes; without a terminal one is wanted."""
-    from amx_kimi.annotate.spend import Forecast, Spend
+    from amx_kimi.annotate.run import Estimate
+    from amx_kimi.annotate.spend import Spend
+    from amx_kimi.cli.outcome import known_in_words
     from amx_kimi.errors import ConfigError
 
     if options["max_cost"] is not None or options["yes"]:
         return Spend(options["max_cost"])
     currency = profile.facts().currency or ""
 
-    def agree(found: Forecast) -> bool:
-        if found.cost is None or found.cost <= _ASK_ABOVE.get(currency, Decimal(1)):
-            return True
+    def agree(found: Estimate) -> bool:
+        known = f" ({known_in_words(found.known)})" if found.known else ""
         what = (
-            f"{found.items:,} columns and tables in about {found.requests:,} requests may cost "
-            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate)"
+            f"{found.in_words} in about {counted(found.requests, 'request')} may cost "
+            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate){known}"
         )
         if options["no_input"] or not sys.stdin.isatty():
             raise ConfigError(
@@ -250,7 +276,7 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
         with _interruptible():
             return click.confirm(f"{what}. Go on?", err=True)
 
-    return Spend(None, agree)
+    return Spend(None, agree, _ASK_ABOVE.get(currency, Decimal(1)))
 
 
 @contextmanager
@@ -286,7 +312,7 @@ def _execute(
         result,
         job.profile,
         as_json=options["as_json"],
-        own_store=bool(options["store"]),
+        store=options["store"],
         again=again,
         cap=options["max_cost"],
     )

@@ -7,14 +7,16 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from amx_kimi.cli.common import KimiCommand, warn
-from amx_kimi.sandbox.options import Options
+from amx_kimi.sandbox.options import LOGPROBS, REGIONS, USAGE_SHAPES, Options
 
 __all__ = ["sandbox"]
 
 _DURATIONS = ("minute", "latency", "chunk_delay")
+_CHOICES = {"region": REGIONS, "usage_shape": USAGE_SHAPES, "logprobs": LOGPROBS}
+_METAVARS = {"faults": "LIST", **dict.fromkeys(_DURATIONS, "DURATION")}
 
 
-class _Duration(click.FloatRange):
+class _Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(
@@ -37,25 +39,34 @@ class _Duration(click.FloatRange):
 def _option(field: "Field[Any]", hint: Any) -> click.Option:
     name = field.name.replace("_", "-")
     about = field.metadata["help"]
+    about = f"{about[0].upper()}{about[1:]}"
     if hint is bool:
         return click.Option(
-            [f"--{name}/--no-{name}"], default=field.default, show_default=True, help=about
+            [f"--{name}/--no-{name}"], default=field.default, show_default=True, help=f"{about}."
         )
     if isinstance(field.default, tuple):
         return click.Option(
             [f"--{name.removesuffix('s')}", field.name],
             multiple=True,
             metavar="TEXT",
-            help=f"{about} (repeat)",
+            help=f"{about} (repeat).",
         )
-    kind = next((arg for arg in get_args(hint) if arg is not NoneType), hint)
     return click.Option(
         [f"--{name}"],
-        type=_Duration() if field.name in _DURATIONS else kind,
-        default=field.default,
+        type=_type_of(field.name, hint),
+        metavar=None if field.name in _CHOICES else _METAVARS.get(field.name, "N"),
+        default=f"{field.default:g}s" if field.name in _DURATIONS else field.default,
         show_default=field.default not in (None, ""),
-        help=about,
+        help=f"{about}.",
     )
+
+
+def _type_of(name: str, hint: Any) -> Any:
+    if name in _CHOICES:
+        return click.Choice(_CHOICES[name])
+    if name in _DURATIONS:
+        return _Duration()
+    return next((arg for arg in get_args(hint) if arg is not NoneType), hint)
 
 
 def _run(**values: Any) -> None:

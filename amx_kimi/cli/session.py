@@ -89,9 +89,9 @@ def _run(line: str, group: click.Group) -> bool:
     elif name == "help" and len(words) == 1:
         _help(group)
     elif name == "help":
-        run_main(group, [words[1].removeprefix("/"), "--help"])
+        run_main(group, [words[1].removeprefix("/"), *words[2:], "--help"], session=True)
     else:
-        run_main(group, [name, *words[1:]])
+        run_main(group, [name, *words[1:]], session=True)
     return False
 
 

@@ -4,9 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import click
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi.annotate.execute import Target
-from amx_kimi.annotate.sources import Reading, database_url, files_or_url, open_source
+from amx_kimi.annotate.sources import (
+    SERVERS,
+    Reading,
+    database_url,
+    files_or_url,
+    open_source,
+)
 from amx_kimi.config import AMX_MOST_ROWS, load_database
 from amx_kimi.errors import ConfigError, SourceError
 from amx_kimi.journal import Run
@@ -61,7 +69,11 @@ def with_password(target: Target, *, ask: bool) -> Target:
     Raises:
         SourceError: it cannot be opened for another reason.
     """
-    if not ask:
+    try:
+        is_server = make_url(target.url).get_backend_name() in SERVERS
+    except (SQLAlchemyError, ValueError):  # whoever opens it says what is wrong
+        is_server = False
+    if not (ask and is_server):
         return target
     try:
         open_source(target.url).close()
@@ -70,7 +82,5 @@ def with_password(target: Target, *, ask: bool) -> Target:
             raise
     else:
         return target
-    from sqlalchemy.engine import make_url
-
     password = click.prompt("Database password", hide_input=True, err=True)
     return replace(target, url=make_url(target.url).set(password=password))

@@ -7,6 +7,8 @@ from amx_kimi.errors import KimiError, ServiceError
 __all__ = ["backoff_seconds", "pause_seconds"]
 
 _LONGEST_BACKOFF = 30.0
+_BELIEVED = 3
+_LEAST = 5.0
 _LONGEST_WAIT = 300.0  # a service that asks for more is reported rather than waited for
 
 
@@ -20,7 +22,9 @@ def pause_seconds(error: KimiError, tries: int, first: float) -> float | None:
         return None
     if not wanted:
         return backoff_seconds(tries, first)
-    return wanted + random.random() * first
+    # One that asks for milliseconds again and again is not believed for ever.
+    least = min(backoff_seconds(tries - _BELIEVED, first), _LEAST) if tries > _BELIEVED else 0.0
+    return max(wanted, least) + random.random() * first
 
 
 def backoff_seconds(failures: int, first: float) -> float:

@@ -34,9 +34,10 @@ class KeyReport:
         """One line for people."""
         if self.state != "ok":
             return self.error.message if self.error else self.state
-        currency = "" if endpoint.list_prices else endpoint.currency  # a gateway's may be any
+        # A gateway's may be any, and the answer does not say it.
+        currency = ("" if endpoint.list_prices else endpoint.currency) or "(no currency said)"
         left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
-        return f"{len(self.models)} models{left}".rstrip()
+        return f"{len(self.models)} models{left}"
 
 
 async def check_key(profile: Profile, key: FoundKey, settings: Settings) -> KeyReport:

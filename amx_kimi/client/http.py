@@ -1,5 +1,6 @@
 """The connections: our own headers only, no redirects, bounded silence, TLS always verified."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from amx_kimi.errors import ConfigError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "versioned"]
 
 _CONNECT_SECONDS = 20.0
 
@@ -27,7 +28,8 @@ class Connections:
     socket at each request, half of all the work with 50 of them (`benchmarks/README.md`).
 
     Raises:
-        ConfigError: AMX_CA_BUNDLE is not a PEM file, or a plain http name means a public address.
+        ConfigError: AMX_CA_BUNDLE is not a PEM file, a plain http name means a public address, or
+            a proxy of the environment is not usable.
     """
 
     def __init__(self, base_url: str, key: Secret | None, settings: Settings) -> None:
@@ -50,7 +52,7 @@ class Connections:
             pool=None,
         )
         self._tls = _tls(settings)
-        self._idle: list[httpx.AsyncClient] = []
+        self._idle: list[httpx.AsyncClient] = [self._first()]
 
     @contextmanager
     def take(self) -> Iterator[httpx.AsyncClient]:
@@ -66,6 +68,27 @@ class Connections:
         while self._idle:
             await self._idle.pop().aclose()
 
+    def _first(self) -> httpx.AsyncClient:
+        """The first connection, which tells whether the environment's proxies are usable."""
+        try:
+            return self._open()
+        except ImportError:
+            raise ConfigError(
+                "The environment names a SOCKS proxy, and the package for it is not installed",
+                remedy="pip install 'amx-kimi[socks]'",
+            ) from None
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            httpx.InvalidURL,
+        ):  # no local: it may hold a password
+            raise ConfigError(
+                "A proxy of the environment is no URL that can be used",
+                remedy="Look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY: a proxy is "
+                "written as http://host:port or socks5://host:port.",
+            ) from None
+
     def _open(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=self._url,
@@ -77,6 +100,12 @@ class Connections:
             trust_env=self._url.host not in ("localhost", "127.0.0.1", "::1"),
             event_hooks={"response": [bounded]},
         )
+
+
+def versioned(base_url: str) -> str | None:
+    """`base_url` with the `/v1` that it lacks; None where its path ends in a version."""
+    path = httpx.URL(base_url).path.rstrip("/")
+    return None if re.search(r"/v\d+\w*$", path) else f"{base_url.rstrip('/')}/v1"
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

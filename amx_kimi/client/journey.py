@@ -4,13 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from amx_kimi.client.wire import Callbacks, WireReply
-from amx_kimi.errors import TruncatedError
-from amx_kimi.facts import Quirk
+from amx_kimi.client.answers import Callbacks, WireReply
+from amx_kimi.errors import ContentFilterError, TruncatedError
+from amx_kimi.facts import Facts, Quirk
 from amx_kimi.policy import RequestPlan
 from amx_kimi.types import Ask, Attempt, Reply, Usage
 
-__all__ = ["Journey", "hearing", "needs_room", "reply_of", "truncated"]
+__all__ = [
+    "Journey",
+    "hearing",
+    "lost_answer",
+    "needs_room",
+    "refused_content",
+    "reply_of",
+    "truncated",
+]
 
 
 @dataclass
@@ -29,6 +37,7 @@ class Journey:
     entry: tuple[float, int] | None = None  # as the limiter counts its last attempt
     held: int = 0  # by a rate limit
     waited: float = 0.0
+    unended: int = 0  # streams that came to an end which is none
 
 
 def reply_of(journey: Journey, wire: WireReply, model: str) -> Reply:
@@ -75,6 +84,32 @@ def hearing(journey: Journey, on_content: Callable[[str], None]) -> Callable[[st
         on_content(piece)
 
     return hear
+
+
+def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> str:
+    """The answer that stands where thinking belongs, or "": the content is empty although the model
+    came to its end, and the asker knows the answer when it sees it, or the endpoint for this."""
+    reasoning = _text(wire.reasoning).strip()
+    if not reasoning or wire.text.strip() or wire.tool_calls or wire.finish_reason != "stop":
+        return ""
+    is_known = "content" in facts.quirks
+    is_answer = ask.holds(reasoning) if ask.holds else is_known
+    return reasoning if is_answer else ""
+
+
+def refused_content(journey: Journey, wire: WireReply, facts: Facts) -> ContentFilterError | None:
+    """The refusal that an answer with `finish_reason: content_filter` means."""
+    if wire.finish_reason != "content_filter":
+        return None
+    error = ContentFilterError(
+        f"{facts.endpoint.label} cut its answer off (finish_reason=content_filter)",
+        status=200,
+        kind="content_filter",
+        call=f"{journey.ask.label}, {facts.wire_model}",
+        remedy="The service refuses this content.",
+    )
+    error.charged = True
+    return error
 
 
 def needs_room(wire: WireReply, ask: Ask) -> bool:

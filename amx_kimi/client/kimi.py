@@ -6,7 +6,7 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -17,19 +17,30 @@ import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from amx_kimi.client.account import account_limits, account_name
+from amx_kimi.client.answers import Callbacks, WireReply
 from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget, worst_case
-from amx_kimi.client.corrections import MOST_CORRECTIONS, correction
-from amx_kimi.client.http import Connections
-from amx_kimi.client.journey import Journey, hearing, needs_room, reply_of, truncated
+from amx_kimi.client.corrections import MOST_CORRECTIONS, correction, without_stream
+from amx_kimi.client.http import Connections, versioned
+from amx_kimi.client.journey import (
+    Journey,
+    hearing,
+    lost_answer,
+    needs_room,
+    refused_content,
+    reply_of,
+    truncated,
+)
 from amx_kimi.client.limiter import Limits, Refusal, shared
-from amx_kimi.client.wire import Callbacks, WireReply, exchange, get_json
+from amx_kimi.client.wire import exchange, get_json
 from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
 from amx_kimi.errors import (
     BadRequestError,
+    BrokenStreamError,
     ConfigError,
     KimiError,
     ModelNotFoundError,
+    NotAnApiError,
     RateLimitError,
     SilenceError,
     UnreachableError,
@@ -44,13 +55,15 @@ __all__ = ["KimiClient"]
 
 _RETRIES = 7
 _MORE_RETRIES = 5  # where others are answered meanwhile
-_UNREACHABLE_RETRIES = 2
+_FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
+_MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 
 
 class KimiClient:
-    """Asks a profile's model, under its policy, limits and budget. `requests` counts what was sent.
+    """Asks a profile's model, under its policy, limits and budget. `requests` counts what was sent,
+    `answers` what came back whole.
 
     Args:
         profile: as whom, and which model.
@@ -85,6 +98,7 @@ class KimiClient:
         self.facts: Facts = profile.facts(self._learned.quirks(profile.base_url, profile.model))
         self.budget = budget or Budget()
         self.requests = 0
+        self.answers = 0
         self.resting = 0
         self.refusals = 0  # by the account's limits, since the last answer
         self._found_places = False
@@ -98,8 +112,16 @@ class KimiClient:
         self._retries = retries
         self._patience = patience
         self._backoff = backoff
-        self._connections = Connections(profile.base_url, self.key.secret, self.settings)
+        self._looking = anyio.Lock()
+        self.base_url = profile.base_url
+        api, below = self.facts.quirks.get("api_base"), versioned(profile.base_url)
+        if api and below and api.value == below:  # the key goes nowhere else
+            self.base_url = below
+        self._connections = self._connect(self.base_url)
         self._log = get_logger()
+
+    def _connect(self, base_url: str) -> Connections:
+        return Connections(base_url, self.key.secret, self.settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,17 +168,24 @@ class KimiClient:
         journey = Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
         if on_content is not None and ask.once:
             journey.callbacks = replace(journey.callbacks, on_content=hearing(journey, on_content))
+        try:
+            return await self._answer(journey)
+        except KimiError as error:
+            error.attempts = tuple(journey.attempts)
+            raise
+
+    async def _answer(self, journey: Journey) -> Reply:
+        ask, model = journey.ask, self.facts.wire_model
         first = plan(self.profile, self.facts, self.settings, ask)
         wire, sent = await self._send(journey, first)
         if journey.heard or not needs_room(wire, ask):
-            return reply_of(journey, wire, self.facts.wire_model)
+            return reply_of(journey, wire, model)
         if sent.retry_budget is not None:
             journey.reason, journey.longer = "length", True
             larger = plan(self.profile, self.facts, self.settings, ask, budget=sent.retry_budget)
             wire, sent = await self._send(journey, larger)
             if not needs_room(wire, ask):
-                return reply_of(journey, wire, self.facts.wire_model)
-        model = self.facts.wire_model
+                return reply_of(journey, wire, model)
         raise truncated(journey, sent, reply_of(journey, wire, model), model)
 
     async def models(self) -> list[dict[str, Any]]:
@@ -165,13 +194,48 @@ class KimiClient:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
+        base = self.base_url
         try:
-            with self._connections.take() as http:
-                document = await get_json(http, "models", facts=self.facts)
-        except KimiError as error:
-            raise self._without_key(error) from None
+            document = await self._get_models()
+        except NotAnApiError as error:
+            await self._look_under_v1(error, base)
+            document = await self._get_models()
         data = document.get("data") if isinstance(document, dict) else None
         return [row for row in data or [] if isinstance(row, dict)]
+
+    async def _get_models(self) -> Any:
+        try:
+            with self._connections.take() as http:
+                return await get_json(http, "models", facts=self.facts)
+        except KimiError as error:
+            raise self._without_key(error) from None
+
+    async def _look_under_v1(self, error: NotAnApiError, asked: str) -> None:
+        """Go on below the address that was `asked`, under `/v1`, where an API answers; else raise
+        `error`, with what was found there. Many give an address without it.
+        """
+        async with self._looking:
+            if self.base_url == asked:
+                await self._move_under_v1(error)
+
+    async def _move_under_v1(self, error: NotAnApiError) -> None:
+        base = versioned(self.base_url)
+        if base is None or self.answers:
+            raise error
+        before, self._connections = self._connections, self._connect(base)
+        try:
+            await self._get_models()
+        except (NotAnApiError, UnreachableError, SilenceError) as found:
+            after, self._connections = self._connections, before
+            await after.aclose()
+            what = f"HTTP {found.status}" if isinstance(found, NotAnApiError) else "no answer"
+            error.message += f"; there is no API under {base} either ({what})"
+            raise error from None
+        except KimiError:  # a refusal is an API's, too
+            pass
+        await before.aclose()
+        self.base_url = base
+        self.learn(Quirk("api_base", "set", base))
 
     async def balance(self) -> Decimal | None:
         """What the account has left, in the endpoint's currency; None where it does not say."""
@@ -180,29 +244,47 @@ class KimiClient:
             self._connections.take() as http,
         ):
             document = await get_json(http, "users/me/balance", facts=self.facts)
-            return Decimal(str(document["data"]["available_balance"]))
+            left = Decimal(str(document["data"]["available_balance"]))
+            return left if left.is_finite() and abs(left) < _MOST_BALANCE else None
         return None
 
     async def _send(self, journey: Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
         """One plan through corrections and retries, to an answer or the final error."""
         facts = self.facts
         while True:
+            base = self.base_url
             try:
                 wire = await self._attempt(journey, current)
-            except (BadRequestError, ModelNotFoundError) as error:
-                quirk = correction(error, current.body, facts.model.context)
-                if quirk is None or not self._may_correct(journey, quirk):
-                    raise
+            except NotAnApiError as error:
+                await self._look_under_v1(error, base)
+                journey.reason = "under /v1"
+            except (BadRequestError, ModelNotFoundError, BrokenStreamError) as error:
+                quirk = self._correction(journey, error, current.body, facts)
+                if quirk is None or error.retryable:
+                    await self._pause(journey, error)
+                if quirk is None:
+                    continue
                 facts = facts.with_quirk(quirk)
                 current = self._replanned(journey, facts)
                 journey.corrected.append(quirk)
-                journey.reason = f"without {quirk.parameter}"
+                if not error.retryable:
+                    journey.reason = f"without {quirk.parameter}"
             except KimiError as error:
                 await self._pause(journey, error)
             else:
-                if journey.corrected:
-                    self._remember(journey)
+                self._remember(journey, wire)
                 return wire, current
+
+    def _correction(
+        self, journey: Journey, error: KimiError, body: Mapping[str, Any], facts: Facts
+    ) -> Quirk | None:
+        """What to send otherwise after this error, if anything."""
+        if isinstance(error, BrokenStreamError):
+            journey.unended += error.at_end
+            quirk = without_stream(body) if journey.unended > 1 else None
+        else:
+            quirk = correction(error, body, facts.model.context)
+        return quirk if quirk and self._may_correct(journey, quirk) else None
 
     def _replanned(self, journey: Journey, facts: Facts) -> RequestPlan:
         base = plan(self.profile, facts, self.settings, journey.ask)
@@ -232,7 +314,10 @@ class KimiClient:
                 self.requests += 1
                 started = time.monotonic()
                 wire = await self._exchange(journey, current)
+                if refusal := refused_content(journey, wire, self.facts):
+                    raise refusal
                 outcome, self._trouble, self.refusals = "ok", 0, 0
+                self.answers += 1
                 self._limiter.answered()
                 for kind, figure in wire.limits.items():
                     self._limiter.learn(kind, figure)
@@ -286,6 +371,11 @@ class KimiClient:
                     call=call,
                     callbacks=journey.callbacks,
                 )
+        except NotAnApiError as error:
+            if not self.answers:
+                raise self._without_key(error) from None
+            # It was one before: a page in between is trouble, not another address.
+            raise BrokenStreamError(self._without_key(error).message, call=call) from None
         except KimiError as error:
             raise self._without_key(error) from None
         except TimeoutError:
@@ -358,8 +448,9 @@ class KimiClient:
             return journey.waited <= self._patience
         others_answered = self._trouble < journey.failures
         allowed = self._retries + (_MORE_RETRIES if self._retries and others_answered else 0)
-        if isinstance(error, UnreachableError | SilenceError) and not others_answered:
-            allowed = min(allowed, _UNREACHABLE_RETRIES)
+        few = isinstance(error, UnreachableError | SilenceError) and not others_answered
+        if few or (isinstance(error, BrokenStreamError) and not self.answers):
+            allowed = min(allowed, _FEW_RETRIES)
         return journey.failures <= allowed
 
     def _may_correct(self, journey: Journey, quirk: Quirk) -> bool:
@@ -368,15 +459,29 @@ class KimiClient:
         seen = {known.parameter for known in journey.corrected}
         return quirk.parameter not in seen and len(seen) < MOST_CORRECTIONS
 
-    def _remember(self, journey: Journey) -> None:
-        """Learn from a repeat that succeeded, here and for the next process."""
-        quirks = tuple(journey.corrected)
+    def _remember(self, journey: Journey, wire: WireReply) -> None:
+        """Learn from a request that was answered, here and for the next process."""
+        quirks = [*journey.corrected]
         journey.corrected.clear()
-        for quirk in quirks:
+        if wire.streamed and not wire.done:
+            quirks.append(Quirk("[DONE]", "drop"))
+        if moved := lost_answer(journey.ask, wire, self.facts):
+            wire.content, wire.reasoning = [moved], []
+            quirks.append(Quirk("content", "set", "reasoning_content"))
+        self.learn(*quirks)
+
+    def learn(self, *quirks: Quirk) -> None:
+        """Remember habits of this endpoint that were seen to be so; those that are known already
+        cost nothing."""
+        known = {name: (quirk.action, quirk.value) for name, quirk in self.facts.quirks.items()}
+        news = [q for q in quirks if known.get(q.parameter) != (q.action, q.value)]
+        if not news:
+            return
+        for quirk in news:
             self.facts = self.facts.with_quirk(quirk)
-        self._log.info("endpoint.learned", parameters=[quirk.parameter for quirk in quirks])
+        self._log.info("endpoint.learned", parameters=[quirk.parameter for quirk in news])
         try:
-            self._learned.learn(self.profile.base_url, self.profile.model, quirks)
+            self._learned.learn(self.profile.base_url, self.profile.model, tuple(news))
         except ConfigError as error:  # an answer was paid for: not knowing it next time is cheaper
             self._log.warning("endpoint.not_remembered", message=error.message)
 

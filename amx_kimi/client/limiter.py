@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 
-from amx_kimi.errors import DailyLimitError
+from amx_kimi.errors import UsedUpError
 
 __all__ = [
     "Grant",
@@ -297,7 +297,7 @@ class Limiter:
         counted: its start and tokens.
 
         Raises:
-            DailyLimitError: the tokens of a day are used up.
+            UsedUpError: the tokens of a day are used up.
         """
         waiter = _Waiter(tokens, self.ticket() if ticket is None else ticket)
         with self._lock:
@@ -308,7 +308,7 @@ class Limiter:
                 if isinstance(verdict, Grant):
                     return verdict.state.started[-1]
                 if isinstance(verdict, Spent):
-                    raise DailyLimitError(
+                    raise UsedUpError(
                         f"The account's {verdict.tpd:,} tokens of a day are used up, as far as "
                         "this process counted",
                         status=429,

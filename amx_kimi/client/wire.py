@@ -1,54 +1,40 @@
-"""One HTTP exchange: a request body out, a streamed answer in, whole or not at all.
+"""One HTTP exchange: a request body out, an answer in, whole or not at all.
 
-httpx with httpx-sse: our own headers only, no redirects, bounded bodies. A stream is complete only
-with `[DONE]`; usage is read in each of its four shapes.
+What arrives decides what it is, not its status or its label: an answer, streamed or in one piece,
+a refusal (with status 200 too), or no API at all. httpx: our own headers only, no redirects,
+bounded bodies.
 """
 
 import json
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import httpx
-from httpx_sse import EventSource, ServerSentEvent, SSEError
 
-from amx_kimi.client.convert import convert_error, stated_limits
-from amx_kimi.errors import BrokenStreamError, ReplyError, SilenceError, UnreachableError
+from amx_kimi.client.answers import Callbacks, Listening, WireReply, absorb, is_chunk
+from amx_kimi.client.convert import convert_error, redact_text
+from amx_kimi.client.documents import DONE, Documents, Event, MalformedError
+from amx_kimi.client.said import is_refusal, read_said
+from amx_kimi.client.waits import stated_limits
+from amx_kimi.errors import (
+    BrokenStreamError,
+    NotAnApiError,
+    ReplyError,
+    SilenceError,
+    UnreachableError,
+)
 from amx_kimi.facts import Facts
-from amx_kimi.types import TokenLogprob, Usage
 
-__all__ = ["Callbacks", "WireReply", "bounded", "exchange", "get_json", "read_usage"]
+__all__ = ["bounded", "exchange", "get_json"]
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_ERROR_BYTES = 64 * 1024
 _AFTER_DONE_SECONDS = 0.5
 _MOST_GET_SECONDS = 60.0
 _JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """What a caller hears while an answer streams: pieces of content and of reasoning."""
-
-    on_content: Callable[[str], None] | None = None
-    on_thinking: Callable[[str], None] | None = None
-
-
-@dataclass
-class WireReply:
-    """What arrived of one answer."""
-
-    content: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    finish_reason: str = ""
-    usage: Usage = field(default_factory=lambda: Usage(known=False))
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict)
-    model: str = ""
-    limits: Mapping[str, int] = field(default_factory=dict)  # as `X-RateLimit-Limit-…` says
+_NOT_A_PART = (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError)
 
 
 async def exchange(
@@ -63,8 +49,7 @@ async def exchange(
 
     Raises:
         UnreachableError, SilenceError, BrokenStreamError: no whole answer arrived.
-        ServiceError: the endpoint refused.
-        ReplyError: what arrived is not a chat completion.
+        ServiceError: the endpoint refused; `NotAnApiError`: it is none.
     """
     try:
         content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
@@ -79,11 +64,7 @@ async def exchange(
                     facts=facts,
                     call=call,
                 )
-            if "text/event-stream" in response.headers.get("content-type", ""):
-                reply = await _read_stream(response, facts, call, callbacks)
-            else:
-                await response.aread()
-                reply = _read_whole(response, facts, call, callbacks)
+            reply = await _Reading(response, facts, call, callbacks).read()
             reply.limits = stated_limits(response.headers)
             return reply
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -94,7 +75,9 @@ async def exchange(
             call=call,
             remedy="AMX_LLM_TIMEOUT_SEC sets the longest silence, in seconds.",
         ) from None
-    except (httpx.TransportError, httpx.DecodingError) as error:
+    except httpx.UnsupportedProtocol as error:
+        raise _unreachable(error, facts, call) from None
+    except httpx.RequestError as error:
         raise BrokenStreamError(
             f"The connection to {facts.endpoint.label} broke: {type(error).__name__}", call=call
         ) from None
@@ -112,16 +95,22 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
             response = await http.get(path)
     except (httpx.TimeoutException, TimeoutError):
         raise SilenceError(f"{facts.endpoint.label} did not answer", call=call) from None
-    except (httpx.TransportError, httpx.DecodingError) as error:
+    except httpx.RequestError as error:
         raise _unreachable(error, facts, call) from None
     if response.status_code != 200:
         raise convert_error(
             response.status_code, response.headers, response.text, facts=facts, call=call
         )
+    text = response.text.removeprefix("\ufeff")
     try:
-        return response.json()
+        document = json.loads(text)
     except (ValueError, RecursionError):
+        if text.lstrip()[:1] == "<":
+            raise _no_api(text, facts, call) from None
         raise ReplyError(f"{facts.endpoint.label} sent no JSON", call=call) from None
+    if is_refusal(document) and not document.get("data"):
+        raise convert_error(200, response.headers, document, facts=facts, call=call)
+    return document
 
 
 async def bounded(response: httpx.Response) -> None:
@@ -154,130 +143,115 @@ async def _read_bounded(response: httpx.Response) -> str:
     return data[:_MOST_ERROR_BYTES].decode("utf-8", "replace")
 
 
-async def _read_stream(
-    response: httpx.Response, facts: Facts, call: str, callbacks: Callbacks
-) -> WireReply:
-    reply = WireReply()
-    try:
-        events = EventSource(response).aiter_sse()
-        async for event in events:
-            if event.data == "[DONE]":
-                await _read_out(events)
-                return reply
-            if event.data:
-                _absorb(reply, event.data, facts, call, callbacks)
-    except (SSEError, UnicodeDecodeError):
-        pass
-    raise BrokenStreamError(
-        f"The stream from {facts.endpoint.label} ended before [DONE]",
-        call=call,
-        remedy="An answer without it may be cut, so it is not used.",
-    )
+class _Reading:
+    """An answer with status 200, from its first byte to its end."""
+
+    def __init__(
+        self, response: httpx.Response, facts: Facts, call: str, callbacks: Callbacks
+    ) -> None:
+        self._response, self._facts, self._call = response, facts, call
+        self._listening = Listening(callbacks)
+        self._documents = Documents()
+        self._reply = WireReply()
+
+    async def read(self) -> WireReply:
+        """The whole answer.
+
+        Raises:
+            ServiceError, BrokenStreamError: as `exchange`.
+        """
+        try:
+            chunks = self._response.aiter_bytes()
+            async for chunk in chunks:
+                if self._take(self._documents.feed(chunk)):
+                    await _read_out(chunks)
+                    break
+            else:
+                self._take(self._documents.close())
+        except (MalformedError, UnicodeDecodeError):
+            raise self._broken("sent something that is no part of a chat completion") from None
+        self._listening.close()
+        return self._ended()
+
+    def _take(self, events: Any) -> bool:
+        """Absorb events; whether one of them was the end."""
+        for event in events:
+            if event is DONE:
+                self._reply.done = True
+                return True
+            self._absorb(event)
+        return False
+
+    def _absorb(self, event: Event) -> None:
+        document = event.document
+        if isinstance(document, dict) and is_chunk(document.get("data")):
+            document = document["data"]  # wrapped once more by a gateway
+        if event.name == "error" or is_refusal(document):
+            raise convert_error(
+                200,
+                self._response.headers,
+                document,
+                facts=self._facts,
+                call=self._call,
+                begun=self._reply.begun,
+            )
+        if not is_chunk(document):
+            if not isinstance(document, dict) or "choices" in document:
+                raise self._broken("sent something that is no part of a chat completion")
+            if event.name or self._documents.kind == "events":
+                return  # a gateway's own event, such as a ping
+            raise _no_api(json.dumps(document)[:_MOST_ERROR_BYTES], self._facts, self._call)
+        try:
+            content, reasoning = absorb(self._reply, document)
+        except _NOT_A_PART:
+            raise self._broken("sent something that is no part of a chat completion") from None
+        self._listening.hear(content, reasoning)
+
+    def _ended(self) -> WireReply:
+        """What arrived, if it is whole."""
+        reply, documents = self._reply, self._documents
+        if documents.kind == "other":
+            head = documents.head[:_MOST_ERROR_BYTES].decode("utf-8", "replace")
+            if not head.strip():
+                raise self._broken("sent an empty answer")
+            raise _no_api(head, self._facts, self._call)
+        is_document = not reply.streamed  # complete JSON is a whole answer
+        if is_document and reply.begun:
+            reply.finish_reason = reply.finish_reason or "stop"
+        if reply.finish_reason == "error":
+            raise self._broken("broke its answer off (finish_reason=error)")
+        if not reply.begun and not reply.finish_reason:
+            raise self._broken("sent an empty answer")
+        if not (reply.done or is_document or (reply.usage.known and reply.finish_reason)):
+            error = self._broken("ended its stream before [DONE]")
+            error.at_end = True
+            error.remedy = "An answer is whole with it, or with its finish_reason and usage."
+            raise error
+        reply.settle()
+        return reply
+
+    def _broken(self, what: str) -> BrokenStreamError:
+        return BrokenStreamError(f"{self._facts.endpoint.label} {what}", call=self._call)
 
 
-async def _read_out(events: AsyncIterator[ServerSentEvent]) -> None:
+async def _read_out(chunks: AsyncIterator[bytes]) -> None:
     """A connection is used again only when its answer was read to the very end."""
-    with anyio.move_on_after(_AFTER_DONE_SECONDS), suppress(httpx.TransportError, SSEError):
-        async for _ in events:
+    with anyio.move_on_after(_AFTER_DONE_SECONDS), suppress(httpx.RequestError):
+        async for _ in chunks:
             pass
 
 
-def _read_whole(
-    response: httpx.Response, facts: Facts, call: str, callbacks: Callbacks
-) -> WireReply:
-    """A gateway that ignores `stream` answers in one piece."""
-    reply = WireReply()
-    _absorb(reply, response.text, facts, call, callbacks)
-    if not reply.finish_reason:
-        raise BrokenStreamError(f"{facts.endpoint.label} sent no chat completion", call=call)
-    return reply
-
-
-def _absorb(reply: WireReply, text: str, facts: Facts, call: str, callbacks: Callbacks) -> None:
-    try:
-        document = json.loads(text)
-        if document.get("error"):
-            raise convert_error(200, {}, text, facts=facts, call=call)
-        content, reasoning = _absorb_chunk(reply, document)
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        raise BrokenStreamError(
-            f"{facts.endpoint.label} sent something that is no part of a chat completion", call=call
-        ) from None
-    if reasoning and callbacks.on_thinking:
-        callbacks.on_thinking(reasoning)
-    if content and callbacks.on_content:
-        callbacks.on_content(content)
-
-
-def _absorb_chunk(reply: WireReply, document: dict[str, Any]) -> tuple[str, str]:
-    """Add a chunk to `reply`; returns its pieces of content and of reasoning."""
-    reply.model = document.get("model") or reply.model
-    choices = document.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else {}
-    for holder in (choice, document):
-        if isinstance(usage := holder.get("usage"), dict):
-            counted = read_usage(usage)
-            reply.usage = counted if counted.known else reply.usage
-    delta = choice.get("delta") or choice.get("message") or {}
-    reasoning = str(delta.get("reasoning_content") or delta.get("reasoning") or "")
-    content = str(delta.get("content") or "")
-    reply.reasoning.append(reasoning)
-    reply.content.append(content)
-    if delta.get("tool_calls"):
-        _absorb_tool_calls(reply.tool_calls, delta["tool_calls"])
-    reply.logprobs += _logprobs((choice.get("logprobs") or {}).get("content") or [])
-    reply.finish_reason = choice.get("finish_reason") or reply.finish_reason
-    return content, reasoning
-
-
-def _logprobs(tokens: list[dict[str, Any]]) -> list[TokenLogprob]:
-    """Malformed ones are left out: they then do not cover the answer, and are not used."""
-    return [
-        TokenLogprob(token["token"], float(token["logprob"]))
-        for token in tokens
-        if isinstance(token.get("token"), str) and _finite(token.get("logprob"))
-    ]
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
-
-
-def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, Any]]) -> None:
-    for position, piece in enumerate(pieces):
-        call = calls.setdefault(
-            piece.get("index", position),
-            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
-        )
-        call["id"] = piece.get("id") or call["id"]
-        function = piece.get("function") or {}
-        call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
-
-
-def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """Usage in Moonshot's shape (flat `cached_tokens`), in OpenAI's (nested), or in both."""
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    completion_details = usage.get("completion_tokens_details") or {}
-    prompt = _count(usage.get("prompt_tokens"))
-    return Usage(
-        prompt=prompt,
-        cached=min(
-            prompt,
-            max(_count(usage.get("cached_tokens")), _count(prompt_details.get("cached_tokens"))),
-        ),
-        completion=_count(usage.get("completion_tokens")),
-        reasoning=_count(completion_details.get("reasoning_tokens")),
-        cache_write=max(
-            _count(usage.get("cache_write_tokens")),
-            _count(prompt_details.get("cache_write_tokens")),
-        ),
-        known=isinstance(usage.get("prompt_tokens"), int),
+def _no_api(text: str, facts: Facts, call: str) -> NotAnApiError:
+    """Something answers 200 there, and speaks of no chat completion."""
+    is_page = text.lstrip()[:1] == "<"
+    shown = redact_text(read_said(text).text if is_page else text)
+    what = f"a web page ({shown:.80})" if is_page else f"no chat completion ({shown:.80})"
+    return NotAnApiError(
+        f"{facts.endpoint.url} answered with {what if shown else 'nothing'}",
+        status=200,
+        call=call,
+        remedy="Something else answers at this address: correct api_base. Most end in /v1.",
     )
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _unreachable(error: Exception, facts: Facts, call: str) -> UnreachableError:

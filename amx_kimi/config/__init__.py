@@ -3,7 +3,7 @@
 - `profiles`: AMX's `config.yml`, read as AMX reads it; `changes` writes it, `edit` keeps the rest
 - `draft`: a profile that is not saved yet; `words`: what people type, made into values
 - `overlay`: our `kimi.yml`
-- `secrets`: where a key lives, in one documented order; `os_keyring`: the OS keyring
+- `secrets`: where a key lives, in one documented order; `os_keyring`, `key_files`: those two places
 - `learned`: what endpoints taught us
 - `presets`, `databases`: preset profiles, AMX's `db_profiles`
 - `files`: the paths, and the one way to write a file
@@ -28,6 +28,7 @@ from amx_kimi.config.draft import (
     save_draft,
 )
 from amx_kimi.config.files import config_path, journal_path, learned_path, overlay_path
+from amx_kimi.config.key_files import key_file
 from amx_kimi.config.learned import LearnedStore, Served
 from amx_kimi.config.os_keyring import keyring_state, store_key
 from amx_kimi.config.overlay import load_overlay, with_limits
@@ -47,7 +48,11 @@ from amx_kimi.config.words import (
     check_number,
     clean_key,
     endpoint_url,
+    is_short,
     model_id,
+    near_model,
+    near_name,
+    unknown_model,
 )
 
 __all__ = [
@@ -78,7 +83,9 @@ __all__ = [
     "endpoint_url",
     "find_key",
     "find_profile",
+    "is_short",
     "journal_path",
+    "key_file",
     "keyring_state",
     "learned_path",
     "load_database",
@@ -87,6 +94,8 @@ __all__ = [
     "load_presets",
     "load_profile",
     "model_id",
+    "near_model",
+    "near_name",
     "nearest",
     "overlay_path",
     "profile_names",
@@ -97,6 +106,7 @@ __all__ = [
     "set_aliases",
     "set_fields",
     "store_key",
+    "unknown_model",
     "use_profile",
     "with_limits",
     "with_preset",

@@ -4,12 +4,14 @@ AMX names a profile in `active_llm_profile`, in `rag_llm_profile` and in the mir
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from amx_kimi.config.edit import edit_yaml, put_entry, quoted, rename_entry
 from amx_kimi.config.files import config_path, overlay_path
+from amx_kimi.config.key_files import forget_key_file
 from amx_kimi.config.os_keyring import (
     forget_keys,
     key_reference,
@@ -29,7 +31,7 @@ from amx_kimi.config.profiles import (
 )
 from amx_kimi.config.secrets import absolute_reference
 from amx_kimi.config.words import RANGES, check_name, check_number, endpoint_url, model_id
-from amx_kimi.errors import ConfigError, KeyringError
+from amx_kimi.errors import ConfigError, ConfigFileError, KeyringError
 from amx_kimi.facts import load_catalog
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 from amx_kimi.settings import Settings
@@ -54,11 +56,13 @@ _NOT_SET = {"api_key", "provider", "confidence"}
 
 @dataclass(frozen=True)
 class Removed:
-    """What a removal did: the profile that is active now, secrets deleted, and what went wrong."""
+    """What a removal did: the profile that is active now, secrets deleted from the OS keyring, what
+    went wrong there, and the key's file of ours that was deleted."""
 
     active: str | None
     secrets: int
     problem: str = ""
+    key_file: str = ""
 
 
 def save_profile(
@@ -117,17 +121,20 @@ def use_profile(settings: Settings, name: str) -> None:
 
 
 def remove_profile(settings: Settings, name: str) -> Removed:
-    """Take a profile out of both files, and its key out of both slots of the keyring.
+    """Take a profile out of both files, and its key out of both slots of the keyring, or out of the
+    file of ours that it has.
 
-    A slot that another profile refers to stays.
+    A slot or a file that another profile refers to stays.
 
     Raises:
         UnknownProfileError: no such profile, and no key of one; names the nearest ones.
-        ConfigFileError: a file is broken or cannot be written; it is unchanged.
+        ConfigFileError: a file is broken or cannot be written, and is unchanged; or the key's file
+            cannot be deleted.
     """
     folder = settings.config_dir
     known = name in raw_profiles(folder)
     ours = name in load_overlay(folder).profiles
+    reference = str(raw_overlay(folder, name).get("api_key_ref") or "")
     active: list[str | None] = [None]
 
     def change(document: dict[str, Any]) -> None:
@@ -149,6 +156,14 @@ def remove_profile(settings: Settings, name: str) -> Removed:
         removed = Removed(active[-1], len(forget_keys(slots)))
     except KeyringError as error:
         removed = Removed(active[-1], 0, error.message)
+    try:
+        if forget_key_file(folder, reference):
+            removed = replace(removed, key_file=reference.removeprefix("file:"))
+    except OSError as error:
+        raise ConfigFileError(
+            f"The profile is removed, but its key's file cannot be: {error}",
+            remedy="Delete it yourself.",
+        ) from None
     if not (known or ours or removed.secrets):  # nor what a removal that was interrupted left
         known_entry(settings, name)
     return removed
@@ -231,7 +246,10 @@ def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dic
     if ours.get("api_key_ref"):
         theirs["api_key"] = ""  # AMX would take the reference for the key itself
     check_draft(folder, name, {**entry, **theirs}, ours)
+    present = str(raw_overlay(folder, name).get("api_key_ref") or "")
     save_profile(folder, name, theirs, ours)
+    with suppress(OSError):
+        forget_key_file(folder, present)
     return {**theirs, **ours}
 
 

@@ -1,10 +1,13 @@
 """A profile that is not saved yet: what was asked for, as a value, and the one way to save it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from amx_kimi.config.changes import check_draft, save_profile
+from amx_kimi.config.key_files import forget_key_file, key_file, write_key_file
 from amx_kimi.config.os_keyring import forget_keys, key_slots, keyring_get, store_key
 from amx_kimi.config.overlay import raw_overlay
 from amx_kimi.config.profile import Profile
@@ -21,11 +24,11 @@ _ORDER = ("provider", "model", "api_base", "api_key", "temperature", "max_tokens
 
 @dataclass(frozen=True)
 class KeyChoice:
-    """Where the key is to live. `keep`: where it is; `store`: the OS keyring; `clear`: config.yml,
-    readable there; `reference`: kimi.yml's api_key_ref; `blank`: AMX_LLM_API_KEY, or none needed.
-    """
+    """Where the key is to live. `keep`: where it is; `store`: the OS keyring; `file`: a file of
+    ours, which kimi.yml refers to; `clear`: config.yml, readable there; `reference`: kimi.yml's
+    api_key_ref; `blank`: AMX_LLM_API_KEY, or none needed."""
 
-    kind: Literal["keep", "store", "clear", "reference", "blank"] = "keep"
+    kind: Literal["keep", "store", "file", "clear", "reference", "blank"] = "keep"
     secret: Secret | None = None
     reference: str = ""
 
@@ -111,25 +114,39 @@ def draft_key(draft: Draft, settings: Settings) -> FoundKey:
 def save_draft(draft: Draft, settings: Settings, *, activate: bool) -> None:
     """Save: the key first, then kimi.yml, then config.yml, which makes the profile exist.
 
-    When a file cannot be written, the keyring is as it was.
+    When a file cannot be written, the keyring, or the key's file, is as it was. A key's file of
+    ours that nothing refers to any more is deleted.
 
     Raises:
         ConfigError: a value is not allowed, a file is broken or cannot be written, or the keyring
             refused; config.yml is unchanged.
     """
     draft_profile(draft, settings)
-    slot, before, reference = key_slots(draft.name)[0], None, ""
-    if draft.key.kind == "store" and draft.key.secret is not None:
-        before = keyring_get(slot)
-        reference = store_key(draft.name, draft.key.secret)
+    folder, present = settings.config_dir, str(draft.ours.get("api_key_ref") or "")
+    reference, put_back = _keep_key(draft, folder)
     fields, overlay = _written(draft, reference)
     ordered = {key: fields[key] for key in (*_ORDER, *fields) if key in fields}
     try:
-        save_profile(settings.config_dir, draft.name, ordered, overlay, activate=activate)
+        save_profile(folder, draft.name, ordered, overlay, activate=activate)
     except BaseException:
-        if reference:
-            _put_back(draft.name, slot, before)
+        put_back()
         raise
+    with suppress(OSError):
+        forget_key_file(folder, present)
+
+
+def _keep_key(draft: Draft, folder: Path) -> tuple[str, Callable[[], None]]:
+    """Put the key where it is to live; returns the reference to it, and what puts back what was
+    there before."""
+    key = draft.key.secret
+    if key is not None and draft.key.kind == "store":
+        slot = key_slots(draft.name)[0]
+        before = keyring_get(slot)
+        return store_key(draft.name, key), lambda: _put_back(draft.name, slot, before)
+    if key is not None and draft.key.kind == "file":
+        path = key_file(folder, draft.name, str(draft.ours.get("api_key_ref") or ""))
+        return f"file:{path}", write_key_file(path, key)
+    return "", lambda: None
 
 
 def _put_back(name: str, slot: str, before: str | None) -> None:
@@ -150,5 +167,5 @@ def _written(draft: Draft, reference: str) -> tuple[dict[str, Any], dict[str, An
     fields["api_key"] = reference if key.kind == "store" else ""
     if key.kind == "clear" and key.secret:
         fields["api_key"] = key.secret.reveal()
-    overlay["api_key_ref"] = key.reference or None
+    overlay["api_key_ref"] = (reference if key.kind == "file" else key.reference) or None
     return fields, overlay

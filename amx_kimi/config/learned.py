@@ -183,7 +183,7 @@ def _quirk(parameter: str, row: Any) -> Quirk | None:
     try:
         if row["action"] not in ("drop", "set"):
             return None
-        if parameter in ("context", "max_output") and not _is_count(row.get("value")):
+        if parameter in ("context", "max_output", "prompt") and not _is_count(row.get("value")):
             return None
         learned_on = date.fromisoformat(row["learned_on"])
         return Quirk(parameter, row["action"], row.get("value"), learned_on)

@@ -50,6 +50,18 @@ class OverlayFile:
             )
         return replace(row, url=check_url(row.url))
 
+    def instead_of(self, row: EndpointRow) -> EndpointRow:
+        """An endpoint of the facts, or what `kimi.yml` has under its name: a company's gateway."""
+        return self.endpoints.get(row.name, row)
+
+    def usual_for(self, model: str) -> EndpointRow:
+        """Where a model is asked unless someone says otherwise: where its row says, at OpenRouter
+        for an id with the maker's prefix, else at Moonshot's global endpoint."""
+        catalog = load_catalog()
+        gateway = model.startswith("moonshotai/")
+        names = ["openrouter"] if gateway else catalog.model(model).endpoints
+        return self._named(next(iter(names), "moonshot-ai"))
+
     def _named(self, name: str) -> EndpointRow:
         row = self.endpoints.get(name) or load_catalog().endpoint(name)
         if row is None or not row.url:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from amx_kimi.config.files import read_yaml
+from amx_kimi.config.overlay import OverlayFile
 from amx_kimi.config.profile import Profile
 from amx_kimi.config.profiles import load_profile, nearest, profile_names
 from amx_kimi.errors import ConfigError, ConfigFileError, UnknownProfileError
-from amx_kimi.facts import load_catalog
+from amx_kimi.facts import load_catalog, match_endpoint
 from amx_kimi.settings import Settings
 
 __all__ = ["Preset", "find_profile", "load_preset", "load_presets", "with_preset"]
@@ -43,8 +44,8 @@ def load_presets() -> dict[str, Preset]:
     return {path.stem: _preset(path) for path in sorted(folder.glob("*.yml"))}
 
 
-def load_preset(name: str) -> Preset:
-    """The preset `name`.
+def load_preset(name: str, overlays: OverlayFile) -> Preset:
+    """The preset `name`, at the endpoint that `kimi.yml` has in place of its own, if it has one.
 
     Raises:
         ConfigError: there is none; names the nearest ones.
@@ -52,7 +53,9 @@ def load_preset(name: str) -> Preset:
     presets = load_presets()
     if name not in presets:
         raise ConfigError(f"No preset {name!r}. {nearest(name, presets)}")
-    return presets[name]
+    preset = presets[name]
+    row = match_endpoint(load_catalog(), preset.profile["api_base"])
+    return replace(preset, profile={**preset.profile, "api_base": overlays.instead_of(row).url})
 
 
 def find_profile(name: str | None, settings: Settings) -> Profile:

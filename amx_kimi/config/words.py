@@ -1,8 +1,9 @@
 """What people type, made into values: profile names, keys, URLs. Pure; each refusal says why."""
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from amx_kimi.config.overlay import OverlayFile, check_url
@@ -10,11 +11,24 @@ from amx_kimi.errors import ConfigError
 from amx_kimi.facts import load_catalog
 from amx_kimi.types import Secret
 
-__all__ = ["RANGES", "check_name", "check_number", "clean_key", "endpoint_url", "model_id"]
+__all__ = [
+    "RANGES",
+    "check_name",
+    "check_number",
+    "clean_key",
+    "endpoint_url",
+    "is_short",
+    "model_id",
+    "near_model",
+    "near_name",
+    "unknown_model",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _ENDS = re.compile(r"(/(chat/completions|completions|models|chat))?/*\Z")
 _KEY = re.compile(r"(?:bearer\s+)?sk-", re.IGNORECASE)
+_URL = re.compile(r"\S*://|www\.|[\w.-]+\.(?:ai|cn|com|io|net|org)(?:[/:]|\Z)", re.IGNORECASE)
+_SHORTEST_KEY = 16
 _PASTED = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|\Z)", re.IGNORECASE)
 
 
@@ -46,7 +60,8 @@ def clean_key(text: str, where: str = "") -> Secret:
     `where` says where it was found, for the errors.
 
     Raises:
-        ConfigError: nothing is left, or it has characters that no key has; the key is not shown.
+        ConfigError: nothing is left, it is a URL or a model's name, or it has characters that no
+            key has; the key is not shown.
     """
     key = "".join(c for c in text if unicodedata.category(c) != "Cf").strip()  # zero-width marks
     key = _PASTED.sub("", key.strip("\"'`“”‘’").strip(), count=1)
@@ -59,7 +74,19 @@ def clean_key(text: str, where: str = "") -> Secret:
             f"The API key{origin} has blanks, line breaks or other characters that no key has",
             remedy="Copy it again, alone: it starts with sk-.",
         )
+    if _URL.match(key):
+        raise ConfigError(
+            f"The API key{origin} is a URL",
+            remedy="The URL is the API base's; a key is one long word, such as sk-….",
+        )
+    if load_catalog().knows(key):
+        raise ConfigError(f"The API key{origin} is a model's name", remedy="It starts with sk-.")
     return Secret(key)
+
+
+def is_short(key: Secret) -> bool:
+    """Whether a key is so short that it is hardly one: services give some fifty characters."""
+    return len(key.reveal()) < _SHORTEST_KEY
 
 
 def endpoint_url(text: str, overlays: OverlayFile) -> str:
@@ -105,6 +132,34 @@ def model_id(text: str) -> str:
     if not text or "://" in text or any(letter.isspace() for letter in text):
         raise ConfigError("A model's id is one word", remedy="Such as kimi-k2.6.")
     return text
+
+
+def unknown_model(model: str) -> str:
+    """A warning about a model that has no row in our table, with the nearest name; "" if it has."""
+    if load_catalog().knows(model):
+        return ""
+    near = near_model(model)
+    meant = f" Did you mean {near}?" if near else ""
+    return f"{model} is not in our table of models (amx-kimi models).{meant}"
+
+
+def near_model(model: str) -> str:
+    """The known model that an unknown one may mean, with the same vendor prefix; "" if none is
+    near, or the model is known."""
+    catalog, (prefix, slash, name) = load_catalog(), model.rpartition("/")
+    if catalog.knows(model):
+        return ""
+    rows = sorted(catalog.models, key=lambda row: not row.live)
+    near = near_name(name.lower(), [row.id for row in rows])
+    return f"{prefix}{slash}{near}" if near else ""
+
+
+def near_name(typed: str, known: Iterable[str]) -> str:
+    """The known name that is nearest to another one, or has it within; "" if there is none."""
+    names = list(known)
+    near = difflib.get_close_matches(typed, names, 1, 0.75)
+    within = [name for name in names if len(typed) > 2 and typed in name]
+    return next(iter([*near, *within]), "")
 
 
 RANGES: Mapping[str, tuple[type[int] | type[float], float, float]] = {

@@ -1,6 +1,7 @@
 """What is known of models, endpoints and tiers: data files, and `resolve`, which merges them.
 
 - `models.yml`, `endpoints.yml`, `tiers.yml`: a row each, with source and date
+- `refusals.yml`, `thoughts.yml`: how servers speak; `tables`: their types
 - `rows`: their types, validated at load
 - `resolve(model, endpoint, learned) -> Facts`: one model at one endpoint, with what the endpoint
   itself taught us (`Quirk`) on top
@@ -13,10 +14,12 @@ from amx_kimi.facts.catalog import (
     model_key,
     parse_catalog,
 )
-from amx_kimi.facts.resolve import Facts, Quirk, cost, resolve
+from amx_kimi.facts.resolve import HABITS, Facts, Quirk, cost, resolve
 from amx_kimi.facts.rows import EffortRow, EndpointRow, ModelRow, Prices, TierRow
+from amx_kimi.facts.tables import load_refusals, load_thoughts
 
 __all__ = [
+    "HABITS",
     "Catalog",
     "EffortRow",
     "EndpointRow",
@@ -27,6 +30,8 @@ __all__ = [
     "TierRow",
     "cost",
     "load_catalog",
+    "load_refusals",
+    "load_thoughts",
     "match_endpoint",
     "model_key",
     "parse_catalog",

@@ -10,14 +10,26 @@ from amx_kimi.facts.catalog import Catalog, load_catalog
 from amx_kimi.facts.rows import EndpointRow, ModelRow, Prices
 from amx_kimi.types import Usage
 
-__all__ = ["Facts", "Quirk", "cost", "resolve"]
+__all__ = ["HABITS", "Facts", "Quirk", "cost", "resolve"]
+
+HABITS = {
+    "context": "the model's context here, in tokens",
+    "max_output": "the largest output budget here, in tokens",
+    "prompt": "the longest prompt here, in tokens: longer ones were refused",
+    "api_base": "where the API answers",
+    "[DONE]": "streams end without it here",
+    "content": "answers come in the field for thinking here",
+    "contract": "this model answers in our format",
+}
+"""What is learnt of an endpoint beside the parameters of a request, in words for people."""
 
 
 @dataclass(frozen=True)
 class Quirk:
     """What a 400 taught us of one parameter of a request: leave it out, or use this value.
 
-    `parameter` is the body's key, or `context` for the model's real context in tokens.
+    `parameter` is the body's key, or one of `HABITS`: `context` is the model's real context in
+    tokens, `prompt` the longest prompt that the endpoint takes.
     """
 
     parameter: str

@@ -5,13 +5,14 @@
 - `writer`: the one writing thread
 - `runs`, `items`, `answers`, `decisions`, `writes`: reading and writing, over a connection
 - `results`: what came of a run's items
+- `prune`: deleting runs
 """
 
-from amx_kimi.journal import answers, decisions, items, results, runs, writes
+from amx_kimi.journal import answers, decisions, items, prune, results, runs, writes
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.journal import Journal, RunRecorder, digest_of
 from amx_kimi.journal.results import Described
-from amx_kimi.journal.runs import Run, Totals
+from amx_kimi.journal.runs import Run, Spending, Totals
 
 __all__ = [
     "Described",
@@ -19,12 +20,14 @@ __all__ = [
     "Journal",
     "Run",
     "RunRecorder",
+    "Spending",
     "Stored",
     "Totals",
     "answers",
     "decisions",
     "digest_of",
     "items",
+    "prune",
     "results",
     "runs",
     "writes",

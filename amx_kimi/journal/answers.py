@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    Exists,
+    ScalarSelect,
+    Subquery,
     and_,
     bindparam,
     exists,
@@ -16,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from amx_kimi.journal.decisions import Decision, carry_over
+from amx_kimi.journal.decisions import Decision, carry_over, holds, same_place
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
@@ -24,8 +28,11 @@ from amx_kimi.journal.shared import spread
 from amx_kimi.types import Suggestion
 
 __all__ = [
+    "count_known",
+    "imported_texts",
     "replace_suggestion",
     "reuse",
+    "reuse_known",
     "save_imported",
     "save_inherited",
     "save_suggestions",
@@ -72,32 +79,67 @@ def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
 
 
 def _reuse_imported(connection: Connection, run: str) -> None:
-    """What people accepted elsewhere holds for whatever model is asked now."""
-    theirs = columns.alias()
-    newest = (
-        select(
-            *(theirs.c[name] for name in (*_PLACE, "type")),
-            func.max(suggestions.c.id).label("id"),
-        )
-        .join(suggestions, suggestions.c.column_id == theirs.c.id)
-        .join(runs, runs.c.id == theirs.c.run_id)
-        .where(
-            suggestions.c.signal == "imported",
-            suggestions.c.reused_from.is_(None),
-            runs.c.database == select(runs.c.database).where(runs.c.id == run).scalar_subquery(),
-        )
-        .group_by(*(theirs.c[name] for name in (*_PLACE, "type")))
-        .subquery()
-    )
+    """What people accepted elsewhere holds for whatever model is asked now, unless a person has
+    worded it here since."""
+    database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    newest = _newest_imported(database)
     copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
-    same = and_(*(newest.c[name] == columns.c[name] for name in (*_PLACE, "type")))
     found = (
         select(
             columns.c.id,
             *(suggestions.c[name] for name in copied),
             *(suggestions.c.id, literal(now())),
         )
-        .join(newest, same)
+        .join(newest, _same_item(newest))
+        .join(suggestions, suggestions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "pending", ~_worded_since(database))
+        .order_by(columns.c.id)
+    )
+    target = ("column_id", *copied, "reused_from", "created_at")
+    connection.execute(insert(suggestions).from_select(target, found))
+    _mark_reused(connection, run)
+
+
+def _worded_since(database: ScalarSelect[str]) -> Exists:
+    """For a query over `columns` and the imported `suggestions`: whether a person has worded the
+    item, in a run that does not have the import, after it was accepted elsewhere."""
+    other, its_run, its_answer = columns.alias(), runs.alias(), suggestions.alias()
+    imported = decisions.alias()
+    accepted = (
+        select(func.max(imported.c.decided_at))
+        .where(imported.c.column_id == suggestions.c.column_id)
+        .correlate(suggestions)
+        .scalar_subquery()
+    )
+    found = (
+        select(decisions.c.id)
+        .select_from(other)
+        .join(decisions, holds(other.c.id))
+        .join(its_run, its_run.c.id == other.c.run_id)
+        .join(its_answer, its_answer.c.column_id == other.c.id)
+        .where(
+            same_place(other, columns),
+            its_run.c.database == database,
+            its_answer.c.reuse_key != suggestions.c.reuse_key,
+            decisions.c.action == "edit",
+            decisions.c.decided_at > accepted,
+        )
+    )
+    return found.correlate(columns, suggestions).exists()
+
+
+def reuse_known(connection: Connection, run: str, language: str) -> None:
+    """Give pending items what any run of this database described in this language, whatever model,
+    style or number of wordings it was asked for. Decisions come along."""
+    newest = _newest_known(run, language)
+    copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
+    found = (
+        select(
+            columns.c.id,
+            *(suggestions.c[name] for name in copied),
+            *(suggestions.c.id, literal(now())),
+        )
+        .join(newest, _same_item(newest))
         .join(suggestions, suggestions.c.id == newest.c.id)
         .where(columns.c.run_id == run, columns.c.status == "pending")
         .order_by(columns.c.id)
@@ -105,6 +147,60 @@ def _reuse_imported(connection: Connection, run: str) -> None:
     target = ("column_id", *copied, "reused_from", "created_at")
     connection.execute(insert(suggestions).from_select(target, found))
     _mark_reused(connection, run)
+    carry_over(connection, run)
+
+
+def count_known(connection: Connection, run: str, language: str) -> int:
+    """How many pending columns `reuse_known` would describe."""
+    newest = _newest_known(run, language)
+    mine = columns.join(newest, _same_item(newest))
+    pending = (columns.c.run_id == run, columns.c.status == "pending", columns.c.kind == "column")
+    return connection.execute(select(func.count()).select_from(mine).where(*pending)).scalar_one()
+
+
+def _same_item(known: Subquery) -> ColumnElement[bool]:
+    return and_(*(known.c[name] == columns.c[name] for name in (*_PLACE, "type")))
+
+
+def _newest_known(run: str, language: str) -> Subquery:
+    """The newest answer of a model for each item of a run's database, in a language."""
+    database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    spoken = runs.c.options.like(f'%"language": {json.dumps(language)}%')
+    of_models = suggestions.c.signal.in_(("logprobs", "declared"))
+    return _newest(database, of_models, spoken)
+
+
+def imported_texts(connection: Connection, database: str) -> dict[tuple[str, ...], str]:
+    """What was imported for a database already: the newest text of each item, by its schema, table,
+    column and type."""
+    newest = _newest_imported(database)
+    query = select(newest, suggestions.c.alternatives).join(
+        suggestions, suggestions.c.id == newest.c.id
+    )
+    keys = (*_PLACE, "type")
+    return {
+        tuple(getattr(row, key) for key in keys): json.loads(row.alternatives)[0]
+        for row in connection.execute(query)
+    }
+
+
+def _newest_imported(database: Any) -> Subquery:
+    """The newest imported suggestion of each item of a database."""
+    return _newest(database, suggestions.c.signal == "imported")
+
+
+def _newest(database: Any, *where: ColumnElement[bool]) -> Subquery:
+    """The newest suggestion of each item of a database that was not reused itself."""
+    theirs = columns.alias()
+    item = [theirs.c[name] for name in (*_PLACE, "type")]
+    return (
+        select(*item, func.max(suggestions.c.id).label("id"))
+        .join(suggestions, suggestions.c.column_id == theirs.c.id)
+        .join(runs, runs.c.id == theirs.c.run_id)
+        .where(suggestions.c.reused_from.is_(None), runs.c.database == database, *where)
+        .group_by(*item)
+        .subquery()
+    )
 
 
 def _mark_reused(connection: Connection, run: str) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from amx_kimi.blocks import blocks
 from amx_kimi.journal.decisions import carry_over
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
 
@@ -29,7 +30,8 @@ __all__ = ["Change", "keep_changed", "reopen", "seen_before"]
 _AT_ONCE = 500
 _NAMES = ("schema_name", "table_name", "column_name")
 _FIRST = '%"again_of": ""%'
-_WHOLE = '%"selection": {"schemas": [], "tables": []}%'
+_WHOLE = '%"selection": {"schemas": [], "tables": []%'
+_WITH_EXTENSIONS = '%"selection": {"schemas": [], "tables": [], "extensions": true}%'
 _SETTLED = ("described", "reused", "inherited", "shared", "commented", "unchanged")
 
 
@@ -57,7 +59,7 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
     here = present.c.run_id == run
     names = (present.c[name] for name in _NAMES)
     pairs = select(
-        *(present.c.id, present.c.type, present.c.status, *names),
+        *(present.c.id, present.c.type, present.c.status, present.c.comment, *names),
         *(before.c.id.label("before"), before.c.type.label("type_before")),
         before.c.status.label("was"),
     ).where(here)
@@ -70,6 +72,8 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
             found.append(Change("new", _name(row), after=row.type))
         elif row.type_before != row.type:
             found.append(Change("retyped", _name(row), row.type_before, row.type))
+        elif row.was == "commented" and not row.comment:
+            continue  # its comment is gone
         elif row.status == "pending" and row.was in _SETTLED:
             unchanged.append((row.id, row.before))
     dropped = [*_dropped_tables(connection, run, database), *_dropped(connection, run, before)]
@@ -96,13 +100,26 @@ _COPY = insert(suggestions).from_select(  # so that an export of this run is a w
 def seen_before(
     connection: Connection, run: str, schema: str, table: str
 ) -> list[tuple[int, str, dict[str, Any]]]:
-    """A table's unchanged columns: id, name, and the facts that the model saw last."""
-    present, seen = columns.alias(), columns.alias()
+    """A table's unchanged columns: id, name, and the facts that the model saw last, with the rows
+    (`rows`) that the table had then."""
+    present, seen, table_then = columns.alias(), columns.alias(), columns.alias()
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
     query = (
-        select(present.c.id, present.c.column_name, seen.c.facts)
+        select(
+            *(present.c.id, present.c.column_name, seen.c.facts),
+            table_then.c.row_estimate.label("rows"),
+        )
         .join(seen, _same(present, seen))
         .join(runs, runs.c.id == seen.c.run_id)
+        .outerjoin(
+            table_then,
+            and_(
+                table_then.c.run_id == seen.c.run_id,
+                table_then.c.schema_name == schema,
+                table_then.c.table_name == table,
+                table_then.c.column_name == "",
+            ),
+        )
         .where(
             present.c.run_id == run,
             present.c.schema_name == schema,
@@ -115,13 +132,15 @@ def seen_before(
         .order_by(present.c.id, seen.c.id)
     )
     latest = {row.id: row for row in connection.execute(query)}
-    return [(row.id, row.column_name, json.loads(row.facts)) for row in latest.values()]
+    return [
+        (row.id, row.column_name, {**json.loads(row.facts), "rows": row.rows})
+        for row in latest.values()
+    ]
 
 
 def reopen(connection: Connection, ids: Sequence[int]) -> None:
     """Ask about these after all."""
-    for start in range(0, len(ids), _AT_ONCE):
-        some = ids[start : start + _AT_ONCE]
+    for some in blocks(ids, _AT_ONCE):
         for table in (decisions, suggestions):  # what was copied is what is doubted
             connection.execute(delete(table).where(table.c.column_id.in_(some)))
         connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="pending"))
@@ -145,11 +164,15 @@ def _latest(database: str, run: str) -> Subquery:
 
 def _dropped_tables(connection: Connection, run: str, database: str) -> list[Row[Any]]:
     """Those of the latest run that took in the whole database, as this one does."""
-    whole = runs.c.options.like(_WHOLE)
-    if not connection.execute(select(runs.c.id).where(runs.c.id == run, whole)).first():
+    whole, with_extensions = runs.c.options.like(_WHOLE), runs.c.options.like(_WITH_EXTENSIONS)
+    mine = select(with_extensions).where(runs.c.id == run, whole)
+    takes_extensions = connection.execute(mine).scalar()
+    if takes_extensions is None:
         return []
     others = (runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1, whole)
-    latest = select(runs.c.id).where(*others).order_by(runs.c.started_at.desc()).limit(1)
+    # What one of them left out is not dropped.
+    alike = with_extensions if takes_extensions else ~with_extensions
+    latest = select(runs.c.id).where(*others, alike).order_by(runs.c.started_at.desc()).limit(1)
     present, before = columns.alias(), columns.alias()
     query = (
         select(before)

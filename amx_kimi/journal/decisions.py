@@ -4,12 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, insert, select
 
 from amx_kimi.journal.runs import now
-from amx_kimi.journal.schema import columns, decisions, suggestions
+from amx_kimi.journal.schema import columns, decisions, runs, suggestions
 
-__all__ = ["ACTIONS", "Action", "Decided", "Decision", "carry_over", "decide", "holds", "progress"]
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "Decided",
+    "Decision",
+    "Worded",
+    "carry_over",
+    "decide",
+    "holds",
+    "progress",
+    "worded_elsewhere",
+]
 
 Action = Literal["accept", "edit", "reject", "open"]
 ACTIONS: tuple[Action, ...] = ("accept", "edit", "reject", "open")
@@ -28,7 +39,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision that is about to be kept, for the item with this id in the journal; `by` and `at`
+    """A decision that is about to be kept, for the item with this id in the journal. `over` is the
+    one that it replaces, as whoever decides has seen it (None: the item was open); `by` and `at`
     are those of an earlier one that is restored."""
 
     id: int
@@ -36,25 +48,86 @@ class Decided:
     text: str | None = None
     by: str | None = None
     at: str | None = None
+    over: Decision | None = None
 
 
-def decide(connection: Connection, rows: Sequence[Decided], by: str) -> None:
-    """Keep decisions, with who and when."""
+@dataclass(frozen=True)
+class Worded:
+    """A person's own text for the same column (or table) of the same database, in another run."""
+
+    text: str
+    by: str
+    at: str
+    run: str
+
+
+def decide(
+    connection: Connection, rows: Sequence[Decided], by: str
+) -> Mapping[int, Decision | None]:
+    """Keep decisions, with who and when; returns what holds now, by item, of those that were kept.
+
+    An item about which somebody has decided since `over` is left as it is.
+    """
+    standing = _standing(connection, [row.id for row in rows])
     when = now()
-    if rows:
+    kept = {
+        row.id: Decision(row.action, row.text, row.by or by, row.at or when)
+        for row in rows
+        if standing.get(row.id) == row.over
+    }
+    if kept:
         connection.execute(
             insert(decisions),
             [
                 {
-                    "column_id": row.id,
-                    "action": row.action,
-                    "text": row.text,
-                    "decided_by": row.by or by,
-                    "decided_at": row.at or when,
+                    "column_id": id_,
+                    "action": one.action,
+                    "text": one.text,
+                    "decided_by": one.by,
+                    "decided_at": one.at,
                 }
-                for row in rows
+                for id_, one in kept.items()
             ],
         )
+    return {id_: None if one.action == "open" else one for id_, one in kept.items()}
+
+
+def _standing(connection: Connection, ids: Sequence[int]) -> dict[int, Decision | None]:
+    """What holds of these items now, and until the transaction ends."""
+    mine = columns.c.id.in_(ids)
+    # PostgreSQL: two at once take turns. SQLite has one writer at a time anyway.
+    connection.execute(select(columns.c.id).where(mine).order_by(columns.c.id).with_for_update())
+    query = select(decisions).where(decisions.c.column_id.in_(ids), holds(decisions.c.column_id))
+    return {row.column_id: decision_of(row) for row in connection.execute(query)}
+
+
+def worded_elsewhere(connection: Connection, run: str, ids: Sequence[int]) -> Mapping[int, Worded]:
+    """Of these items of a run, those for which the last that anybody decided in another run over
+    the same database is a text of a person's own."""
+    mine, theirs, its_run = columns.alias(), columns.alias(), runs.alias()
+    database = select(its_run.c.database).where(its_run.c.id == run).scalar_subquery()
+    query = (
+        select(mine.c.id.label("item"), theirs.c.run_id, decisions)
+        .select_from(mine)
+        .join(runs, and_(runs.c.database == database, runs.c.id != run))
+        .join(theirs, and_(theirs.c.run_id == runs.c.id, same_place(mine, theirs)))
+        .join(decisions, holds(theirs.c.id))
+        .where(mine.c.run_id == run, mine.c.id.in_(ids), decisions.c.action != "open")
+        .order_by(decisions.c.id)
+    )
+    newest = {row.item: row for row in connection.execute(query)}
+    return {
+        item: Worded(row.text, row.decided_by, row.decided_at, row.run_id)
+        for item, row in newest.items()
+        if row.action == "edit"
+    }
+
+
+def same_place(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Whether two rows of `columns` are the same column, or table, of a database."""
+    return and_(
+        *(one.c[name] == other.c[name] for name in ("schema_name", "table_name", "column_name"))
+    )
 
 
 def holds(item: ColumnElement[int]) -> ColumnElement[bool]:

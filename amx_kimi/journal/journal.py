@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -75,6 +75,16 @@ class Journal:
         with held_back():
             self._writer.close()
             self._engine.dispose()
+
+    def compact(self) -> None:
+        """Give the room of deleted rows back; a PostgreSQL server does that by itself.
+
+        Raises:
+            JournalError: another process is at work in it.
+        """
+        if self._engine.dialect.name == "sqlite":
+            with self._explained(), closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("VACUUM")
 
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kw: _P.kwargs

@@ -15,6 +15,7 @@ from amx_kimi.journal.schema import columns, decisions, requests, runs, suggesti
 from amx_kimi.types import Attempt
 
 __all__ = [
+    "AT_WORK",
     "Run",
     "Spending",
     "Totals",
@@ -34,7 +35,8 @@ __all__ = [
     "totals",
 ]
 
-_AT_WORK = ("inventory", "running")
+AT_WORK = ("inventory", "running")
+"""What a run's status is until it has ended."""
 _NANO = Decimal(1_000_000_000)
 
 
@@ -60,7 +62,7 @@ class Run:
     @property
     def killed(self) -> bool:
         """Whether it was at work in a process of this machine that is gone."""
-        return self.status in _AT_WORK and is_here(self.owner) and not is_at_work(self.owner)
+        return self.status in AT_WORK and is_here(self.owner) and not is_at_work(self.owner)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def claim_run(connection: Connection, run: str) -> None:
         JournalError: another process on this machine is still at work on it.
     """
     row = find_run(connection, run)
-    if row.status in _AT_WORK and is_at_work(row.owner):
+    if row.status in AT_WORK and is_at_work(row.owner):
         raise JournalError(
             f"The run {row.id} is still going, in process {row.owner.split(':')[1]}",
             remedy="Wait for it, or stop it first.",
@@ -134,7 +136,7 @@ def claim_run(connection: Connection, run: str) -> None:
 
 def set_status(connection: Connection, run: str, status: str, error: str | None = None) -> None:
     """Note where the run stands; any state but inventory and running is final."""
-    finished = None if status in _AT_WORK else now()
+    finished = None if status in AT_WORK else now()
     connection.execute(
         update(runs)
         .where(runs.c.id == run)

@@ -82,7 +82,8 @@ columns = Table(
     Column("definition", Text, nullable=False),
     Column("details", Text, nullable=False, server_default=""),  # JSON: what else the schema tells
     Column("reuse_key", Text, nullable=False),
-    # pending, waiting, described, reused, inherited, shared, failed; commented, unchanged, deferred
+    # pending, waiting, described, reused, inherited, shared, failed;
+    # commented, unchanged, deferred, not imported
     Column("status", Text, nullable=False),
     Column("facts", Text),  # JSON: the masked statistics that the model saw
     Column("error", Text),

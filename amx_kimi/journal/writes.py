@@ -5,15 +5,16 @@ is empty until the database's transaction is known to have ended. So after a cra
 knows every comment that may have been written, and the database's present text tells which were.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from amx_kimi.journal.decisions import holds
 from amx_kimi.journal.runs import now
-from amx_kimi.journal.schema import columns, writes
+from amx_kimi.journal.schema import columns, decisions, writes
 
 __all__ = [
     "Undo",
@@ -83,16 +84,26 @@ def end_undo(connection: Connection, ids: Sequence[int]) -> None:
     _mark(connection, ids, "undone_at")
 
 
-def ours(connection: Connection, target: str) -> frozenset[int]:
-    """Hashes of (schema, table, column, text) of every comment that any run wrote there."""
+def ours(connection: Connection, target: str) -> Mapping[int, bool]:
+    """Every comment that any run wrote there, as a hash of (schema, table, column, text), and
+    whether a person has worded it."""
     query = (
         select(
-            columns.c.schema_name, columns.c.table_name, columns.c.column_name, writes.c.text_after
+            columns.c.schema_name,
+            columns.c.table_name,
+            columns.c.column_name,
+            writes.c.text_after,
+            decisions.c.action,
         )
         .join(columns, columns.c.id == writes.c.column_id)
+        .outerjoin(decisions, holds(columns.c.id))
         .where(writes.c.target == target, writes.c.undone_at.is_(None))
     )
-    return frozenset(hash(tuple(row)) for row in connection.execute(query))
+    found: dict[int, bool] = {}
+    for *text, action in connection.execute(query):
+        key = hash(tuple(text))
+        found[key] = found.get(key, False) or action == "edit"
+    return found
 
 
 def to_undo(connection: Connection, run: str, target: str) -> Iterator[list[Undo]]:

@@ -22,6 +22,7 @@ from typing import Any
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.decision_file import clean
+from amx_kimi.wrap import is_blank
 
 __all__ = ["Accepted", "Handed", "accepted_texts", "hand_over"]
 
@@ -123,7 +124,7 @@ def accepted_texts(path: Path, profile: str) -> Iterator[Accepted]:
         (row["schema_name"], row["table_name"], row["column_name"] or ""): row for row in rows
     }
     for (schema, table, column), row in latest.items():
-        if row["evaluation"] != "skipped" and str(row["text"] or "").strip():
+        if row["evaluation"] != "skipped" and not is_blank(str(row["text"] or "")):
             yield Accepted(
                 schema=schema,
                 table=table,

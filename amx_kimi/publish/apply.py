@@ -6,21 +6,33 @@ the database does, so any of them may be broken off at any point and begun again
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import IO, Literal
 
+from amx_kimi.blocks import blocks
+from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, results, writes
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.databases import Comment, Comments, Present, Refused
 from amx_kimi.publish.statements import Dialect, Place, cut, statement, too_long
 from amx_kimi.types import Item
-from amx_kimi.wrap import one_line
+from amx_kimi.wrap import is_blank, one_line
 
-__all__ = ["Change", "Outcome", "Rules", "apply_plan", "plan", "plan_offline", "undo", "write_sql"]
+__all__ = [
+    "Change",
+    "Outcome",
+    "Rules",
+    "apply_plan",
+    "plan",
+    "plan_offline",
+    "plan_undo",
+    "undo",
+    "write_sql",
+]
 
-State = Literal["write", "same", "kept", "gone", "long", "stands"]
+State = Literal["write", "undo", "same", "kept", "gone", "long", "stands"]
 _TABLES_AT_ONCE = 100
 
 
@@ -36,9 +48,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Change:
-    """One comment, as it stands and as it is to be. `write` it; it is the `same` already; people's
-    text is `kept`; its table or column is `gone`; it is too `long`; or it was rejected, and our
-    text `stands` there still (`why` says more)."""
+    """One comment, as it stands and as it is to be. `write` or `undo` it; it is the `same` already;
+    people's text is `kept`; its table or column is `gone`; it is too `long`; or it was rejected,
+    and our text `stands` there still (`why` says more)."""
 
     id: int
     place: Place
@@ -57,19 +69,34 @@ class Change:
 @dataclass
 class Outcome:
     """What came of it: how many comments in each state (`written`, `undone`, `same` …), a line for
-    each that could not be written, and the names of those where people's text was `kept`."""
+    each that could not be written, and the names of those where people's text was `kept`;
+    `promised` is how many there were to deal with."""
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    promised: int = 0
 
     def count(self, change: Change) -> None:
         """Take a change in that is not (yet) written."""
         self.counts[change.state] += 1
         if change.why:
             self.problems.append(f"{change.name}: {change.why}")
-        if change.state == "kept":
+        elif change.state == "kept":
             self.kept.append(change.name)
+
+    def check(self) -> None:
+        """Compare what was promised with what was done.
+
+        Raises:
+            JournalError: some were not dealt with.
+        """
+        if (done := sum(self.counts.values())) != self.promised:
+            raise JournalError(
+                f"Of {self.promised:,} comments {done:,} were dealt with: the rest was forgotten",
+                remedy="This is a fault of ours. The journal knows all of them: run it again, and "
+                "look at `amx-kimi apply RUN --dry-run`.",
+            )
 
 
 def plan(
@@ -81,7 +108,7 @@ def plan(
         SourceError: the catalog cannot be read.
     """
     mine = journal.read(writes.ours, database.identity)
-    for some in _chunks(journal, run, rules.choice):
+    for some in blocks(_chosen(journal, run, rules.choice), _TABLES_AT_ONCE):
         there = database.read([_table(table.rows[0]) for table in some])
         yield [
             [
@@ -97,10 +124,10 @@ def plan_offline(
     journal: Journal, run: Run, dialect: Dialect, rules: Rules
 ) -> Iterator[list[list[Change]]]:
     """The same without a database: what stood in the run's inventory counts as standing there."""
-    for some in _chunks(journal, run, rules.choice):
+    for some in blocks(_chosen(journal, run, rules.choice), _TABLES_AT_ONCE):
         yield [
             [
-                _change(row, table.inventoried, dialect, rules, frozenset())
+                _change(row, table.inventoried, dialect, rules, {})
                 for row in table.rows
                 if not _is_rejected(row)
             ]
@@ -118,11 +145,22 @@ def apply_plan(
     """
     outcome = Outcome()
     for tables in chunks:
+        outcome.promised += sum(map(len, tables))
         for change in (change for table in tables for change in table if change.state != "write"):
             outcome.count(change)
         todo = [[c for c in table if c.state == "write"] for table in tables]
         _write_tables(journal, database, [table for table in todo if table], outcome)
+    outcome.check()
     return outcome
+
+
+def plan_undo(journal: Journal, run: Run, database: Comments) -> Iterator["UndoTable"]:
+    """What an undo would do, table by table: nothing is written."""
+    found = list(journal.stream(writes.to_undo, run.id, database.identity))
+    for some in blocks(found, _TABLES_AT_ONCE):
+        there = database.read([(table[0].schema, table[0].table) for table in some])
+        for table in some:
+            yield _undo_table(table, there.get((table[0].schema, table[0].table)))
 
 
 def undo(journal: Journal, run: Run, database: Comments) -> Outcome:
@@ -130,14 +168,17 @@ def undo(journal: Journal, run: Run, database: Comments) -> Outcome:
 
     Raises:
         SourceError: the connection was lost; it can be begun again.
+        JournalError: not everything that was to be undone was dealt with.
     """
     outcome = Outcome()
-    found = iter(list(journal.stream(writes.to_undo, run.id, database.identity)))
-    while some := [table for table, _ in zip(found, range(_TABLES_AT_ONCE), strict=False)]:
-        there = database.read([(table[0].schema, table[0].table) for table in some])
-        for table in some:
-            present = there.get((table[0].schema, table[0].table))
-            _undo_table(journal, database, table, present, outcome)
+    found = journal.stream(writes.to_undo, run.id, database.identity)
+    outcome.promised = sum(map(len, found))
+    for table in plan_undo(journal, run, database):
+        for change in table.changes:
+            if change.state != "undo":
+                outcome.count(change)
+        _restore(journal, database, table, outcome)
+    outcome.check()
     return outcome
 
 
@@ -171,20 +212,14 @@ class _Chosen:
     inventoried: Present
 
 
-def _chunks(journal: Journal, run: Run, choice: Choice) -> Iterator[list[_Chosen]]:
-    """Tables that have something to write, some hundred at a time."""
-    some: list[_Chosen] = []
+def _chosen(journal: Journal, run: Run, choice: Choice) -> Iterator[_Chosen]:
+    """Tables that have something to write."""
     rows = journal.stream(results.described, run.id)
     for _, group in groupby(rows, key=_table):
         everything = list(group)
         wanted = [row for row in everything if choice.text(row) is not None or _is_rejected(row)]
         if wanted:
-            some.append(_Chosen(wanted, _inventoried(everything)))
-        if len(some) == _TABLES_AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some
+            yield _Chosen(wanted, _inventoried(everything))
 
 
 def _table(row: Described) -> tuple[str, str]:
@@ -192,7 +227,7 @@ def _table(row: Described) -> tuple[str, str]:
 
 
 def _change(
-    row: Described, there: Present | None, dialect: Dialect, rules: Rules, mine: frozenset[int]
+    row: Described, there: Present | None, dialect: Dialect, rules: Rules, mine: Mapping[int, bool]
 ) -> Change:
     item, after = row.item, rules.choice.text(row) or ""
     place = Place(item.schema, item.table, item.column, there.kind if there else "table")
@@ -208,7 +243,8 @@ def _change(
     change = Change(row.id, place, before, after, "write")
     if before == after:
         return _as(change, "same")
-    if before and not rules.overwrite and _hash(item, before) not in mine:
+    may_go = rules.overwrite or not before or is_blank(before) or _gives_way(row, before, mine)
+    if not may_go:
         return _as(change, "kept")
     if (most := too_long(dialect, place, after)) is not None:
         return _as(
@@ -217,6 +253,13 @@ def _change(
             f"{len(after):,} characters; {dialect.name} takes {most:,} {dialect.unit}",
         )
     return change
+
+
+def _gives_way(row: Described, before: str, mine: Mapping[int, bool]) -> bool:
+    """Whether what stands there is ours; a text that a person has worded gives way to what people
+    decided only."""
+    worded = mine.get(_hash(row.item, before))
+    return worded is not None and not (worded and row.decision is None)
 
 
 def _as(change: Change, state: State, why: str = "") -> Change:
@@ -238,7 +281,7 @@ def _is_rejected(row: Described) -> bool:
     return row.decision is not None and row.decision.action == "reject"
 
 
-def _stands(row: Described, there: Present | None, mine: frozenset[int]) -> bool:
+def _stands(row: Described, there: Present | None, mine: Mapping[int, bool]) -> bool:
     """Whether a row belongs into a plan: a rejected one only while a text of ours stands there."""
     if not _is_rejected(row):
         return True
@@ -289,42 +332,51 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
     return {change.id for change in table if change.place.column not in moved}
 
 
-def _undo_table(
-    journal: Journal,
-    database: Comments,
-    table: Sequence[writes.Undo],
-    present: Present | None,
-    outcome: Outcome,
-) -> None:
-    restore: list[writes.Undo] = []
-    settled: list[int] = []
-    place = Place(table[0].schema, table[0].table)
+@dataclass(frozen=True)
+class UndoTable:
+    """One table of an undo: what is to be restored, what stands already as before (`settled`, ids
+    of writes), and all of it as changes."""
+
+    restore: list[tuple[writes.Undo, Change]]
+    settled: list[int]
+    changes: list[Change]
+
+
+def _undo_table(table: Sequence[writes.Undo], present: Present | None) -> UndoTable:
+    found = UndoTable([], [], [])
     comments = present.comments if present else {}
     for one in table:
-        name = f"{_named(place)}.{one.column}".rstrip(".")
+        place = Place(one.schema, one.table, one.column)
+        now = comments.get(one.column)
+        change = Change(one.ids[0], place, now, one.before or "", "undo")
         if one.column not in comments:
-            outcome.counts["gone"] += 1
-            outcome.problems.append(f"{name}: it is gone")
-        elif comments[one.column] == one.before:
-            outcome.counts["same"] += 1
-            settled += one.ids
-        elif comments[one.column] in one.after:
-            restore.append(one)
+            change = _as(change, "gone", "it is gone")
+        elif now == one.before:
+            change = _as(change, "same")
+            found.settled.extend(one.ids)
+        elif now in one.after:
+            found.restore.append((one, change))
         else:
-            outcome.counts["kept"] += 1
-            outcome.problems.append(f"{name}: somebody has changed it since")
-    wanted = [Comment(one.column, comments[one.column], one.before) for one in restore]
-    try:
-        others = database.write(place.schema, place.table, wanted) if wanted else []
-    except Refused as error:
-        outcome.counts["refused"] += len(wanted)
-        outcome.problems.append(f"{_named(place)}: {error.message}")
-        restore = []
-    else:
-        moved = {one.column for one in others}
-        restore = [one for one in restore if one.column not in moved]
-    outcome.counts["undone"] += len(restore)
-    settled += [id_ for one in restore for id_ in one.ids]
+            change = _as(change, "kept", "somebody has changed it since")
+        found.changes.append(change)
+    return found
+
+
+def _restore(journal: Journal, database: Comments, table: UndoTable, outcome: Outcome) -> None:
+    """Write what stood before, and note in the journal what is done."""
+    settled = list(table.settled)
+    if table.restore:
+        place = table.restore[0][1].place
+        wanted = [Comment(one.column, now.before, one.before) for one, now in table.restore]
+        try:
+            others = {one.column for one in database.write(place.schema, place.table, wanted)}
+        except Refused as error:
+            others = {one.column for one, _ in table.restore}
+            outcome.problems.append(f"{_named(place)}: {error.message}")
+        done = [one for one, _ in table.restore if one.column not in others]
+        outcome.counts["refused"] += len(others)
+        outcome.counts["undone"] += len(done)
+        settled += [id_ for one in done for id_ in one.ids]
     journal.write_now(writes.end_undo, settled)
 
 

@@ -26,7 +26,7 @@ def measure(found: Iterable[Item], missing: list[Item]) -> Coverage:
     columns = commented = 0
     for item in _columns(found):
         columns += 1
-        if item.comment.strip():
+        if item.comment:
             commented += 1
         else:
             missing.append(item)

@@ -1,7 +1,9 @@
 """Databases whose comments can be written: PostgreSQL and DuckDB, a transaction a table."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,9 +12,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from amx_kimi.annotate.sources import files_or_url
+from amx_kimi.annotate.sources.base import quoted
 from amx_kimi.annotate.sources.duckdb import CONFIG, need_duckdb
 from amx_kimi.annotate.sources.duckdb import reason_of as duckdb_reason
-from amx_kimi.annotate.sources.postgresql import identity_of, reason_of, without_secrets
+from amx_kimi.annotate.sources.postgresql import (
+    identity_of,
+    reason_of,
+    set_session,
+    without_secrets,
+)
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import SourceError
 from amx_kimi.publish.statements import Dialect, Place, dialects, statement
@@ -54,10 +62,12 @@ class Comment:
 
 
 class Comments(Protocol):
-    """An open database, used from one thread; `identity` says which, as `Source.identity` does."""
+    """An open database, used from one thread; `identity` says which, as `Source.identity` does, and
+    `caution` what a person should know before the first write, or ""."""
 
     identity: str
     dialect: Dialect
+    caution: str
 
     def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
         """What stands at these (schema, table); those that are gone are left out.
@@ -111,6 +121,7 @@ class PostgresqlComments:
 
     def __init__(self, url: URL) -> None:
         full = with_driver(url, SourceError)
+        self.caution = ""
         self.dialect = dialects()["postgresql"]
         self.identity = identity_of(full)
         self._kinds: Mapping[tuple[str, str], str] = {}
@@ -128,7 +139,7 @@ class PostgresqlComments:
     def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
         """As `Comments.read`."""
         try:
-            with self._connection.begin():
+            with self._transaction():
                 found = _present(self._connection, tables)
             self._kinds = {name: present.kind for name, present in found.items()}
             return found
@@ -140,11 +151,10 @@ class PostgresqlComments:
         try:
             # No parameters, or a percent sign would be one.
             bare = self._connection.execution_options(no_parameters=True)
-            with self._connection.begin():
+            with self._transaction():
                 if self._kinds.get((schema, table)) == "table":
                     # What COMMENT takes anyway: nobody writes between our look and our text.
-                    quote = self._engine.dialect.identifier_preparer.quote_identifier
-                    name = f"{quote(schema)}.{quote(table)}"
+                    name = f"{quoted(schema)}.{quoted(table)}"
                     bare.exec_driver_sql(f"LOCK TABLE ONLY {name} IN SHARE UPDATE EXCLUSIVE MODE")
                 now = _present(self._connection, [(schema, table)]).get((schema, table))
                 fitting, others = _split(now, wanted)
@@ -168,6 +178,12 @@ class PostgresqlComments:
         self._connection.close()
         self._engine.dispose()
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._connection.begin():
+            set_session(self._connection, statement="60s", lock="5s")
+            yield
+
 
 class DuckdbComments:
     """A DuckDB file, opened to write.
@@ -182,8 +198,8 @@ class DuckdbComments:
         need_duckdb()
         import duckdb
 
-        self.dialect = dialects()["duckdb"]
         self.identity = f"duckdb:{path.resolve()}"
+        self.caution = _newer_than(path, duckdb.__version__)
         self._seen: Mapping[tuple[str, str], Present] = {}
         try:
             self._connection = duckdb.connect(str(path.resolve()), config=CONFIG)
@@ -192,6 +208,9 @@ class DuckdbComments:
                 f"{path} cannot be opened to write: {duckdb_reason(error)}",
                 remedy="Close it in other programs first.",
             ) from None
+        # With the catalog: a schema may be called as its file is.
+        catalog = str(self._rows("SELECT current_database()")[0][0])
+        self.dialect = replace(dialects()["duckdb"], catalog=catalog)
 
     def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
         """As `Comments.read`."""
@@ -264,6 +283,33 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """)
 
 
+def _newer_than(path: Path, ours: str) -> str:
+    """A caution where a file was made by an older DuckDB than ours: once we have written to it,
+    that one may not open it any more. Its header says which it was."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except OSError:  # whoever opens it says why
+        return ""
+    made_by = _VERSION.match(header[_HEADER_VERSION:].decode("ascii", "replace"))
+    if made_by and _numbers(made_by[1]) >= _numbers(ours):
+        return ""
+    by = f"DuckDB {made_by[1]}" if made_by else "an old DuckDB"
+    return (
+        f"{path} was made by {by}, and is written to by DuckDB {ours}: an older DuckDB may not "
+        "open it afterwards. Keep a copy if one has to."
+    )
+
+
+_HEADER, _HEADER_VERSION = 84, 52  # DuckDB's main header, where the library's version stands
+_VERSION = re.compile(r"v(\d+\.\d+)")
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
 def _present(
     connection: Connection, tables: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Present]:
@@ -293,8 +339,6 @@ def _set_up(connection: Any, _: Any) -> None:
         "client_encoding = 'UTF8'",
         "application_name = 'amx-kimi'",
         "standard_conforming_strings = on",
-        "lock_timeout = '5s'",
-        "statement_timeout = '60s'",
     ):
         cursor.execute(f"SET {setting}")
     cursor.close()

@@ -8,7 +8,7 @@ journal, so that nobody accepts what he has not read.
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -182,12 +182,12 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
     decided = _decision(said, text, row)
     if isinstance(decided, Decided) and _is_same(decided, row.decision):
         return  # read again: it stays with who decided
-    if cells.get("decided_at", before["decided_at"]).strip() != before["decided_at"]:
+    if cells.get("decided_at", "").strip() != before["decided_at"]:
         since = before["decided_by"] or "somebody took the decision back"
         yield Row(number, refused=f"it was decided since the file was written: {since}")
         return
     yield (
-        Row(number, decided=decided)
+        Row(number, decided=replace(decided, over=row.decision))
         if isinstance(decided, Decided)
         else Row(number, refused=decided)
     )

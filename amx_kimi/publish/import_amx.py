@@ -4,15 +4,15 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from amx_kimi.annotate.execute import Target
 from amx_kimi.annotate.redact import Redactor
 from amx_kimi.annotate.sources import Reading, Selection, open_source
+from amx_kimi.blocks import blocks
 from amx_kimi.errors import SourceError
-from amx_kimi.journal import Journal, answers, items, runs
-from amx_kimi.journal.decisions import Action, Decision
+from amx_kimi.journal import Journal, answers, decisions, items, runs
+from amx_kimi.journal.decisions import Action, Decision, Worded
 from amx_kimi.publish.amx_history import Accepted, accepted_texts
 from amx_kimi.types import Item
 
@@ -24,17 +24,22 @@ _SOMEBODY = "AMX"
 
 @dataclass(frozen=True)
 class Imported:
-    """The run that holds what was imported, how many texts, and the items that the database does
-    not have any more."""
+    """How many accepted texts were taken in, how many of them are `new` since the last import, the
+    run that was made of them (None: nothing is new), and the items that were left out: the database
+    does not have them any more (`gone`), or a person has worded them here (`worded`)."""
 
-    run: str
+    run: str | None
     texts: int
+    new: int
     gone: tuple[str, ...]
+    worded: tuple[str, ...] = ()
 
 
 def import_amx(target: Target, history: Path, profile: str, journal: Journal) -> Imported:
-    """Take accepted texts of one of AMX's database profiles in, as a run of their own. Later runs
-    over the same database reuse them, whatever model they ask.
+    """Take accepted texts of one of AMX's database profiles in, as a run of their own, unless an
+    earlier import has them all. Later runs over the same database reuse them, whatever model they
+    ask. A text that a person has worded here is replaced by none but one that a person has worded
+    in AMX later.
 
     Raises:
         SourceError: the history or the database cannot be read, or nothing was accepted.
@@ -55,20 +60,32 @@ def import_amx(target: Target, history: Path, profile: str, journal: Journal) ->
             "currency": None,
             "options": json.dumps({"imported": str(history)}),
         }
+        known = journal.read(answers.imported_texts, source.identity)
         run = journal.write_now(lambda connection: runs.begin_run(connection, **fields))
         try:
-            found = source.items(Selection())
-            kept = 0
-            while chunk := list(islice(found, _AT_ONCE)):
-                kept += _keep(journal, run, source.identity, chunk, accepted)
+            kept: list[_Kept] = []
+            worded: list[str] = []
+            for chunk in blocks(source.items(Selection(extensions=True)), _AT_ONCE):
+                some, left = _keep(journal, run, source.identity, chunk, accepted)
+                kept += some
+                worded += left
         except BaseException:
             journal.write_now(runs.forget_run, run)
             raise
     finally:
         source.close()
-    journal.write_now(runs.note_inventory, run)
-    journal.write_now(runs.set_status, run, "complete")
-    return Imported(run, kept, tuple(sorted(_named(place) for place in accepted)))
+    new = sum(known.get(item) != text for item, text in kept)
+    if new:
+        journal.write_now(runs.note_inventory, run)
+        journal.write_now(runs.set_status, run, "complete")
+    else:
+        journal.write_now(runs.forget_run, run)
+    gone = tuple(sorted(_named(place) for place in accepted))
+    return Imported(run if new else None, len(kept), new, gone, tuple(worded))
+
+
+_Kept = tuple[tuple[str, ...], str]
+"""An item, by schema, table, column and type, and its text."""
 
 
 def _keep(
@@ -77,27 +94,40 @@ def _keep(
     database: str,
     chunk: list[Item],
     accepted: dict[tuple[str, str, str], Accepted],
-) -> int:
-    """Add a chunk of the inventory, and the texts for it, which leave `accepted`."""
+) -> tuple[list[_Kept], list[str]]:
+    """Add a chunk of the inventory, and the texts for it, which leave `accepted`; returns what was
+    kept, and the names of the items that a person has worded here."""
     redactor = Redactor()
-    rows = [(redactor.item(item), _key(item, database), "deferred") for item in chunk]
-    journal.write_now(items.add_items, run, rows)
-    texts = {
-        (item.schema, item.table, item.column): one
+    rows = [
+        (redactor.item(item), _key(item, database), "commented" if item.comment else "not imported")
         for item in chunk
-        if (one := accepted.pop((item.schema, item.table, item.column), None))
-    }
+    ]
+    journal.write_now(items.add_items, run, rows)
+    texts = {_place(item): one for item in chunk if (one := accepted.pop(_place(item), None))}
     if not texts:
-        return 0
+        return [], []
     places = {(schema, table) for schema, table, _ in texts}
     stored = (one for place in sorted(places) for one in journal.read(items.stored_of, run, *place))
+    found = [(one, text) for one in stored if (text := texts.get(_place(one.item)))]
+    mine = journal.read(decisions.worded_elsewhere, run, [one.id for one, _ in found])
+    left = {one.id for one, text in found if _is_ours(mine.get(one.id), text)}
     kept = [
-        (one, text.text, text.model, _decision(text))
-        for one in stored
-        if (text := texts.get((one.item.schema, one.item.table, one.item.column)))
+        (one, text.text, text.model, _decision(text)) for one, text in found if one.id not in left
     ]
     journal.write_now(answers.save_imported, kept)
-    return len(kept)
+    said: list[_Kept] = [((*_place(one.item), one.item.type), text) for one, text, *_ in kept]
+    return said, [one.item.name for one, _ in found if one.id in left]
+
+
+def _place(item: Item) -> tuple[str, str, str]:
+    return item.schema, item.table, item.column
+
+
+def _is_ours(worded: Worded | None, text: Accepted) -> bool:
+    """Whether what a person has worded here stands before AMX's text."""
+    if worded is None or worded.text == text.text:
+        return False
+    return not text.edited or text.at < worded.at
 
 
 def _decision(text: Accepted) -> Decision:

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from amx_kimi.blocks import blocks
+from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, decisions, results
-from amx_kimi.journal.decisions import Action, Decided, Decision
+from amx_kimi.journal.decisions import Action, Decided, Decision, Worded
 from amx_kimi.publish.decision_file import clean
 from amx_kimi.types import CONFIDENCES, Confidence
 
-__all__ = ["Filter", "Review", "accept_all"]
+__all__ = ["Accepted", "Filter", "Review", "Step", "accept_all"]
 
 _AT_ONCE = 500
 _MOST_UNDO = 1_000
@@ -49,11 +51,41 @@ class Filter:
         return ", ".join(filter(None, parts))
 
 
+@dataclass(frozen=True)
+class Step:
+    """What was decided at once: the items with that decision, and as they were before."""
+
+    done: Sequence[Described]
+    before: Sequence[Described]
+
+    def hidden(self, shown: Filter) -> int:
+        """How many of them a filter shows neither now nor once they are taken back."""
+        pairs = zip(self.done, self.before, strict=True)
+        return sum(not (shown.takes(done) or shown.takes(before)) for done, before in pairs)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """How many items were accepted at once, and how many open ones were left to a person: in
+    another run, one has worded them."""
+
+    count: int = 0
+    left: int = 0
+
+    def __add__(self, other: "Accepted") -> "Accepted":
+        return Accepted(self.count + other.count, self.left + other.left)
+
+
+_Change = tuple[Decision | None, Decision | None]
+"""What held of an item before a decision of this sitting, and since."""
+
+
 class Review:
     """A review of a run by one person.
 
     `tables` are those with something to show, by the present filter; `rows` the items of the table
-    in sight, and `row` the one that the cursor is on.
+    in sight, and `row` the one that the cursor is on. `worded` has, by item of that table, what a
+    person has worded in another run.
     """
 
     def __init__(self, journal: Journal, run: Run, by: str) -> None:
@@ -63,7 +95,8 @@ class Review:
         self.rows: list[Described] = []
         self.at_table = self.at_row = 0
         self.counts: Mapping[str, int] = {}
-        self._undo: list[list[tuple[int, Decision | None]]] = []
+        self.worded: Mapping[int, Worded] = {}
+        self._steps: list[dict[int, _Change]] = []
         self._look_again(None)
         self.to_next_open(from_start=True)
 
@@ -128,12 +161,24 @@ class Review:
         return False
 
     def decide(self, action: Action, text: str | None = None) -> None:
-        """Decide about the item under the cursor."""
-        if self.row:
-            self._keep([Decided(self.row.id, action, text)])
+        """Decide about the item under the cursor.
+
+        Raises:
+            JournalError: somebody has decided about it since it was shown; it is shown anew.
+        """
+        row = self.row
+        if row and not self._keep([Decided(row.id, action, text, over=row.decision)]):
+            raise JournalError(
+                f"{row.item.name} was decided by somebody else in the meantime",
+                remedy="Nothing was changed: look again.",
+            )
 
     def accept(self, number: int = 1) -> bool:
-        """Accept a wording; False when there is none of that number."""
+        """Accept a wording; False when there is none of that number.
+
+        Raises:
+            JournalError: as for `decide`.
+        """
         row = self.row
         if row is None or row.suggestion is None or number > len(row.suggestion.alternatives):
             return False
@@ -141,51 +186,60 @@ class Review:
         return True
 
     def edit(self, text: str) -> bool:
-        """Take a text of one's own; False when it is empty."""
+        """Take a text of one's own; False when it is empty.
+
+        Raises:
+            JournalError: as for `decide`.
+        """
         if plain := clean(text):
             self.decide("edit", plain)
         return bool(plain)
 
-    def accept_table(self, confidence: Confidence = "high") -> int:
-        """Accept what is still open of this table and at least so sure; returns how many."""
-        return self._keep([_accepted(row) for row in self.rows if _is_open(row, confidence)])
+    def accept_table(self, confidence: Confidence = "high") -> Accepted:
+        """Accept what is still open of this table and at least so sure."""
+        rows, left = _acceptable(self.journal, self.run, self.rows, confidence)
+        return Accepted(self._keep(rows), left)
 
-    def undo(self) -> bool:
-        """Take the last decision (or the last many at once) of this sitting back."""
-        if not self._undo:
-            return False
-        before = self._undo.pop()
-        ids = [id_ for id_, _ in before]
-        now = self.journal.read(results.described_items, self.run.id, ids)
-        mine = {row.id for row in now if row.decision and row.decision.by == self.by}
-        before = [(id_, old) for id_, old in before if id_ in mine]
-        if not before:  # somebody else has decided since: that is not ours to take back
-            return False
-        rows = [
-            Decided(id_, old.action, old.text, old.by, old.at) if old else Decided(id_, "open")
-            for id_, old in before
-        ]
-        self.journal.write_now(decisions.decide, rows, self.by)
-        self._look_again(before[0][0])
-        return True
+    def last_step(self) -> Step | None:
+        """What `undo` would take back; None: nothing was decided in this sitting."""
+        if not self._steps:
+            return None
+        step = self._steps[-1]
+        rows = self.journal.read(results.described_items, self.run.id, list(step))
+        done = [replace(row, decision=step[row.id][1]) for row in rows]
+        return Step(done, [replace(row, decision=step[row.id][0]) for row in rows])
+
+    def undo(self) -> Sequence[Described]:
+        """Take the last decision of this sitting back, or the last many that were made at once;
+        returns the items as they stand now. What somebody has decided since is left as it is."""
+        if not self._steps:
+            return []
+        step = self._steps.pop()
+        rows = [_restored(id_, before, since) for id_, (before, since) in step.items()]
+        kept = self.journal.write_now(decisions.decide, rows, self.by)
+        now = self.journal.read(results.described_items, self.run.id, list(kept))
+        shown = next((row.id for row in now if self.filter.takes(row)), None)
+        self._look_again(shown or (self.row.id if self.row else None))
+        return now
 
     def refresh(self) -> None:
-        """Read the table in sight again, after something else has changed it."""
-        self._look_again(self.row.id if self.row else None)
+        """Read the table in sight again, after something else has changed it.
+
+        What no longer passes the filter stays in sight until one goes on.
+        """
+        self.counts = self.journal.read(decisions.progress, self.run.id)
+        if place := self.table:
+            fresh = self.journal.read(results.described_table, self.run.id, *place)
+            by_id = {row.id: row for row in fresh}
+            self.rows = [by_id.get(row.id, row) for row in self.rows]
 
     def _keep(self, rows: Sequence[Decided]) -> int:
-        if rows:
-            before = {row.id: row.decision for row in self.rows}
-            self.journal.write_now(decisions.decide, rows, self.by)
-            self._undo = [*self._undo, [(one.id, before.get(one.id)) for one in rows]]
-            self._undo = self._undo[-_MOST_UNDO:]
-            if place := self.table:
-                # What no longer passes the filter stays in sight until one goes on.
-                fresh = self.journal.read(results.described_table, self.run.id, *place)
-                by_id = {row.id: row for row in fresh}
-                self.rows = [by_id.get(row.id, row) for row in self.rows]
-            self.counts = self.journal.read(decisions.progress, self.run.id)
-        return len(rows)
+        kept = self.journal.write_now(decisions.decide, rows, self.by)
+        if kept:
+            step = {row.id: (row.over, kept[row.id]) for row in rows if row.id in kept}
+            self._steps = [*self._steps, step][-_MOST_UNDO:]
+        self.refresh()
+        return len(kept)
 
     def _look_again(self, here: int | None) -> None:
         """Tables and rows anew; the cursor on the item `here`, if it is shown."""
@@ -200,7 +254,7 @@ class Review:
                 place = (len(self.tables), shown.index(here))
             if shown:
                 self.tables.append(key)
-        self.rows, self.at_table, self.at_row = [], 0, 0
+        self.rows, self.worded, self.at_table, self.at_row = [], {}, 0, 0
         if self.tables:
             self._go(*(place or (0, 0)))
 
@@ -208,24 +262,37 @@ class Review:
         self.at_table = table
         self.rows = self._rows_of(*self.tables[table])
         self.at_row = row % len(self.rows) if self.rows else 0
+        ids = [row.id for row in self.rows]
+        self.worded = self.journal.read(decisions.worded_elsewhere, self.run.id, ids)
 
     def _rows_of(self, schema: str, table: str) -> list[Described]:
         found = self.journal.read(results.described_table, self.run.id, schema, table)
         return [row for row in found if self.filter.takes(row)]
 
 
-def accept_all(journal: Journal, run: Run, least: Confidence, by: str) -> int:
-    """Accept the best wording of everything that is open and at least so sure; returns how many."""
-    count = 0
-    some: list[Decided] = []
-    for row in journal.stream(results.described, run.id):
-        if _is_open(row, least):
-            some.append(_accepted(row))
-        if len(some) == _AT_ONCE:
-            journal.write_now(decisions.decide, some, by)
-            count, some = count + len(some), []
-    journal.write_now(decisions.decide, some, by)
-    return count + len(some)
+def accept_all(journal: Journal, run: Run, least: Confidence, by: str) -> Accepted:
+    """Accept the best wording of everything that is open and at least so sure."""
+    done = Accepted()
+    for some in blocks(journal.stream(results.described, run.id), _AT_ONCE):
+        rows, left = _acceptable(journal, run, some, least)
+        kept = journal.write_now(decisions.decide, rows, by)
+        done += Accepted(len(kept), left)
+    return done
+
+
+def _acceptable(
+    journal: Journal, run: Run, rows: Sequence[Described], least: Confidence
+) -> tuple[list[Decided], int]:
+    """What may be accepted without a look at each, and how many a person has worded elsewhere."""
+    open_rows = [row for row in rows if _is_open(row, least)]
+    worded = journal.read(decisions.worded_elsewhere, run.id, [row.id for row in open_rows])
+    return [_accepted(row) for row in open_rows if row.id not in worded], len(worded)
+
+
+def _restored(id_: int, before: Decision | None, since: Decision | None) -> Decided:
+    if before is None:
+        return Decided(id_, "open", over=since)
+    return Decided(id_, before.action, before.text, before.by, before.at, over=since)
 
 
 def _is_open(row: Described, least: Confidence) -> bool:

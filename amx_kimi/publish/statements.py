@@ -21,7 +21,8 @@ _SIZES: Mapping[str, Callable[[str], int]] = {
 
 @dataclass(frozen=True, eq=False)
 class Dialect:
-    """How one kind of database writes comments; see `dialects.yml`."""
+    """How one kind of database writes comments; see `dialects.yml`. `catalog` is the open
+    database's, where names need it."""
 
     name: str
     sqlglot: str
@@ -38,6 +39,7 @@ class Dialect:
     unit: str = "characters"
     views: Mapping[str, str] = field(default_factory=dict)
     materialized: Mapping[str, str] = field(default_factory=dict)
+    catalog: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class _Slots(dict[str, str]):
         if slot == "schema_here":
             return _literal(dialect, place.schema) if place.schema else dialect.here
         if slot in ("table", "table_text"):
-            name = ".".join(_name(dialect, part) for part in (place.schema, place.table) if part)
+            parts = (dialect.catalog, place.schema, place.table)
+            name = ".".join(_name(dialect, part) for part in parts if part)
         elif slot in ("column", "quoted_column_text"):
             name = _name(dialect, place.column)
         else:

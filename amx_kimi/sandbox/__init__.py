@@ -3,6 +3,7 @@
 It shares no code or table with the client it tests: its facts are in its own ``models.yml``.
 
 - ``options``, ``faults``: what it is told to do
+- ``manners``, ``disguise``: how other servers refuse and answer
 - ``rows``: models, tiers and prices
 - ``server``: `Sandbox` (a thread) and `serve` (a process); ``app``: routes and control endpoint
 - ``chat``: one chat completion from arrival to bill; ``checks``: which requests are refused;

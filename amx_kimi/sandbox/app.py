@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from amx_kimi.sandbox import chat
+from amx_kimi.sandbox import chat, manners
 from amx_kimi.sandbox.options import Options, changed
 from amx_kimi.sandbox.plan import prompt_of
 from amx_kimi.sandbox.record import masked
@@ -55,6 +55,9 @@ async def _served(state: State, request: web.Request) -> web.StreamResponse:
     except web.HTTPRequestEntityTooLarge:
         return _refusal(Refusal(413, "invalid_request_error", "the body is too large"), state)
     visit = Visit(state, request, raw)
+    if "only-v1" in visit.options.sets and not request.path.startswith("/v1/"):
+        page = manners.refusals()["web-page"]
+        return web.Response(text=page.body, content_type=page.type)
     try:
         handler = _route(request)
         visit.is_chat = handler is chat.complete

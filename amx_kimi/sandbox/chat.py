@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from dataclasses import replace
 
 from aiohttp import web
 
-from amx_kimi.sandbox import faults, wire
+from amx_kimi.sandbox import disguise, faults, manners, wire
 from amx_kimi.sandbox.answers import answer
 from amx_kimi.sandbox.checks import Ask, check
 from amx_kimi.sandbox.plan import Bill, Plan, Prompt, budget, make, prompt_of
@@ -32,6 +33,16 @@ async def complete(visit: Visit) -> web.StreamResponse:
         return web.Response()
     if visit.fault in faults.REJECTIONS:
         raise of_fault(visit.fault, options, visit.key)
+    struck = (visit.fault,) if visit.fault and visit.fault in manners.names() else ()
+    visit.manners = frozenset((*options.sets, *struck))
+    if refused := _refused(visit):
+        visit.end(refused.status, "refused")
+        return web.Response(
+            status=refused.status,
+            body=refused.body.encode(),
+            content_type=refused.type,
+            headers=refused.headers,
+        )
     body = visit.json()
     ask = check(body, options, coding=visit.coding)
     if options.balance <= 0:
@@ -40,10 +51,25 @@ async def complete(visit: Visit) -> web.StreamResponse:
     most = budget(ask, prompt.count)
     _enter(visit, prompt.count + most)
     try:
-        plan = make(ask, answer(ask, options, visit.fault), options, visit.fault, most, number)
+        told = disguise.retold(answer(ask, options, visit.fault), visit.manners)
+        plan = make(ask, told, options, visit.fault, most, number)
+        if "in-reasoning" in visit.manners:
+            plan = replace(plan, reasoning=plan.content, content="", logprobs=None)
         return await _answer(visit, ask, prompt, plan)
     finally:
         visit.end(499, "client_closed_request")
+
+
+def _refused(visit: Visit) -> manners.Refused | None:
+    options = visit.options
+    if options.most_bytes is not None and visit.size > options.most_bytes:
+        return manners.refusals()["too-large"]
+    if any(word in visit.text for word in options.moderates):
+        found = manners.refused(visit.manners)
+        return found or manners.refusals()["moderation-400"]
+    if "ceiling" in visit.manners and (found := manners.above_ceiling(visit.json())):
+        return found
+    return None if options.moderates else manners.refused(visit.manners)
 
 
 def _enter(visit: Visit, tokens: int) -> None:
@@ -67,8 +93,9 @@ async def _answer(visit: Visit, ask: Ask, prompt: Prompt, plan: Plan) -> web.Str
         top_logprobs=ask.top_logprobs,
     )
     usage = bill.usage(options.usage_shape)
-    if not ask.stream:
-        return await send(visit, whole(wire.body(head, plan, usage), plan.finish_reason))
+    if not ask.stream or visit.manners & {"whole", "json-as-stream"}:
+        body = whole(wire.body(head, plan, usage), plan.finish_reason)
+        return await send(visit, disguise.disguised(body, visit.manners))
     events = wire.events(
         head,
         plan,
@@ -77,7 +104,8 @@ async def _answer(visit: Visit, ask: Ask, prompt: Prompt, plan: Plan) -> web.Str
         include=ask.include_usage and visit.fault != "no-done",
         chunks=options.chunks,
     )
-    return await send(visit, event_stream(events, plan.finish_reason, visit.fault))
+    body = event_stream(events, plan.finish_reason, visit.fault)
+    return await send(visit, disguise.disguised(body, visit.manners))
 
 
 def _bill(visit: Visit, ask: Ask, prompt: Prompt, plan: Plan) -> Bill:

@@ -2,7 +2,8 @@
 
 ``kind:p`` strikes each chat request on its own with probability p, drawn from the seed and the
 request's number; ``kind@n`` strikes the n-th chat request, ``kind@n-m`` a range of them and
-``kind@n-`` all from the n-th. The first rule that strikes wins.
+``kind@n-`` all from the n-th. The first rule that strikes wins. A manner of another server's
+(``manners``) is a kind as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import random
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+
+from amx_kimi.sandbox.manners import names
 
 REJECTIONS = (
     *("overload", "rate", "tpd", "quota", "500", "503", "504html"),
@@ -46,8 +49,9 @@ class Rule:
 def _kind(text: str) -> str:
     kind = text.removeprefix("429-")
     kind = _ALIASES.get(kind, kind)
-    if kind not in KINDS:
-        raise ValueError(f"faults: unknown kind {text!r}; known are {', '.join(KINDS)}")
+    if kind not in KINDS and kind not in names():
+        known = ", ".join([*KINDS, *names()])
+        raise ValueError(f"faults: unknown kind {text!r}; known are {known}")
     return kind
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from amx_kimi.sandbox import faults as fault_language
+from amx_kimi.sandbox.manners import names
 
 USAGE_SHAPES = ("flat", "nested", "both", "choices", "none")
 LOGPROBS = ("model", "silent", "refuse")
@@ -18,7 +19,7 @@ REGIONS = ("global", "cn")
 LARGEST_TIER = 5
 
 _CHOICES = {"region": REGIONS, "usage_shape": USAGE_SHAPES, "logprobs": LOGPROBS}
-_AT_LEAST_ONE = ("concurrency", "rpm", "tpm", "tpd", "forget_every")
+_AT_LEAST_ONE = ("most_bytes", "concurrency", "rpm", "tpm", "tpd", "forget_every")
 _NOT_NEGATIVE = (
     *("latency", "chunk_delay", "chunks", "thinking_base", "thinking_per_column"),
     *("thinking_spread", "forget_above", "keep"),
@@ -36,7 +37,7 @@ class Options:
     port: int = _opt(0, "port on 127.0.0.1; 0 takes a free one")
     keys: tuple[str, ...] = _opt((), "accepted keys; none given: every key that starts with sk-")
     auth: bool = _opt(True, "whether a key is wanted; without, it is like a local proxy")
-    region: str = _opt("global", "global or cn: currency of the balance, wording of a 401")
+    region: str = _opt("global", "whose account: currency of the balance, wording of a 401")
     tier: int | None = _opt(None, "account tier 0 to 5 with its limits; none: no limits")
     concurrency: int | None = _opt(None, "requests at once, instead of the tier's")
     rpm: int | None = _opt(None, "requests per minute, instead of the tier's")
@@ -53,14 +54,19 @@ class Options:
     thinking_spread: float = _opt(0.0, "thinking varies by this fraction up and down, seeded")
     forget_above: int = _opt(0, "above so many columns in a request it forgets some; 0: never")
     forget_every: int = _opt(7, "which columns it forgets: every so-many-th (7: every seventh)")
-    usage_shape: str = _opt("flat", "cached tokens: flat, nested, both, choices, none (no usage)")
-    logprobs: str = _opt("model", "model (as its row says), silent (ignored) or refuse (a 400)")
+    usage_shape: str = _opt("flat", "where cached tokens are counted; none: no usage at all")
+    logprobs: str = _opt("model", "as the model's row says, silent (ignored) or refuse (a 400)")
     refuse_retired: bool = _opt(False, "404 for models that Moonshot retired")
     models: tuple[str, ...] = _opt((), "serve these model ids only")
     extra_models: tuple[str, ...] = _opt((), "ids of models launched tomorrow: always thinking")
     gateway: bool = _opt(False, "behave as OpenRouter: moonshotai/ ids, reasoning everywhere")
     strict_json: bool = _opt(True, "honour response_format; otherwise prose and a fence around it")
     refuse: tuple[str, ...] = _opt((), "body parameters that get a 400 naming them")
+    sets: tuple[str, ...] = _opt(
+        (), "a manner of another server's, such as think-tags or base-resp"
+    )
+    moderates: tuple[str, ...] = _opt((), "words whose requests are refused as moderated")
+    most_bytes: int | None = _opt(None, "larger requests get a 413, as from a proxy in front")
     faults: str = _opt("", "faults such as overload:0.1,500:0.05,rate@3,stall@5-7")
     seed: int = _opt(0, "seed of everything drawn")
     balance: float = _opt(49.58, "money in the account; not above 0: every chat is refused")
@@ -83,6 +89,9 @@ class Options:
                 raise ValueError(f"{name}: {getattr(self, name)} is negative or not finite")
         self._check_ranges()
         fault_language.parse(self.faults)
+        for name in self.sets:
+            if name not in names():
+                raise ValueError(f"set: unknown manner {name!r}; known are {', '.join(names())}")
 
     def _check_ranges(self) -> None:
         if not 0 <= self.port <= 65535:

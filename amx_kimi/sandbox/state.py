@@ -55,6 +55,9 @@ class Visit:
         self.request = request
         self.key = _bearer(request.headers.get("Authorization"))
         self.fault: str | None = None
+        self.manners: frozenset[str] = frozenset()
+        self.size = len(raw)
+        self._raw = raw
         self.is_chat = False
         self.fraction = 0.0
         self.on_end: Callable[[], None] | None = None
@@ -67,6 +70,11 @@ class Visit:
     def coding(self) -> bool:
         """Whether this is the Kimi Code endpoint."""
         return "coding" in self.request.path.split("/")
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self._raw.decode("utf-8", "replace")
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object, or a 400."""

@@ -1,10 +1,11 @@
 """The wizard's question for the key: asked hidden, checked at once, and where it is to live."""
 
+import re
 from contextlib import suppress
 
 import anyio
 
-from amx_kimi.client import KeyReport, check_key
+from amx_kimi.client import check_key
 from amx_kimi.config import (
     Draft,
     FoundKey,
@@ -13,15 +14,21 @@ from amx_kimi.config import (
     clean_key,
     draft_key,
     draft_profile,
+    is_short,
+    key_file,
     keyring_state,
     load_overlay,
 )
 from amx_kimi.errors import ConfigError, KeyringError, MissingKeyError
 from amx_kimi.facts import EndpointRow, load_catalog
 from amx_kimi.settings import Settings
+from amx_kimi.wizard.base import Based, look_for_api
 from amx_kimi.wizard.terminal import Back, Terminal
+from amx_kimi.wrap import counted
 
 __all__ = ["ask_key", "choose_place"]
+
+_VARIABLE = re.compile(r"\$?\{?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\}?")
 
 
 def ask_key(
@@ -52,12 +59,14 @@ def ask_key(
                 if changed.key.kind in ("reference", "keep") and _insists(terminal, "it"):
                     return changed
                 continue
+            if not _may_be_sent(found, endpoint, terminal):
+                continue
             checked = _checked(changed, found, terminal, settings) if check else changed
             if checked is not None:
-                return checked if inside_amx else choose_place(checked, terminal)
+                return checked if inside_amx else choose_place(checked, terminal, settings)
 
 
-def choose_place(draft: Draft, terminal: Terminal, problem: str = "") -> Draft:
+def choose_place(draft: Draft, terminal: Terminal, settings: Settings, problem: str = "") -> Draft:
     """Where a typed key is to live when the OS keyring cannot hold it; else the draft as it is.
 
     `problem` says why, when a keyring that looks usable refused.
@@ -65,22 +74,28 @@ def choose_place(draft: Draft, terminal: Terminal, problem: str = "") -> Draft:
     state = keyring_state()
     if draft.key.kind != "store" or (state.usable and not problem):
         return draft
+    file = key_file(settings.config_dir, draft.name, str(draft.ours.get("api_key_ref") or ""))
     terminal.say(
         f"  The OS keyring cannot hold the key: {problem or state.description}.\n"
-        "    1  keep it nowhere: you export AMX_LLM_API_KEY in each session\n"
-        "    2  in config.yml in clear: whoever can read your files or backups has it,\n"
-        "       and AMX keeps up to five old copies of that file\n"
-        "  < goes back, to answer with file:/path or env:NAME instead."
+        f"    1  file     {file}, which only you can read\n"
+        "    2  nowhere  you export AMX_LLM_API_KEY in each session\n"
+        "    3  config   in config.yml in clear: whoever can read your files or backups has it,\n"
+        "                and AMX keeps up to five old copies of that file\n"
+        "  Plain AMX finds the first once `amx-kimi enable` was run. < goes back, to answer with\n"
+        "  file:/path or env:NAME instead."
     )
+    secret = draft.key.secret
     places = {
-        "1": KeyChoice("blank", draft.key.secret),
-        "2": KeyChoice("clear", draft.key.secret),
+        "file": KeyChoice("file", secret),
+        "nowhere": KeyChoice("blank", secret),
+        "config": KeyChoice("clear", secret),
     }
 
     def parse(text: str) -> KeyChoice:
-        if text not in places:
-            raise ConfigError("Answer 1 or 2")
-        return places[text]
+        name = terminal.pick(list(places), text.lower())
+        if name not in places:
+            raise ConfigError(f"Answer 1, 2 or 3, or {', '.join(places)}")
+        return places[name]
 
     return draft.with_key(terminal.ask("Where is the key to live", parse, default="1"))
 
@@ -122,7 +137,21 @@ def _parse(text: str, draft: Draft, endpoint: EndpointRow, *, references: bool) 
                 remedy="Use amx-kimi add-llm-profile for this profile.",
             )
         return changed.with_key(KeyChoice("reference", reference=absolute_reference(text)))
+    if _VARIABLE.fullmatch(text):
+        raise ConfigError("That is a variable's name", remedy="env:NAME takes the key from it.")
+    if text.startswith(("/", "./", "~/")):
+        raise ConfigError("That is a path", remedy="file:PATH takes the key from that file.")
     return changed.with_key(KeyChoice("store", clean_key(text)))
+
+
+def _may_be_sent(found: FoundKey, endpoint: EndpointRow, terminal: Terminal) -> bool:
+    """Whether it may be a key of that endpoint; a short one, elsewhere than at Moonshot, if the
+    person says so."""
+    if found.secret is None or not is_short(found.secret):
+        return True
+    length = counted(len(found.secret.reveal()), "character")
+    terminal.say(f"✗ {length}: too few for a key.")
+    return not endpoint.own and _insists(terminal, "it")
 
 
 def _found(draft: Draft, terminal: Terminal, settings: Settings) -> FoundKey | None:
@@ -135,18 +164,20 @@ def _found(draft: Draft, terminal: Terminal, settings: Settings) -> FoundKey | N
 
 def _checked(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settings) -> Draft | None:
     """The draft with the base where the key works; None: ask for the key again."""
-    draft, report = _ask_around(draft, found, settings)
+    based = _with_api(draft, found, terminal, settings)
+    draft, report = based.draft, based.report
     profile = draft_profile(draft, settings)
-    if report.state == "ok":
+    said = report.in_words(profile.endpoint)
+    if report.state == "ok" and report.models:
         subject = f"The key {found.secret} works" if found.secret else "It answers without a key"
-        terminal.say(f"✓ {subject}: {report.in_words(profile.endpoint)}")
+        terminal.say(f"✓ {subject}: {said}")
         if not report.lists(profile.model):
             terminal.say(f"! {profile.model} is not in its list; the test request will tell.")
         return draft
     if report.state != "refused":
-        terminal.say(f"! Not checked: {report.in_words(profile.endpoint)}")
+        terminal.say(f"! Not checked: {said}")
         return draft
-    terminal.say(f"✗ {report.in_words(profile.endpoint)}")
+    terminal.say(f"✗ {said}")
     other = _other_region(profile.endpoint, settings)
     if other and terminal.confirm(
         f"Keys of both regions look alike. Send it to {other.url} to try?", default=False
@@ -154,6 +185,16 @@ def _checked(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settin
         moved = draft.with_fields(api_base=other.url).with_overlay(endpoint=None)
         return _checked_there(draft, moved, found, terminal, settings)
     return draft if _insists(terminal, "this key") else None
+
+
+def _with_api(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settings) -> Based:
+    """The draft with a base that is an API, if the person agrees to it."""
+    given, longer = look_for_api(draft, found, settings)
+    if longer is None:
+        return given
+    base, with_v1 = given.draft.value("api_base"), longer.draft.value("api_base")
+    question = f"{base} lists no models, and {with_v1} is an API. Take that?"
+    return longer if terminal.confirm(question, default=True) else given
 
 
 def _checked_there(
@@ -167,18 +208,6 @@ def _checked_there(
         return moved
     terminal.say(f"✗ {report.in_words(profile.endpoint)}")
     return draft if _insists(terminal, "this key") else None
-
-
-def _ask_around(draft: Draft, found: FoundKey, settings: Settings) -> tuple[Draft, KeyReport]:
-    """Check at the draft's base; where nothing is listed, at its `/v1` too, on the same host."""
-    profile = draft_profile(draft, settings)
-    report = anyio.run(check_key, profile, found, settings)
-    if report.state == "unlisted" and profile.endpoint.name == "any":
-        longer = draft.with_fields(api_base=f"{profile.base_url}/v1")
-        second = anyio.run(check_key, draft_profile(longer, settings), found, settings)
-        if second.state in ("ok", "refused"):
-            return longer, second
-    return draft, report
 
 
 def _other_region(endpoint: EndpointRow, settings: Settings) -> EndpointRow | None:

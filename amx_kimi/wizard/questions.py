@@ -1,13 +1,13 @@
-"""The wizard's questions, in AMX's documented order: each takes a draft and returns another."""
+"""The wizard's questions, in AMX's documented order: each takes a draft and returns another, or
+None where it does not apply."""
 
-import difflib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amx_kimi.config import (
     Draft,
-    Profile,
     check_name,
     check_number,
     draft_of,
@@ -15,10 +15,13 @@ from amx_kimi.config import (
     endpoint_url,
     load_overlay,
     model_id,
+    near_model,
+    near_name,
     profile_names,
 )
 from amx_kimi.errors import ConfigError
 from amx_kimi.facts import ModelRow, load_catalog
+from amx_kimi.facts.rows import Mode
 from amx_kimi.policy import FLOOR, plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask
@@ -28,6 +31,12 @@ from amx_kimi.wizard.terminal import Terminal
 __all__ = ["AMX_QUESTIONS", "QUESTIONS", "Context", "Question", "shown_path"]
 
 _USUAL_MODEL = "kimi-k2.6"
+_MODES: Mapping[str, tuple[Mode, ...]] = {
+    "always": ("thinking",),
+    "never": ("chat",),
+    "optional": ("thinking", "chat"),
+}
+"""How a model may be asked, by whether it thinks."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Context:
     inside_amx: bool = False
 
 
-Question = Callable[[Draft, Context], Draft]
+Question = Callable[[Draft, Context], Draft | None]
 
 
 def _name(draft: Draft, context: Context) -> Draft:
@@ -49,7 +58,8 @@ def _name(draft: Draft, context: Context) -> Draft:
 
     def parse(text: str) -> Draft:
         name = check_name(text)
-        return draft if name == draft.name else draft_of(name, context.settings)
+        named = draft if name == draft.name else draft_of(name, context.settings)
+        return named.with_fields(provider="kimi")
 
     changed = context.terminal.ask("Profile name", parse, default=draft.name, choices=kimi)
     if not changed.new:
@@ -57,32 +67,30 @@ def _name(draft: Draft, context: Context) -> Draft:
     return changed
 
 
-def _provider(draft: Draft, context: Context) -> Draft:
-    def parse(text: str) -> Draft:
-        if text.lower() != "kimi":
-            raise ConfigError(
-                "This wizard makes profiles for kimi", remedy="For others, use AMX's own."
-            )
-        return draft.with_fields(provider="kimi")
-
-    return context.terminal.ask("Provider", parse, default="kimi", choices={"kimi": "Moonshot AI"})
+def _provider(draft: Draft, context: Context) -> None:
+    """There is one: it is said, as AMX asks for it here, and not asked."""
+    context.terminal.say(f"Provider: {draft.value('provider', 'kimi')} (Moonshot AI)")
 
 
 def _model(draft: Draft, context: Context) -> Draft:
     catalog, aliases = load_catalog(), load_overlay(context.settings.config_dir).aliases
     rows = [*(r for r in catalog.models if r.live), *(r for r in catalog.models if not r.live)]
-    if draft.new and not draft.value("model"):
-        for row in rows:
-            if row.live and not row.endpoints:
-                context.terminal.say(_shortened(f"  {row.id:<24} {in_short(row)}"))
+    listed = [row.id for row in rows if row.live and not row.endpoints]
+    present = draft.value("model", _USUAL_MODEL)
+    context.terminal.say("  By number or name; others too:")
+    for number, name in enumerate(listed, 1):
+        line = f"  {number:>2}  {name:<24} {in_short(catalog.model(name))}"
+        context.terminal.say(_shortened(line))
 
     def parse(text: str) -> str:
-        return aliases.get(text, model_id(text))
+        typed = context.terminal.pick(listed, text)
+        model = aliases.get(typed, model_id(typed))
+        return model if model == present else context.terminal.near(model, near_model(model))
 
     model = context.terminal.ask(
         "Model",
         parse,
-        default=draft.value("model", _USUAL_MODEL),
+        default=present,
         choices={row.id: in_short(row) for row in rows},
     )
     row = catalog.model(model)
@@ -92,9 +100,7 @@ def _model(draft: Draft, context: Context) -> Draft:
             "  Other hosts still serve it. < goes back to choose another one."
         )
     elif not catalog.knows(model):
-        near = difflib.get_close_matches(model, [row.id for row in rows], 1, 0.8)
-        meant = f" Did you mean {near[0]}? < goes back." if near else ""
-        context.terminal.say(f"  {model} is not in our table.{meant}")
+        context.terminal.say(f"  {model} is not in our table: its price is not known.")
     return draft.with_fields(model=model)
 
 
@@ -113,21 +119,23 @@ def _shortened(line: str) -> str:
 
 
 def _api_base(draft: Draft, context: Context) -> Draft:
-    overlays = load_overlay(context.settings.config_dir)
+    overlays, terminal = load_overlay(context.settings.config_dir), context.terminal
     known = [r for r in load_catalog().endpoints if r.url and r.protocol == "openai"]
     places = {row.name: row for row in known} | dict(overlays.endpoints)
-    if draft.new and not draft.value("api_base"):
-        context.terminal.say("  By name or URL; a key of one does not work at another:")
-        for name, row in places.items():
-            context.terminal.say(_shortened(f"  {name:<18} {row.url:<39} {row.keys_from}"))
+    terminal.say("  By number, name or URL; a key of one does not work at another:")
+    for number, (name, row) in enumerate(places.items(), 1):
+        terminal.say(_shortened(f"  {number:>2}  {name:<18} {row.url:<32} {row.keys_from}"))
 
     def parse(text: str) -> str:
-        return endpoint_url(text, overlays)
+        typed = terminal.pick(list(places), text)
+        is_name = typed not in places and not re.search(r"[/.:]", typed)
+        meant = near_name(typed, places) if is_name else ""
+        return endpoint_url(terminal.near(typed, meant), overlays)
 
-    url = context.terminal.ask(
+    url = terminal.ask(
         "API base",
         parse,
-        default=draft.value("api_base") or _usual_base(draft),
+        default=draft.value("api_base") or overlays.usual_for(str(draft.value("model", ""))).url,
         choices={row.url: f"{name}: {row.region}" for name, row in places.items()},
     )
     changed = draft.with_fields(api_base=url)
@@ -135,14 +143,6 @@ def _api_base(draft: Draft, context: Context) -> Draft:
     if named and overlays.endpoint(named, None).url != url:
         changed = changed.with_overlay(endpoint=None)
     return changed
-
-
-def _usual_base(draft: Draft) -> str:
-    """Where the model is served: by its own row, or by the vendor prefix of gateways."""
-    catalog, model = load_catalog(), str(draft.value("model", ""))
-    names = ["openrouter"] if model.startswith("moonshotai/") else catalog.model(model).endpoints
-    row = catalog.endpoint(next(iter(names), "moonshot-ai"))
-    return row.url if row else ""
 
 
 def _key(draft: Draft, context: Context) -> Draft:
@@ -155,21 +155,17 @@ def _key(draft: Draft, context: Context) -> Draft:
     )
 
 
-def _temperature(draft: Draft, context: Context) -> Draft:
-    reason = _plan_value(draft_profile(draft, context.settings), context.settings, "temperature")
-    note = f" ({reason})" if reason.startswith("not sent") else ""
+def _temperature(draft: Draft, context: Context) -> Draft | None:
+    model = draft_profile(draft, context.settings).facts().model
+    if all(mode in model.temperature for mode in _MODES[model.thinking]):
+        context.terminal.say("  The temperature is fixed for this model, and never sent.")
+        return None
     value = context.terminal.ask(
-        f"Temperature{note}",
+        "Temperature",
         lambda text: check_number("temperature", text),
         default=f"{draft.value('temperature', 0.2):g}",
     )
     return draft.with_fields(temperature=value)
-
-
-def _plan_value(profile: Profile, settings: Settings, name: str) -> str:
-    ask = Ask((), 1_000)
-    planned = plan(profile, profile.facts(), settings, ask)
-    return planned.values[name].reason if name in planned.values else ""
 
 
 def _max_tokens(draft: Draft, context: Context) -> Draft:
@@ -197,12 +193,12 @@ def _alternatives(draft: Draft, context: Context) -> Draft:
     return draft.with_fields(n_alternatives=value)
 
 
-def _effort(draft: Draft, context: Context) -> Draft:
+def _effort(draft: Draft, context: Context) -> Draft | None:
     model = draft_profile(draft, context.settings).facts().model
     if model.thinking == "never" or model.effort.dialect == "none":
-        return draft
+        return None
     if model.effort.dialect == "thinking":
-        return _thinking(draft, context) if model.thinking == "optional" else draft
+        return _thinking(draft, context) if model.thinking == "optional" else None
     allowed = model.effort.values or ("low", "medium", "high")
 
     def parse(text: str) -> Draft:
@@ -246,7 +242,7 @@ QUESTIONS: tuple[Question, ...] = (
     _alternatives,
     _effort,
 )
-"""In order. A question that does not apply returns the draft as it is."""
+"""In order."""
 
 
 AMX_QUESTIONS: tuple[Question, ...] = (

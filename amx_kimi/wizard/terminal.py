@@ -1,6 +1,6 @@
 """Asking a person, a line at a time: defaults in brackets, `<` goes back, Ctrl-C gives up."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import click
@@ -46,7 +46,8 @@ class Terminal:
         """Ask until `parse` accepts the answer; Enter answers `default`.
 
         `shown` stands in the brackets instead of the default; `choices` (word -> when to pick it)
-        complete the answer; `secret` hides what is typed, unless it is `env:…` or `file:…`.
+        complete the answer; `secret` hides what is typed, unless it is `env:…` or `file:…`. `parse`
+        may ask about the answer: who goes back there is asked for the answer again.
 
         Raises:
             Back, Cancelled: as the person wished.
@@ -59,6 +60,8 @@ class Terminal:
                 raise Back
             try:
                 return parse(text or default)
+            except Back:  # from a question about this answer: to the answer itself
+                continue
             except ConfigError as error:
                 self.say(f"  {error.message}. {error.remedy}".rstrip(" "))
 
@@ -69,6 +72,25 @@ class Terminal:
             Back, Cancelled: as the person wished.
         """
         return self.ask(f"{question} {'[Y/n]' if default else '[y/N]'}", _yes_or_no(default))
+
+    def pick(self, names: Sequence[str], text: str) -> str:
+        """The name that an answer means which may be a number of a list, counted from 1.
+
+        Raises:
+            ConfigError: there is no such number.
+        """
+        if not (text.isascii() and text.isdigit()):
+            return text
+        if not 1 <= int(text) <= len(names):
+            raise ConfigError(f"There is no {text[:9]}: answer 1 to {len(names)}, or a name")
+        return names[int(text) - 1]
+
+    def near(self, text: str, meant: str) -> str:
+        """`meant`, a name near to an unknown one, if the person says y to it; else the text."""
+        if not meant or meant == text:
+            return text
+        asked = f"{text} is not known here. Did you mean {meant}?"
+        return meant if self.confirm(asked, default=False) else text
 
     def _line(self, message: str, choices: Mapping[str, str], secret: bool) -> str:
         hidden = Condition(lambda: secret and not _is_reference(get_app().current_buffer.text))

@@ -15,6 +15,7 @@ from amx_kimi.config import (
     draft_key,
     draft_of,
     draft_profile,
+    find_key,
     load_profile,
     save_draft,
 )
@@ -67,21 +68,22 @@ def ask_all(draft: Draft, context: Context, questions: Sequence[Question]) -> Dr
     Raises:
         Cancelled: the person gave up.
     """
-    drafts = [draft]
-    while len(drafts) <= len(questions):
+    asked: list[int] = []
+    at = 0
+    while at < len(questions):
         try:
-            drafts.append(questions[len(drafts) - 1](drafts[-1], context))
-        except Back:
-            drafts = _one_back(drafts, context.terminal)
-    return drafts[-1]
-
-
-def _one_back(drafts: list[Draft], terminal: Terminal) -> list[Draft]:
-    """Before the last question that was asked, with its answer as the new default."""
-    if len(drafts) == 1:
-        terminal.say("  This is the first question; Ctrl-C gives up.")
-        return drafts
-    return [*drafts[:-2], drafts[-1]]
+            changed = questions[at](draft, context)
+        except Back:  # to the last question that was asked, with its answer as the new default
+            if asked:
+                at = asked.pop()
+            else:
+                context.terminal.say("  This is the first question; Ctrl-C gives up.")
+            continue
+        if changed is not None:
+            asked.append(at)
+            draft = changed
+        at += 1
+    return draft
 
 
 def finish(draft: Draft, context: Context) -> bool:
@@ -188,7 +190,7 @@ def _saved(draft: Draft, terminal: Terminal, settings: Settings, *, activate: bo
             save_draft(draft, settings, activate=activate)
         except KeyringError as error:
             try:
-                draft = choose_place(draft, terminal, error.message)
+                draft = choose_place(draft, terminal, settings, error.message)
             except Back:
                 continue
         else:
@@ -196,19 +198,39 @@ def _saved(draft: Draft, terminal: Terminal, settings: Settings, *, activate: bo
 
 
 def after_saving(draft: Draft, settings: Settings) -> list[str]:
-    """Whether the profile is active now, and where its key lives."""
+    """Whether the profile is active now, where its key lives, and, last, what to run next."""
     active = active_profile(settings)
-    lines = [
+    profile = load_profile(draft.name, settings)
+    return [
         "It is now the active profile."
         if active == draft.name
-        else f"The active profile is still '{active}': `amx-kimi use-llm {draft.name}` switches."
+        else f"The active profile is still '{active}': `amx-kimi use-llm {draft.name}` switches.",
+        _where_the_key_is(profile),
+        _next(profile, settings, is_active=active == draft.name),
     ]
-    profile = load_profile(draft.name, settings)
+
+
+def _where_the_key_is(profile: Profile) -> str:
     if profile.endpoint.auth == "none":
-        return [*lines, "No key is needed there."]
+        return "No key is needed there."
     if profile.overlay.api_key_ref:
-        return [*lines, f"Its key comes from {profile.overlay.api_key_ref} (kimi.yml)."]
+        return f"Its key comes from {profile.overlay.api_key_ref} (kimi.yml)."
     if profile.api_key.startswith("keyring:"):
-        return [*lines, f"Its key is in the OS keyring: {profile.api_key}"]
+        return f"Its key is in the OS keyring: {profile.api_key}"
     where = "stands in config.yml, in clear" if profile.api_key else "comes from AMX_LLM_API_KEY"
-    return [*lines, f"Its key {where}."]
+    return f"Its key {where}."
+
+
+def _next(profile: Profile, settings: Settings, *, is_active: bool) -> str:
+    chosen = "" if is_active else f" --profile {profile.name}"
+    run = f"amx-kimi run DATABASE{chosen} --dry-run (counts and prices, and sends nothing)"
+    in_keyring = profile.api_key.startswith("keyring:") and not profile.overlay.api_key_ref
+    try:
+        if not in_keyring:  # which may ask for its password again
+            find_key(profile, settings)
+    except ConfigError:
+        kind, _, place = profile.overlay.api_key_ref.partition(":")
+        variable = place if kind == "env" else "AMX_LLM_API_KEY"
+        first = f"put the key into {place}" if kind == "file" else f"export {variable}=…"
+        return f"Next: {first}, then {run}"
+    return f"Next: {run}"

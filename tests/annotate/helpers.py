@@ -19,8 +19,8 @@ from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.redact import ColumnFacts, Masked, Redactor, kept
 from amx_kimi.annotate.run import Progress
 from amx_kimi.annotate.sources import RawFacts
-from amx_kimi.config import Overlay, Profile
-from amx_kimi.facts import EndpointRow
+from amx_kimi.config import LearnedStore, Overlay, Profile
+from amx_kimi.facts import EndpointRow, Quirk
 from amx_kimi.journal import Described, Journal, Run, Stored, results, runs
 from amx_kimi.sandbox import Sandbox
 from amx_kimi.settings import Settings
@@ -112,6 +112,7 @@ class World:
     journal: Journal
     model: str = THINKING
     settings: Settings = field(default_factory=Settings)
+    proven: bool = True  # the model has answered in our format before
 
     def job(self, **options: Any) -> Job:
         """A job; options of the profile are named `profile_…`."""
@@ -119,7 +120,11 @@ class World:
         of_profile = {k: options.pop(k) for k in list(options) if k.startswith("profile_")}
         fields = {k.removeprefix("profile_"): v for k, v in of_profile.items()}
         options.setdefault("wanted", Wanted(alternatives=2))
-        return Job(profile=profile_at(self.sandbox.url, model, **fields), **options)
+        profile = profile_at(self.sandbox.url, model, **fields)
+        if self.proven:
+            proof = (Quirk("contract", "set", True),)
+            LearnedStore(self.settings.config_dir).learn(profile.base_url, profile.model, proof)
+        return Job(profile=profile, **options)
 
     def run(
         self,

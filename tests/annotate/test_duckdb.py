@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from amx_kimi.annotate.sources import (
+    Csv,
     RawFacts,
     Reading,
     Selection,
@@ -133,9 +134,24 @@ def test_a_date_that_means_for_ever_costs_no_statistics(tmp_path: Path) -> None:
 
 
 def test_an_empty_table(tmp_path: Path) -> None:
-    path = build(tmp_path / "x.duckdb", "CREATE TABLE t (a INT, b STRUCT(x INT))")
+    columns = {"a": "INT", "b": "STRUCT(x INT)", "c": "BLOB", "d": "JSON", "e": "VARCHAR[]"}
+    ddl = ", ".join(map(" ".join, columns.items()))
+    path = build(tmp_path / "x.duckdb", f"CREATE TABLE t ({ddl})")
     with opened(path) as source:
-        assert facts_of(source, "main.t", "a", "b")["a"] == RawFacts(0, 0)
+        facts = facts_of(source, "main.t", *columns)
+        assert facts == dict.fromkeys(columns, RawFacts(0, 0))
+
+
+def test_what_is_not_looked_into_is_no_null(tmp_path: Path) -> None:
+    path = build(
+        tmp_path / "x.duckdb",
+        "CREATE TABLE t (b BLOB, j JSON)",
+        """INSERT INTO t VALUES ('x', '{"a": "' || repeat('x', 50000) || '"}'), (NULL, NULL)""",
+    )
+    with opened(path) as source:
+        facts = facts_of(source, "main.t", "b", "j")
+    assert (facts["b"].nulls, facts["b"].values, facts["b"].distinct) == (1, (), None)
+    assert facts["j"].nulls == 1
 
 
 def test_a_table_that_is_gone_and_a_column(warehouse: Path) -> None:
@@ -229,13 +245,35 @@ def test_a_corrupt_file_is_left_out_and_said(folder: Path) -> None:
         open_source(paths[0])
 
 
-def test_a_file_without_a_header_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "people.csv").write_text(
-        "Anna Schmidt,anna@example.org\nBob Meier,bob@example.org\n"
-    )
+def test_names_that_are_data_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "people.json").write_text('[{"anna@example.org": 1}, {"bob@example.org": 2}]')
     with pytest.raises(SourceError, match="seem to be data") as caught:
-        open_source(str(tmp_path / "people.csv"))
+        open_source(str(tmp_path / "people.json"))
     assert "anna@" not in str(caught.value)
+    (tmp_path / "people.csv").write_text("anna@example.org,1\nbob@example.org,2\n")
+    with pytest.raises(SourceError, match="seem to be data") as caught:
+        open_source(str(tmp_path / "people.csv"), Reading(csv=Csv(header="yes")))
+    assert "anna@" not in str(caught.value)
+
+
+def test_long_names_are_no_data(tmp_path: Path) -> None:
+    names = ["shipping_address_line_1", "customerregistrationdate", "pk_customer_2023", "a b c 12"]
+    path = tmp_path / "x.parquet"
+    with duckdb.connect() as connection:
+        columns = ", ".join(f'{n} AS "{name}"' for n, name in enumerate(names))
+        connection.execute(f"COPY (SELECT {columns}) TO '{path}'")
+    with opened(path) as source:
+        assert [item.column for item in source.items(Selection()) if item.column] == names
+
+
+def test_a_folder_is_its_files_of_data(folder: Path) -> None:
+    (folder / ".hidden.csv").write_text("a\n1\n")
+    (folder / "readme.txt").write_text("no data")
+    (folder / "deeper").mkdir()
+    with opened(folder) as source:
+        assert source.tables() == [("", name) for name in ("a.csv", "a.parquet", "b", "c")]
+    with pytest.raises(SourceError, match="no file of data in the folder"):
+        open_source(str(folder / "deeper"))
 
 
 def test_names_that_duckdb_would_take_for_a_pattern(tmp_path: Path) -> None:
@@ -244,7 +282,7 @@ def test_names_that_duckdb_would_take_for_a_pattern(tmp_path: Path) -> None:
     paths = [str(tmp_path / name) for name in ("x[1].csv", "st*r.csv", "C.csv", "c.csv")]
     source = open_source(files_or_url(paths))
     assert len([i for i in source.items(Selection()) if not i.column]) == 4
-    assert source.notes == []
+    assert not [note for note in source.notes if "left out" in note]
     backwards = open_source(files_or_url(paths[::-1]))
     assert backwards.identity == source.identity
     source.close()

@@ -150,6 +150,10 @@ def test_more_than_a_thousand_columns(sqlite_database: Database, tmp_path: Path)
         (Selection(schemas=("zzzz",)), ["'zzzz'", "public", "other"]),
         (Selection(schemas=("other",)), ["no tables in other"]),
         (Selection(schemas=("other",), tables=("t",)), ["no table t"]),
+        (Selection(schemas=("othr*",)), ["'othr*'", "other"]),
+        (Selection(tables=("publik.*",)), ["publik.*", "There is: public.t."]),
+        (Selection(tables=("!tt",)), ["!tt", "There is: t."]),
+        (Selection(tables=("!t",)), ["no tables", "called !t"]),
     ],
 )
 def test_what_is_not_there_is_named(

@@ -23,6 +23,16 @@ CODES = {"distinct": 3, "samples": ["A", "B", "C"]}
         ({"distinct": 5_000}, {"distinct": 90_000}, ""),
         ({"distinct": 0}, {"distinct": 8}, "empty before"),
         ({"distinct": 8}, {"distinct": 0}, "empty now"),
+        ({"distinct": 0, "rows": 0}, {"distinct": 8, "rows": 8}, "empty before"),
+        ({"rows": 0}, {"distinct": 8, "rows": 8}, "empty before"),
+        ({"rows": 0}, {"rows": 8}, "empty before"),
+        ({"rows": 8}, {"rows": 0}, "empty now"),
+        ({"rows": 8}, {"distinct": 0, "rows": 0}, "empty now"),
+        ({"rows": 8}, {"distinct": 0, "rows": 8}, ""),  # it may have been nulls before
+        ({"rows": None}, {"distinct": 0}, ""),
+        ({"samples": ["A"]}, {"distinct": 0}, "empty now"),
+        ({"keys": ["a"]}, {"distinct": 0}, "empty now"),
+        ({"distinct": 0, "rows": 9}, {"distinct": 0, "rows": 900}, ""),
         ({"max": "99"}, {"max": "150"}, ""),
         ({"max": "99"}, {"max": "120000"}, "max 99 -> 120000"),
         ({"max": "2024-01-01"}, {"max": "2026-01-01"}, ""),
@@ -42,6 +52,7 @@ facts = st.fixed_dictionaries(
         "samples": st.lists(st.text(max_size=5), max_size=8),
         "max": st.one_of(st.text(max_size=8), st.floats().map(str), st.integers().map(str)),
         "keys": st.lists(st.text(max_size=5)),
+        "rows": st.none() | st.integers(0, 10**9),
     },
 )
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from amx_kimi.annotate.sources import Selection
+
 from .helpers import CHAT, Database, World
 
 Worlds = Callable[..., World]
@@ -89,11 +93,58 @@ def test_data_that_moved_is_asked_again(database: Database, worlds: Worlds) -> N
     result = world.run(only_changed="data")
     notes = {note.replace("public.", "") for note in result.notes}
     assert "moved: a.art (values P, Q, R)" in notes
-    if database.url.startswith("sqlite"):  # PostgreSQL knows nothing of a column of nulls
-        assert "moved: a.leer (empty before)" in notes
+    assert "moved: a.leer (empty before)" in notes
     assert sorted(world.asked()) == sorted(note.split()[1] for note in notes)
     world.sandbox.reset()
     assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+
+
+@pytest.mark.parametrize("analysed", [True, False])
+def test_a_table_that_is_filled_or_emptied_is_asked_again(
+    database: Database, worlds: Worlds, analysed: bool
+) -> None:
+    look = ["ANALYZE"] if analysed else []
+    database.execute("CREATE TABLE a (art text, n int, leer text)", "CREATE TABLE b (x int)", *look)
+    world = worlds(database)
+    world.run()
+    fill(database, ["X", "Y"], 10, "z")
+    moved = ("moved: a.art", "moved: a.n", "moved: a.leer")
+    result = world.run(only_changed="data")
+    assert {note.replace("public.", "") for note in result.notes} == {
+        f"{name} (empty before)" for name in moved
+    }
+    database.execute("DELETE FROM a", "ANALYZE")
+    world.sandbox.reset()
+    result = world.run(only_changed="data")
+    assert {note.replace("public.", "") for note in result.notes} == {
+        f"{name} (empty now)" for name in moved
+    }
+    (asked,) = (t for question in world.questions() for t in question["tables"])
+    assert all(set(c) & {"min", "max", "samples"} == set() for c in asked["columns"])
+    assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+
+
+def test_a_comment_that_is_gone_is_asked_about(postgres: Database, worlds: Worlds) -> None:
+    postgres.execute("CREATE TABLE a (x int, y int)", "COMMENT ON COLUMN a.x IS 'A person''s'")
+    world = worlds(postgres)
+    world.run()
+    world.sandbox.reset()
+    postgres.execute("COMMENT ON COLUMN a.x IS '   '")
+    world.run(only_changed="schema")
+    assert world.asked() == ["a.x"]
+
+
+def test_what_is_left_out_now_is_not_dropped(postgres: Database, worlds: Worlds) -> None:
+    postgres.execute("CREATE TABLE a (x int)", "CREATE TABLE theirs (x int)")
+    postgres.execute("ALTER EXTENSION plpgsql ADD TABLE theirs")
+    world = worlds(postgres)
+    world.run(selection=Selection(extensions=True))
+    left_out = "1 tables and views that belong to extensions"
+    first, second = world.run(only_changed="schema").notes
+    assert (first[: len(left_out)], second) == (left_out, "Nothing changed since the earlier runs")
+    postgres.execute("ALTER EXTENSION plpgsql DROP TABLE theirs", "DROP TABLE theirs")
+    again = world.run(only_changed="schema", selection=Selection(extensions=True))
+    assert again.notes == ("dropped: public.theirs",)
 
 
 def fill(database: Database, codes: list[str], number: int, text: str | None) -> None:

@@ -254,7 +254,7 @@ def test_only_and_halves_partition(sizes: list[tuple[int, bool]], data: st.DataO
 def test_a_batch_names_itself() -> None:
     assert batch_of("a", "b").label == "3 items of public.orders"
     two = Batch(tuple(pieces_of([(1, False), (2, True)])))
-    assert two.label == "4 items of public.t0 and 1 more tables"
+    assert two.label == "4 items of public.t0 and 1 more table"
     assert list(two.refs) == ["T2", "1", "2", "3"]
 
 

@@ -162,11 +162,38 @@ def test_missing_ids_are_missing() -> None:
     assert words(answer({"2 net_amt": ["h", "Amount."]})) == {"2": ("Amount.",)}
 
 
-def test_the_first_of_two_entries_stays() -> None:
+def test_the_last_of_two_entries_counts() -> None:
     content = '{"1 cust_id": ["h", "First."], "1 cust_id": ["l", "Second."]}'
-    found = parse(content * 2, BATCH, 3)
-    assert (found["1"].wordings, found["1"].confidence) == (("First.",), "high")
-    assert found["1"].span == (content.index("First."), content.index("First.") + 6)
+    found = parse(content, BATCH, 3)
+    assert (found["1"].wordings, found["1"].confidence) == (("Second.",), "low")
+    assert found["1"].span == (content.index("Second."), content.index("Second.") + 7)
+
+
+DRAFT = {"1 cust_id": ["h", "A draft."], "2 net_amt": ["h", "A draft."]}
+REAL = {"1 cust_id": ["h", "Customer."], "2 net_amt": ["h", "Amount."]}
+BOTH = {"1": ("Customer.",), "2": ("Amount.",)}
+ONE = json.dumps({"1 cust_id": ["h", "Customer."]})
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (f"{answer(DRAFT)}\n{answer(REAL)}", BOTH),
+        (f"Perhaps {answer(DRAFT)}. No, better:\n{answer(REAL)}", BOTH),
+        (f"```json\n{answer(DRAFT)}\n```\n```json\n{answer(REAL)}\n```", BOTH),
+        (f'The "2 net_amt": ["h", "A draft."] is clear.\n{answer(REAL)}', BOTH),
+        (f"{answer(DRAFT)} Now for good: {ONE[:-1]}, ", {"1": ("Customer.",)}),  # cut
+        (f"{answer(DRAFT)}\n{ONE}", {"1": ("Customer.",)}),
+        (f"{answer(REAL)}\n" * 3 + ONE[:-4], BOTH),  # a loop, cut
+        ('{"1 cust_id": ["h", "Customer."]}\n{"2 net_amt": ["h", "Amount."]}', BOTH),
+        ('[{"1 cust_id": ["h", "Customer."]}, {"2 net_amt": ["h", "Amount."]}]', BOTH),
+        ('{"t": {"1 cust_id": ["h", "Customer."]}, "c": {"2 net_amt": ["h", "Amount."]}}', BOTH),
+    ],
+)
+def test_of_two_answers_the_last_one_counts(
+    content: str, found: dict[str, tuple[str, ...]]
+) -> None:
+    assert words(content) == found
 
 
 @pytest.mark.parametrize(

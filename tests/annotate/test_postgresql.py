@@ -83,9 +83,9 @@ def test_tables_columns_and_types(db: Database) -> None:
         Item("public", "t", "id", "column", 1, "bigint", False, "pk"),
         Item("public", "t", "price", "column", 2, "numeric(10,2)"),
         Item("public", "t", "tags", "column", 3, "text[]"),
-        Item("public", "t", "m", "column", 4, "mood", details={"values": ["sad", "ok"]}),
+        Item("public", "t", "m", "column", 4, "public.mood", details={"values": ["sad", "ok"]}),
         Item(
-            *("public", "t", "c", "column", 5, "cents", False),
+            *("public", "t", "c", "column", 5, "public.cents", False),
             details={"domain": "numeric(12,2)", "check": "CHECK ((VALUE >= (0)::numeric))"},
         ),
         Item("public", "t", "v", "column", 6, "character varying(20)"),
@@ -237,7 +237,7 @@ def test_statistics_after_analyze(db: Database) -> None:
     assert facts["state"] == RawFacts(0, 2, "done", "open", (("done", 300), ("open", 100)))
     assert (facts["half"].nulls, facts["half"].distinct) == (200, 200)
     assert facts["tags"].values == (("1", 400), ("2", 400))
-    assert facts["e"] == RawFacts(400, None, None, None, ())
+    assert facts["e"] == RawFacts(400, 0, None, None, ())
 
 
 def test_at_most_eight_values(db: Database) -> None:
@@ -288,6 +288,7 @@ def test_without_a_row_count_the_nulls_are_unknown(db: Database) -> None:
         "INSERT INTO t SELECT NULLIF(n % 2, 0) FROM generate_series(1, 100) n",
         "ANALYZE t",
         "TRUNCATE t",  # the row count is lost, the statistics stay
+        "INSERT INTO t VALUES (1)",
     )
     facts = facts_of(db, "t", "a")["a"]
     assert facts.nulls is None
@@ -318,6 +319,67 @@ def test_a_role_without_rights_sees_names_only(db: Database) -> None:
         ]
         assert source.profile(found[0], ["a", "b"]).keys() == {"b"}
         assert source.profile(found[3], ["x"]) == {}
+
+
+EMPTIED = {
+    "never filled": ["CREATE TABLE t (a text)"],
+    "never filled, analysed": ["CREATE TABLE t (a text)", "ANALYZE t"],
+    "deleted, analysed": ["DELETE FROM t", "ANALYZE t"],
+    "deleted, vacuumed": ["DELETE FROM t", "VACUUM t"],
+    "truncated": ["TRUNCATE t"],
+    "truncated, analysed": ["TRUNCATE t", "ANALYZE t"],
+}
+FILLED = (
+    "CREATE TABLE t (a text)",
+    "INSERT INTO t SELECT 'gone' FROM generate_series(1, 50)",
+    "ANALYZE t",
+)
+
+
+@pytest.mark.parametrize("how", EMPTIED)
+def test_an_emptied_table_tells_nothing_of_its_deleted_rows(db: Database, how: str) -> None:
+    db.execute(*(() if how.startswith("never") else FILLED), *EMPTIED[how])
+    assert facts_of(db, "t", "a") == {"a": RawFacts(0, 0)}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["ALTER TABLE t ALTER a TYPE varchar USING a || 'x'"],  # a new file, without figures
+        ["TRUNCATE t", "ANALYZE t", "INSERT INTO t SELECT 'new' FROM generate_series(1, 50)"],
+    ],
+)
+def test_a_filled_table_without_figures_is_not_empty(db: Database, statements: list[str]) -> None:
+    db.execute(*FILLED, *statements)
+    assert facts_of(db, "t", "a").get("a", RawFacts()).nulls is None
+
+
+def test_emptied_partitions(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE p (k int, a text) PARTITION BY LIST (k)",
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)",
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)",
+        "INSERT INTO p SELECT 1 + n % 2, 'gone' FROM generate_series(1, 100) n",
+        "ANALYZE p",
+        "DELETE FROM p WHERE k = 1",
+        "ANALYZE p1",
+    )
+
+    def found() -> RawFacts:
+        with opened(db) as source:
+            parent = next(iter(source.items(Selection(tables=("p",)))))
+            return source.profile(parent, ["a"])["a"]
+
+    assert found().values
+    db.execute("TRUNCATE p2", "VACUUM p1")
+    assert found() == RawFacts(0, 0)
+
+
+def test_a_locked_table_that_nobody_analysed_costs_nothing(db: Database) -> None:
+    db.execute("CREATE TABLE t (a int)")
+    with locked(db, "LOCK TABLE t IN ACCESS EXCLUSIVE MODE"), opened(db) as source:
+        assert source.profile(table("t"), ["a"]) == {}
+        assert source.notes == []
 
 
 def test_a_dropped_table(db: Database) -> None:
@@ -432,11 +494,13 @@ def test_a_connection_lost_during_the_inventory_is_an_error(db: Database) -> Non
             list(found)
 
 
-def test_a_lost_connection_before_the_schemas_is_an_error(db: Database) -> None:
+def test_a_connection_lost_before_the_schemas_is_made_anew(db: Database) -> None:
+    db.execute("CREATE TABLE t (a int)")
     with opened(db) as source:
         kill(db)
-        with pytest.raises(SourceError, match="cannot be read"):
-            source.schemas()
+        assert source.schemas() == ["public"]
+        kill(db)
+        assert source.tables() == [("public", "t")]
 
 
 def test_a_server_that_is_gone_is_an_error(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

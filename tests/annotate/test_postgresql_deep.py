@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -363,7 +364,7 @@ def test_names_only(db: Database, worlds: Worlds) -> None:
     assert tables["public.t"]["columns"] == [
         {"id": 1, "name": "a", "type": "integer", "key": "primary"},
         {"id": 2, "name": "st", "type": "text"},
-        {"id": 3, "name": "m", "type": "mood"},
+        {"id": 3, "name": "m", "type": "public.mood"},
     ]
     assert set(tables["public.t"]) == {"id", "name", "ask", "columns"}
     assert set(tables["public.v"]) == {"id", "name", "ask", "columns"}
@@ -382,3 +383,90 @@ def test_metadata_mode_forbids_to_look_into_tables(db: Database, worlds: Worlds)
             lambda _: None,
             started=lambda _: None,
         )
+
+
+def test_what_an_extension_made_is_left_out_and_counted(db: Database) -> None:
+    db.execute(
+        "CREATE TABLE mine (a int)",
+        "CREATE TABLE spatial (a int)",
+        "CREATE VIEW spatial_view AS SELECT 1 AS a",
+        "CREATE SCHEMA chunks",
+        "CREATE TABLE chunks.chunk (a int)",
+        "CREATE DOMAIN theirs AS int",
+        "COMMENT ON DOMAIN theirs IS 'Not a person''s'",
+        "CREATE TABLE uses (t theirs)",
+        "ALTER EXTENSION plpgsql ADD TABLE spatial",
+        "ALTER EXTENSION plpgsql ADD VIEW spatial_view",
+        "ALTER EXTENSION plpgsql ADD SCHEMA chunks",
+        "ALTER EXTENSION plpgsql ADD DOMAIN theirs",
+    )
+    with opened(db) as source:
+        found = {item.name: item for item in source.items(Selection())}
+        assert [n for n, i in found.items() if not i.column] == ["public.mine", "public.uses"]
+        assert "type_comment" not in found["public.uses.t"].details
+        assert source.notes == [
+            "3 tables and views that belong to extensions (plpgsql) are left out; "
+            "--with-extensions takes them in"
+        ]
+    with opened(db) as source:
+        everything = source.items(Selection(extensions=True))
+        assert len([item for item in everything if not item.column]) == 5
+        assert source.notes == []
+        assert list(source.items(Selection(("chunks",)))) == []
+        assert source.notes[0].startswith("1 tables and views")
+
+
+def test_the_comments_of_types_people_made(db: Database) -> None:
+    db.execute(
+        "CREATE DOMAIN cents AS bigint",
+        "COMMENT ON DOMAIN cents IS 'An amount in cents; ask anna@example.org'",
+        "CREATE DOMAIN blank AS int",
+        "COMMENT ON DOMAIN blank IS '  '",
+        "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+        "COMMENT ON TYPE mood IS 'How somebody feels'",
+        "CREATE TABLE t (c cents, cs cents[], b blank, m mood, i int)",
+    )
+    with opened(db) as source:
+        told = {i.column: i.details.get("type_comment") for i in source.items(Selection())}
+    cents, mood = "An amount in cents; ask anna@example.org", "How somebody feels"
+    assert told == {"": None, "c": cents, "cs": cents, "b": None, "m": mood, "i": None}
+
+
+def test_the_comment_of_a_domain_is_sent_without_addresses(db: Database, worlds: Worlds) -> None:
+    db.execute(
+        "CREATE DOMAIN cents AS bigint",
+        "COMMENT ON DOMAIN cents IS 'An amount in cents; ask anna@example.org'",
+        "CREATE TABLE t (c cents)",
+    )
+    world = worlds(db)
+    world.run()
+    (column,) = world.questions()[0]["tables"][0]["columns"]
+    assert column["type_comment"] == "An amount in cents; ask a***@e***.org"
+
+
+def test_a_role_whose_names_mean_something_else(db: Database) -> None:
+    """A function of somebody's own, before the server's, would be called in its place."""
+    role = f"strange_{secrets.token_hex(4)}"
+    db.execute(
+        f"CREATE ROLE {role} LOGIN",
+        "CREATE SCHEMA evil",
+        f"GRANT USAGE ON SCHEMA evil TO {role}",
+        "CREATE FUNCTION evil.obj_description(oid, text) RETURNS text LANGUAGE sql AS "
+        "$$ SELECT 'evil' $$",
+        "CREATE FUNCTION evil.format_type(oid, int) RETURNS text LANGUAGE sql AS "
+        "$$ SELECT 'evil' $$",
+        "CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS "
+        "$$ SELECT 'evil' $$",
+        f"ALTER ROLE {role} SET search_path = evil, public, pg_catalog",
+        "CREATE TYPE evil.mood AS ENUM ('ok')",
+        "CREATE TABLE t (a int, m evil.mood)",
+        "COMMENT ON TABLE t IS 'good'",
+        "CREATE VIEW v AS SELECT a FROM t",
+    )
+    theirs = make_url(db.url).set(username=role).render_as_string(hide_password=False)
+    with opened(Database(theirs, "postgresql")) as source:
+        found = {item.name: item for item in source.items(Selection())}
+    assert found["public.t"].comment == "good"
+    assert found["public.t.a"].type == "integer"
+    assert found["public.t.m"].type == "evil.mood"
+    assert "public.t" in found["public.v"].definition

@@ -524,7 +524,7 @@ def test_without_a_price_there_is_no_cost(sqlite_database: Database, worlds: Wor
 
 @pytest.mark.parametrize(
     ("fault", "error"),
-    [("unauthorized", "AuthenticationError"), ("quota", "QuotaError"), ("tpd", "DailyLimitError")],
+    [("unauthorized", "AuthenticationError"), ("quota", "QuotaError"), ("tpd", "UsedUpError")],
 )
 def test_a_fatal_error_stops_and_keeps_what_is_there(
     database: Database, worlds: Worlds, fault: str, error: str
@@ -597,7 +597,7 @@ def test_a_usable_answer_between_failures_starts_the_count_anew(
 
 def test_refused_content_never_stops_a_run(database: Database, worlds: Worlds) -> None:
     database.execute(wide("w", 20))
-    world = worlds(database, faults="filter@3-19")
+    world = worlds(database, faults="filter@3-36")
     result = world.run(batch_size=1, profile_overlay=Overlay(concurrency=1))
     assert result.stopped is None
     assert (result.totals.described, result.totals.failed) == (3, 17)

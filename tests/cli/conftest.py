@@ -40,14 +40,16 @@ def command(*arguments: str) -> list[str]:
 def program(tmp_path: Path) -> Program:
     """Run `amx-kimi ARGUMENTS` in `tmp_path` to its end."""
 
-    def run(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> Ended:
+    def run(
+        *arguments: str, env: dict[str, str] | None = None, timeout: float = 120, **options: Any
+    ) -> Ended:
         done = subprocess.run(
             command(*arguments),
             cwd=tmp_path,
             env={**os.environ, **(env or {})},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
             stdin=subprocess.DEVNULL,
             check=False,
             **options,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.below_v1 import below_v1
 from tests.cli.conftest import Ended, Program, command
 from tests.conftest import KEY
 from tests.terminal import held_key, needs_secret_service, secret_service
@@ -57,7 +58,7 @@ def test_a_key_from_stdin(home: Path, start_sandbox: Start) -> None:
             assert KEY not in text
         removed = piped("", "remove-llm-profile", "p", "--yes", env=keyring)
         assert (removed.code, held_key(keyring, "//amx/p/api_key")) == (0, None)
-        assert "1 key(s) from the OS keyring" in removed.err
+        assert "1 key from the OS keyring" in removed.err
     assert read(home)["llm_profiles"] == {}
 
 
@@ -217,6 +218,80 @@ def test_bad_input(program: Program, home: Path, arguments: tuple[str, ...], par
     assert part in ended.err
     assert "sk-0123456789abcdef" not in ended.err.replace("--api-key sk", "")
     assert "Traceback" not in ended.err
+    assert not (home / "config.yml").exists()
+
+
+def test_an_unknown_model_is_warned_about(program: Program, home: Path) -> None:
+    add = ("add-llm-profile", "p", "--api-base", "moonshot-ai", "--no-check", "--model")
+    assert "Did you mean kimi-k2.6?" in program(*add, "kimi-k2.66").err
+    for known in ("kimi-k2.6", "kimi-k3"):
+        ended = program("set-llm-profile", "p", f"model={known}")
+        assert (ended.code, "not in our table" in ended.err) == (0, False)
+    near = program("set-llm-profile", "p", "model=kimi-k33")
+    assert near.code == 0
+    assert "kimi-k33 is not in our table of models" in near.err
+    assert "Did you mean kimi-k3?" in near.err
+    assert read(home)["llm_profiles"]["p"]["model"] == "kimi-k33"
+    assert "Did you mean kimi-k2.6?" in program("alias", "bulk=kimi-k26").err
+    assert "Did you mean" not in program("set-llm-profile", "p", "model=mine").err
+
+
+def test_a_key_in_a_file_of_ours_goes_when_its_profile_does(program: Program, home: Path) -> None:
+    for name in ("p", "q"):
+        assert program("add-llm-profile", name, "--preset", "kimi-bulk", "--no-check").code == 0
+    (home / "keys").mkdir()
+    mine, other = home / "keys" / "p.key", home.parent / "other.key"
+    for path in (mine, other):
+        path.write_text(KEY)
+    for name in ("p", "q"):
+        assert program("set-llm-profile", name, f"api_key_ref=file:{mine}").code == 0
+    program("remove-llm-profile", "p", "--yes")
+    assert mine.exists()  # q refers to it
+    removed = program("remove-llm-profile", "q", "--yes")
+    assert f"its key's file {mine}" in " ".join(removed.err.split())
+    assert not mine.exists()
+
+    assert program("add-llm-profile", "r", "--preset", "kimi-bulk", "--no-check").code == 0
+    assert program("set-llm-profile", "r", f"api_key_ref=file:{other}").code == 0
+    program("remove-llm-profile", "r", "--yes")
+    assert other.exists()  # it is not ours
+
+
+def test_a_forgotten_v1_by_flags(program: Program, home: Path) -> None:
+    (home.parent / "key").write_text(KEY)
+    with below_v1("a page") as host:
+        ended = program(
+            *("add-llm-profile", "p", "--model", "mine", "--api-base", host),
+            *("--api-key-ref", f"file:{home.parent}/key"),
+        )
+    assert ended.code == 0, ended.err
+    assert f"{host} lists no models: the API base is {host}/v1." in " ".join(ended.err.split())
+    assert read(home)["llm_profiles"]["p"]["api_base"] == f"{host}/v1"
+    assert "Next: amx-kimi run DATABASE --dry-run" in ended.out.splitlines()[-1]
+
+
+def test_what_to_run_next_begins_with_a_key_that_is_missing(program: Program) -> None:
+    add = ("add-llm-profile", "p", "--preset", "kimi-bulk", "--no-check")
+    assert "Next: export AMX_LLM_API_KEY=…, then amx-kimi run" in program(*add).out
+    other = ("add-llm-profile", "q", "--preset", "kimi-bulk", "--no-check", "--api-key-ref")
+    assert (
+        "Next: export MINE=…, then amx-kimi run DATABASE --profile q"
+        in program(*other, "env:MINE").out
+    )
+    assert "Next: put the key into /none, then" in program(*other, "file:/none").out
+
+
+@needs_secret_service
+@pytest.mark.parametrize(
+    ("typed", "part"), [("sk-0123456789", "too short"), ("https://api.moonshot.ai/v1", "is a URL")]
+)
+def test_what_cannot_be_a_key_is_not_sent(home: Path, typed: str, part: str) -> None:
+    add = ("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", "moonshot-ai")
+    with secret_service(home.parent) as keyring:
+        ended = piped(typed, *add, "--api-key-stdin", env=keyring)
+    assert ended.code == 2
+    assert part in ended.err
+    assert typed not in ended.err
     assert not (home / "config.yml").exists()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from amx_kimi.cli.common import pasted
 from tests.cli.conftest import Program
 
 
@@ -64,3 +65,18 @@ def test_a_tier_that_is_none(moonshot: Program, erp: Path) -> None:
     ended = moonshot("advise", str(erp), "--tier", "9")
     assert ended.code == 2
     assert "there is no tier 9" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("given", "again"),
+    [
+        ("erp.db", "erp.db"),
+        ("my data/erp.db", "'my data/erp.db'"),
+        ("postgresql://ann@host/db", "postgresql://ann@host/db"),
+        ("postgresql://ann:se%40cret@host:5433/db", "postgresql://ann@host:5433/db"),
+        ("sqlite:///me@home.db", "sqlite:///me@home.db"),
+        ("://", "://"),
+    ],
+)
+def test_what_is_printed_can_be_pasted(given: str, again: str) -> None:
+    assert pasted(given) == again

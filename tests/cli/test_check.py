@@ -239,3 +239,29 @@ def test_progress_bar_on_a_terminal(documented, start_sandbox, erp, tmp_path) ->
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_of_a_shell(program: Program, shell: str) -> None:
+    script = program("completion", shell)
+    assert (script.code, script.err) == (0, "")
+    assert "_AMX_KIMI_COMPLETE" in script.out
+    assert program("completion", env={"SHELL": f"/usr/bin/{shell}"}).out == script.out
+    assert program("completion", env={"SHELL": "/bin/dash"}).code == 2
+
+
+def test_what_a_shell_completes(program: Program, documented, start_sandbox, erp: Path) -> None:
+    documented(start_sandbox().url)
+    run = program("run", str(erp), "--table", "kstst", "--json").json["run"]
+    for words, meant in (
+        ("amx-kimi ru", {"run", "runs"}),
+        ("amx-kimi runs d", {"delete"}),
+        ("amx-kimi show ", {"last", run}),
+        ("amx-kimi run --resume 2", {run}),
+        ("amx-kimi run --profile k", {"kimi-thinking"}),
+        ("amx-kimi export last --format d", {"dbt", "datahub"}),
+    ):
+        place = len(words.split(" ")) - 1
+        env = {"_AMX_KIMI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(place)}
+        found = {line.partition(",")[2] for line in program(env=env).out.splitlines()}
+        assert found == meant, words

@@ -117,7 +117,7 @@ def test_links_and_markup_stay_where_they_are_asked_for(
 
 def test_in_the_terminal(described: tuple[Sandbox, Path]) -> None:
     del described
-    screen = Screen("show", "last")
+    screen = Screen("show", "last", env={"PAGER": "cat"})
     assert screen.end() == 0
     raw = screen.raw
     assert "\x1b]" not in raw

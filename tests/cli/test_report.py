@@ -59,6 +59,34 @@ def test_a_report_is_one_file_that_loads_nothing(hostile: Program, tmp_path: Pat
     assert "names, types and keys: 3 columns" in text
 
 
+def test_what_was_sent_by_which_run(
+    program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("CREATE TABLE orders (customer_name text)")
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    first, second = (program("run", "x.db", "--json").json["run"] for _ in range(2))
+
+    def sent(run: str) -> str:
+        assert program("report", run, "--out", "r.html").code == 0
+        text = (tmp_path / "r.html").read_text("utf-8")
+        return text.partition('id="sent"')[2].partition("</section>")[0]
+
+    assert "1 column asked about in this run" in sent(first)
+    assert "names, types and keys: 1 column<" in sent(first)
+    told = sent(second)
+    assert "Nothing in this run: its answers were there already." in told
+    started = program("runs", "--json").json[1]["started_at"][:16].replace("T", " ")
+    assert (
+        f"To {sandbox.url}, of 1 column whose answers this run reuses, by run {first} on " in told
+    )
+    assert f"on {started} UTC" in told
+    assert "names, types and keys: 1 column<" in told
+    assert program("runs", "delete", first, "--yes").code == 0
+    assert "by a run that was deleted since" in sent(program("run", "x.db", "--json").json["run"])
+
+
 def test_five_thousand_columns_are_less_than_two_megabytes(
     program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
 ) -> None:
@@ -86,8 +114,9 @@ def test_check_counts_comments_and_lists_what_is_missing(program: Program, tmp_p
         connection.execute("COMMENT ON COLUMN s.a.x IS 'X'")
     ended = program("check", str(path), "--min-coverage", "50")
     assert ended.code == 1
-    assert ended.out.splitlines()[:2] == ["main.b.z", "s.a.y"]
-    assert "1 of 3 columns have a comment: 33.3%, too few (wanted: 50%)" in ended.out
+    _, *rows, last = (line.split() for line in ended.out.splitlines())
+    assert rows == [["main.b", "1", "z"], ["s.a", "1", "y"]]
+    assert " ".join(last) == "With a comment: 1 of 3 columns, 33.3%, too few (wanted: 50%)"
     found = program("check", str(path), "--min-coverage", "50", "--schema", "s", "--json")
     assert (found.code, found.json["percent"], found.json["missing"]) == (0, 50.0, ["s.a.y"])
     assert program("check", str(path)).code == 1
@@ -170,8 +199,23 @@ def test_a_run_of_amxs_texts_has_nothing_to_resume(
     found = program("import-amx", "--history", "h.db", "--json")
     assert found.code == 0, found.err
     assert (found.json["texts"], found.json["gone"]) == (1, ["gone.x"])
+    assert found.json["worded"] == []
     rows = map(json.loads, program("show", "last", "--json").out.splitlines())
     (row,) = [row for row in rows if row["description"]]
     assert (row["column"], row["description"], row["reviewed_by"]) == ("bez", "Name.", "bob")
     resumed = program("run", "--resume", "last")
     assert resumed.code == 2
+    listed = program("runs", "--json").out
+    assert '"deferred": 0' in listed
+    assert "--limit" not in program("show", "last").out
+    assert found.json["new"] == 1
+    again = program("import-amx", "--history", "h.db", "--json")
+    assert (again.code, again.json["run"], again.json["new"]) == (0, None, 0)
+    assert "Nothing new" in program("import-amx", "--history", "h.db").out
+    assert program("runs", "--json").out == listed
+    with sqlite3.connect(tmp_path / "h.db") as connection:
+        connection.execute("UPDATE run_results SET chosen_description = 'Other.' WHERE id = 2")
+    connection.close()
+    changed = program("import-amx", "--history", "h.db", "--json").json
+    assert (changed["new"], changed["texts"], changed["run"] is None) == (1, 1, False)
+    assert len(program("runs", "--json").out) > len(listed)

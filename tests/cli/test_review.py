@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def test_asking_again_with_a_hint(program: Program, reviewed: Any) -> None:
     screen.type("jjh", enter=False)
     screen.wait("Hint for the model: ")
     screen.type("a quality score from 1 to 5")
-    screen.wait("Asked again", "A quality score from 1 to 5")
+    screen.wait("Asked again: a new answer came", "Before: “", "A quality score from 1 to 5")
     screen.type("a", enter=False)
     screen.wait("1 of 7 decided")
     screen.type("q", enter=False)
@@ -147,6 +148,132 @@ def test_an_answer_that_takes_long_is_not_waited_for(reviewed: Any) -> None:
     screen.wait("Asking")
     screen.type("\x03", enter=False)
     assert screen.end() == 0
+
+
+def test_one_may_stop_waiting_and_go_on(reviewed: Any) -> None:
+    reviewed.set(latency=600.0)
+    screen = Window("review", "last")
+    screen.wait("0 of 7 decided")
+    screen.type("h", enter=False)
+    screen.wait("Hint for the model: ")
+    screen.type("anything")
+    shown = screen.wait("Asking about items … ", "Esc stops waiting")
+    (first,) = re.findall(r"… \d+ s", shown)
+    screen.until(lambda now: first not in now, "other seconds")
+    screen.type("a", enter=False)  # nothing is decided meanwhile
+    screen.type("\x1b", enter=False)
+    screen.wait("No longer waited for.", "0 of 7 decided")
+    screen.type("a", enter=False)
+    screen.wait("1 of 7 decided")
+    screen.type("q", enter=False)
+    assert screen.end() == 0
+
+
+@pytest.mark.usefixtures("reviewed")
+def test_undo_says_what_and_asks_where_that_is_not_shown(program: Program) -> None:
+    screen = Window("review", "last")
+    screen.wait("0 of 7 decided")
+    screen.type("a", enter=False)
+    screen.wait("1 of 7 decided")
+    screen.type("u", enter=False)
+    screen.wait("Undone: items was accepted, and is open again.", "0 of 7 decided")
+    screen.type("A", enter=False)
+    said = screen.wait("Accepted", "of this table")
+    count = re.search(r"Accepted (\d) of", said)
+    assert count
+    screen.type("t", enter=False)
+    screen.wait("Show tables with: ")
+    screen.type("orders")
+    screen.wait("table 1 of 1")
+    for answer in ("", "n"):
+        screen.type("u", enter=False)
+        screen.wait("not shown now.", "Undo that? (y/n)")
+        screen.type(answer)
+        screen.wait("Nothing was undone.", f"{count[1]} of 7 decided")
+        screen.type("k", enter=False)
+        screen.wait(f"{count[1]} of 7 decided", "Open.")
+    screen.type("u", enter=False)
+    screen.wait("Undo that? (y/n)")
+    screen.type("y")
+    screen.wait("Undone: ", "open again.", "0 of 7 decided", "table 1 of 1")
+    screen.type("q", enter=False)
+    assert screen.end() == 0
+    assert {action for action, _ in decided(program).values()} == {None}
+
+
+def test_names_use_the_room_there_is(
+    program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
+) -> None:
+    names = [f"customer_billing_address_line_{n}_text" for n in (1, 2)]
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute(f"CREATE TABLE t ({names[0]} text, {names[1]} text)")
+    connection.close()
+    documented(start_sandbox().url)
+    assert program("run", str(tmp_path / "shop.db")).code == 0
+    screen = Window("review", "last", columns=110)
+    screen.wait(*(f"{name} " for name in names))
+    screen.type("q", enter=False)
+    assert screen.end() == 0
+    screen = Window("review", "last")
+    screen.wait("customer_billin", "…", "line_1_text ", "line_2_text ")
+    screen.type("q", enter=False)
+    assert screen.end() == 0
+
+
+@pytest.mark.usefixtures("reviewed")
+def test_accepting_all_leaves_what_a_person_worded_in_another_run(
+    program: Program, documented: Any, reviewed: Any, tmp_path: Path
+) -> None:
+    screen = Window("review", "last", "--by", "ann")
+    screen.wait("0 of 7 decided")
+    screen.type("e", enter=False)
+    screen.wait("Text: ")
+    screen.type(" Mine.")
+    screen.wait("1 of 7 decided")
+    screen.type("q", enter=False)
+    assert screen.end() == 0
+    ((_, mine),) = [pair for pair in decided(program).values() if pair[0]]
+    assert mine
+    documented(reviewed.url, model="kimi-k3")
+    assert program("run", str(tmp_path / "shop.db")).code == 0
+    accepted = program("review", "last", "--accept", "low")
+    assert accepted.code == 0
+    assert "Left open, as a person has worded them in another run: 1." in " ".join(
+        accepted.err.split()
+    )
+    assert decided(program)["items"][0] is None
+
+    screen = Window("review", "last", "--by", "bob")
+    screen.wait("6 of 7 decided", "Worded by ann in run", "(e takes it up)")
+    screen.type("e", enter=False)
+    screen.wait("Text: ")
+    screen.type("")
+    screen.wait("7 of 7 decided")
+    screen.type("q", enter=False)
+    assert screen.end() == 0
+    assert decided(program)["items"] == ("edit", mine)
+
+
+@pytest.mark.usefixtures("reviewed")
+def test_a_file_that_does_not_say_what_it_replaces_replaces_nothing(
+    program: Program, tmp_path: Path
+) -> None:
+    assert program("review", "last", "--accept", "low", "--by", "ann").code == 0
+    before = decided(program)
+    assert program("review", "last", "--out", "d.csv").code == 0
+    path = tmp_path / "d.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["decision"] = "reject"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ("id", "table", "column", "decision"), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    ended = program("review", "last", "--decisions", "d.csv")
+    assert ended.code == 1
+    assert "it was decided since the file was written: ann" in ended.err
+    assert decided(program) == before
 
 
 @pytest.mark.usefixtures("reviewed")

@@ -153,9 +153,10 @@ def _asked(sandbox) -> list[tuple[str, str]]:
 
 
 def test_some_failed_is_exit_code_1(program: Program, documented, start_sandbox, erp) -> None:
-    sandbox = start_sandbox(faults="filter@2")
+    sandbox = start_sandbox(faults="filter@2-3")
     documented(sandbox.url)
-    ended = program("run", str(erp), "--table", "kstst", "--batch-size", "1", "--json")
+    one = ("--batch-size", "1", "--concurrency", "1")
+    ended = program("run", str(erp), "--table", "kstst", *one, "--json")
     assert ended.code == 1
     assert ended.json["failed"] == 1
     assert ended.json["described"] == ended.json["columns"] - 1
@@ -175,6 +176,18 @@ def test_refused_key_stops_the_run_and_names_the_remedy(
     assert KEY not in ended.err
     assert ended.json["described"] == 0
     assert len(ended.err.splitlines()) < 10
+
+
+def test_json_says_how_a_run_ended(program: Program, documented, start_sandbox, erp) -> None:
+    documented(start_sandbox(balance=0).url)
+    words = ("--table", "kstst", "--json")
+    ended = program("run", str(erp), *words)
+    assert ended.code == 1
+    assert ended.json["status"] == "stopped"
+    assert ended.json["error"] in ended.err
+    documented(start_sandbox().url)
+    whole = program("run", str(erp), *words).json
+    assert (whole["status"], whole["error"]) == ("complete", None)
 
 
 def test_selection_limit_language_and_samples(

@@ -20,7 +20,13 @@ def test_commands_run_with_a_slash(documented, start_sandbox, erp: Path) -> None
     screen.type("/doctor")
     screen.wait("config.yml, in clear", "request", "tokens", " >")
     screen.type(f"/run {erp} --limit 5")
-    screen.wait("5 of 5 columns described", " >")
+    screen.wait("5 of 5 columns described", "See them: /show", " >")
+    screen.type("/run --resume none")
+    screen.wait("`/runs` lists them", " >")
+    screen.type("/runs")
+    screen.wait("complete", " >")
+    screen.type("/show")
+    screen.wait("Usage: /show", "Try '/show --help'", " >")
     screen.type("/explain --json")
     screen.wait('"budget": 32768', " >")
     screen.type("/help use-llm")
@@ -65,11 +71,9 @@ def test_the_wizard_and_the_prompt_follow_each_other(start_sandbox) -> None:
     screen.type("/add-llm-profile first")
     for question, text in (
         ("Profile name [first]", ""),
-        ("Provider", ""),
         ("Model", "kimi-k3"),
         ("API base", sandbox.url),
         ("API key", ""),
-        ("Temperature", ""),
         ("Output", ""),
         ("Number", ""),
         ("Reasoning", ""),

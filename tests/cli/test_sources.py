@@ -151,3 +151,114 @@ def test_two_databases_are_refused(program: Program) -> None:
     ended = program("run", "data/dwh.duckdb", "data/export.csv")
     assert ended.code == 2
     assert "cannot be one run" in ended.err
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    """A DuckDB file with two schemas, and tables in both."""
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for schema in ("sales", "crm"):
+            connection.execute(f"CREATE SCHEMA {schema}")
+            for table in ("orders", "tmp_1", "tmp_2"):
+                connection.execute(f"CREATE TABLE {schema}.{table} (a INT)")
+    return str(path)
+
+
+def tables_of(asked: Any) -> list[str]:
+    return sorted(table["name"] for question in asked for table in question["tables"])
+
+
+@pytest.mark.parametrize(
+    ("options", "tables"),
+    [
+        (["--table", "sales.*"], ["sales.orders", "sales.tmp_1", "sales.tmp_2"]),
+        (["--table", "!tmp_*"], ["crm.orders", "sales.orders"]),
+        (["--table", "sales.*", "--table", "!tmp_1"], ["sales.orders", "sales.tmp_2"]),
+        (["--schema", "c*", "--table", "tmp_?"], ["crm.tmp_1", "crm.tmp_2"]),
+        (["--schema", "!crm", "--table", "orders"], ["sales.orders"]),
+    ],
+)
+@pytest.mark.usefixtures("sandbox")
+def test_patterns_of_tables(
+    program: Program, shop: str, options: list[str], tables: list[str]
+) -> None:
+    shown = program("payload", shop, *options, "--json")
+    assert shown.code == 0, shown.err
+    bodies = [json.loads(line)["body"] for line in shown.out.splitlines()]
+    asked = [json.loads(body["messages"][-1]["content"]) for body in bodies]
+    assert tables_of(asked) == tables
+    assert program("run", shop, *options, "--dry-run", "--json").json["columns"] == len(tables)
+    assert program("run", shop, *options, "--limit", "1").code == 0
+    assert program("run", "--resume", "last", "--json").json["columns"] == 1
+    rows = map(json.loads, program("show", "last", "--json").out.splitlines())
+    assert sorted(f"{r['schema']}.{r['table']}" for r in rows if r["column"]) == tables
+    checked = program("check", shop, *options, "--json")
+    assert sorted(name.rpartition(".")[0] for name in checked.json["missing"]) == tables
+
+
+@pytest.mark.parametrize("command", ["run", "check", "payload"])
+@pytest.mark.usefixtures("sandbox")
+def test_a_typo_is_answered_by_what_is_near(program: Program, shop: str, command: str) -> None:
+    ended = program(command, shop, "--table", "ordres")
+    assert ended.code == 2
+    assert "There is no table ordres" in ended.err
+    assert "There is: orders." in ended.err
+    assert "sales.orders" in program(command, shop, "--table", "sales.ordres").err
+    assert "There is: sales." in program(command, shop, "--schema", "sale").err
+    assert program(command, shop, "--table", "!ordres").code == 2
+    assert program(command, shop, "--table", "!zzz_*", "--table", "zzz").code == 2
+
+
+def test_how_csv_files_are_read_is_said_and_kept(
+    program: Program, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    lines = "".join(f"Bonn|{n}\n" for n in range(1, 9))
+    (folder / "a.csv").write_bytes(("Köln|0\n" + lines).encode("cp1250"))
+    (folder / "b.csv").write_text("stadt,zahl\nKöln,1\nBonn,2\n")
+    guessed = program("payload", "csv")
+    assert guessed.code == 0, guessed.err
+    assert "a.csv: read as cp1252, separated by `|`; the first line is data" in guessed.err
+    assert "b.csv: read as utf-8, separated by `,`; the first line is the columns'" in guessed.err
+    said = ("--csv-encoding", "CP1250", "--csv-separator", "|", "--csv-header", "no")
+    for name in ("run", "payload", "check"):
+        options = ("--limit", "1") if name == "run" else ()
+        ended = program(name, "csv/a.csv", *said, *options)
+        assert "a.csv: read as cp1250, separated by `|`; the first line is data" in ended.err, name
+    sandbox.reset()
+    assert program("run", "--resume", "last", "--csv-header", "no").code == 2
+    assert program("run", "csv/a.csv", *said, "--limit", "1", "--all").code == 0
+    resumed = program("run", "--resume", "last")
+    assert (resumed.code, "a.csv: read as cp1250" in resumed.err) == (0, True)
+    named = program("payload", "csv/a.csv", "--csv-header", "yes", "--json")
+    (table,) = json.loads(named.json["body"]["messages"][1]["content"])["tables"]
+    assert [column["name"] for column in table["columns"]] == ["Köln", "0"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--csv-encoding", "base64"),
+        ("--csv-encoding", "klingon"),
+        ("--csv-separator", "too long"),
+        ("--csv-separator", "\n"),
+        ("--csv-header", "maybe"),
+    ],
+)
+@pytest.mark.usefixtures("sandbox", "data")
+def test_what_cannot_be_read_so_is_refused(program: Program, option: str, value: str) -> None:
+    ended = program("run", "data/export.csv", option, value)
+    assert ended.code == 2
+    assert option in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_folder(program: Program, data: Path) -> None:
+    (data / "dwh.duckdb").unlink()
+    ended = program("run", "data", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["columns"] == 6
+    assert program("run", "data/").code == 0

@@ -291,7 +291,7 @@ def test_an_emoji_cut_in_two_pieces_is_whole_and_a_lone_half_is_replaced() -> No
 def test_odd_but_valid_chunks_are_understood() -> None:
     usage = {
         "prompt_tokens": 10,
-        "completion_tokens": True,
+        "completion_tokens": 0.0,
         "prompt_tokens_details": None,
         "cached_tokens": -3,
         "cache_write_tokens": 2.5,
@@ -315,8 +315,19 @@ def test_odd_but_valid_chunks_are_understood() -> None:
     assert (reply.usage.cached, reply.usage.completion, reply.usage.cache_write) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("usage", [{}, {"completion_tokens": 7}, {"prompt_tokens": None}])
-def test_usage_without_prompt_tokens_is_unknown(usage: dict[str, Any]) -> None:
+USAGES: list[dict[str, Any]] = [
+    {},
+    {"completion_tokens": 7},
+    {"prompt_tokens": None, "completion_tokens": 7},
+    *(
+        {"prompt_tokens": 10, "completion_tokens": figure}
+        for figure in (None, True, -1, 2**63, 1e26, float("inf"), float("nan"), "7", [7], 7.5)
+    ),
+]
+
+
+@pytest.mark.parametrize("usage", USAGES)
+def test_usage_that_cannot_be_one_is_unknown(usage: dict[str, Any]) -> None:
     own = {"custom_input_cost_per_mtok": 1.0, "custom_output_cost_per_mtok": 2.0}
     with Scripted(stream(piece("Hi", "stop", usage=usage))) as server:
         reply = chat(profile(server.url, **own))

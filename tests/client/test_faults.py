@@ -18,9 +18,9 @@ from amx_kimi.errors import (
     AuthenticationError,
     BrokenStreamError,
     ContentFilterError,
-    DailyLimitError,
     KimiError,
     ModelNotFoundError,
+    NotAnApiError,
     OverloadedError,
     QuotaError,
     RateLimitError,
@@ -28,6 +28,7 @@ from amx_kimi.errors import (
     ServiceError,
     SilenceError,
     UnreachableError,
+    UsedUpError,
 )
 from amx_kimi.sandbox import Sandbox
 from amx_kimi.sandbox.faults import ANSWER_FAULTS, KINDS
@@ -66,7 +67,7 @@ FINAL = {
     "forbidden": AccessError,
     "filter": ContentFilterError,
     "quota": QuotaError,
-    "tpd": DailyLimitError,
+    "tpd": UsedUpError,
 }
 USABLE = {*ANSWER_FAULTS, "drip"}
 FAST = {"retry_after": False, "limit_figures": False}
@@ -336,8 +337,12 @@ def test_half_an_event_at_the_end_is_broken() -> None:
 
 
 def test_a_page_instead_of_an_answer() -> None:
-    with Scripted(response("<html>Welcome</html>")) as server, pytest.raises(BrokenStreamError):
-        chat(profile(server.url), retries=0)
+    with (
+        Scripted(response("<html>Welcome</html>")) as server,
+        pytest.raises(NotAnApiError, match=r"a web page \(<html>Welcome</html>\)"),
+    ):
+        chat(profile(server.url))
+    assert len(server.requests) == 1
 
 
 def test_an_event_stream_in_another_disguise_is_broken() -> None:

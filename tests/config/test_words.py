@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amx_kimi.config import RANGES, check_name, check_number, clean_key, endpoint_url
+from amx_kimi.config import (
+    RANGES,
+    check_name,
+    check_number,
+    clean_key,
+    endpoint_url,
+    near_model,
+)
 from amx_kimi.config.overlay import OverlayFile, parse_overlay
 from amx_kimi.errors import ConfigError
 
@@ -61,6 +68,48 @@ def test_names_that_are_refused(name: str) -> None:
 )
 def test_pasted_keys(pasted: str) -> None:
     assert clean_key(pasted).reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://api.moonshot.ai/v1",
+        "Bearer https://api.moonshot.ai/v1",
+        "platform.kimi.ai/console/api-keys",
+        "www.kimi.com",
+        "api.moonshot.cn:443",
+        "kimi-k2-thinking",
+        "moonshotai/Kimi-K2.6",
+    ],
+)
+def test_what_is_something_else_is_no_key(pasted: str) -> None:
+    with pytest.raises(ConfigError, match=r"is a (URL|model's name)") as caught:
+        clean_key(pasted)
+    assert pasted not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["EMPTY", "token-abc123", "sk-1234", "eyJhbGciOi.eyJzdWIi.c2ln"])
+def test_keys_of_other_services(key: str) -> None:
+    assert clean_key(key).reveal() == key
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("kimi-k2.6", ""),
+        ("moonshotai/kimi-k2.6", ""),
+        ("kimi-k2.66", "kimi-k2.6"),
+        ("kimi-k26", "kimi-k2.6"),
+        ("Kimi-K26", "kimi-k2.6"),
+        ("moonshotai/kimi-k26", "moonshotai/kimi-k2.6"),
+        ("kimi-k3-", "kimi-k3"),
+        ("mine", ""),
+        ("gpt-4o", ""),
+        ("x", ""),
+    ],
+)
+def test_near_models(typed: str, meant: str) -> None:
+    assert near_model(typed) == meant
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """The LiteLLM Proxy with the YAML of docs/litellm.md."""
 
-import os
 import re
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 
 from tests.conftest import KEY
 from tests.consumers.environments import ROOT, environment_with
+from tests.consumers.serving import free_port, serving
 
 MASTER = "sk-proxy-0123456789abcdefghijkl-ABCDEFGH"
 BODY = {"model": "kimi", "messages": [{"role": "user", "content": "Reply with OK."}]}
@@ -26,40 +24,16 @@ def proxy(tmp_path: Path, start_sandbox) -> Iterator[str]:
     config = tmp_path / "config.yaml"
     config.write_text(block.replace("https://api.moonshot.ai/v1", sandbox.url))
     python = environment_with("litellm-proxy", "litellm[proxy]")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path / "log").open("w")
-    with subprocess.Popen(
-        [
-            *(str(python.with_name("litellm")), "--config", str(config)),
-            *("--host", "127.0.0.1", "--port", str(port)),
-        ],
-        env={**os.environ, "KIMI_API_KEY": KEY, "LITELLM_MASTER_KEY": MASTER}
-        | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        stdout=log,
-        stderr=log,
-        cwd=tmp_path,
-    ) as process:
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _wait(process, url, tmp_path / "log")
-            yield url
-        finally:
-            process.terminate()
-            log.close()
-
-
-def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    transport = httpx.HTTPTransport(retries=5)
-    with httpx.Client(transport=transport, timeout=5) as client:
-        while process.poll() is None:
-            try:
-                if client.get(f"{url}/health/liveliness").status_code == 200:
-                    return
-            except httpx.TransportError:
-                continue
-    raise AssertionError(log.read_text())
+    port = free_port()
+    command = [
+        *(str(python.with_name("litellm")), "--config", str(config)),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    ]
+    url = f"http://127.0.0.1:{port}"
+    environment = {"KIMI_API_KEY": KEY, "LITELLM_MASTER_KEY": MASTER}
+    environment["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    with serving(command, f"{url}/health/liveliness", tmp_path, environment):
+        yield url
 
 
 def test_the_documented_proxy(proxy: str) -> None:

@@ -1,8 +1,6 @@
 """The wizard's turns: going back, giving up, wrong regions, no keyring, poor terminals."""
 
-import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 import yaml
 
 from amx_kimi.sandbox import Sandbox
+from tests.below_v1 import ELSEWHERE, below_v1
 from tests.conftest import KEY
 from tests.terminal import Screen
 
@@ -24,7 +23,6 @@ def start(*, name: str = "p", model: str = "kimi-k3", base: str, **env: str) -> 
     """The wizard, answered up to the key."""
     screen = Screen("add-llm-profile", env=env)
     screen.answer("Profile name", name)
-    screen.answer("Provider [kimi]")
     screen.answer("Model", model)
     screen.answer("API base", base)
     return screen
@@ -32,7 +30,7 @@ def start(*, name: str = "p", model: str = "kimi-k3", base: str, **env: str) -> 
 
 def rest(screen: Screen) -> None:
     """Enter for what comes after the key."""
-    for question in ("Temperature", "Output token budget", "Number of alternatives", "Reasoning"):
+    for question in ("Output token budget", "Number of alternatives", "Reasoning"):
         screen.answer(question)
 
 
@@ -42,9 +40,9 @@ def test_going_back(home: Path, start_sandbox: Start) -> None:
     screen.answer("Profile name", "<")
     screen.wait("This is the first question")
     screen.answer("Profile name", "wrong")
-    screen.answer("Provider", "<")
+    screen.answer("Model", "<")
     screen.answer("Profile name [wrong]", "right")
-    screen.answer("Provider")
+    screen.wait("Provider: kimi")
     screen.answer("Model", "kimi-k3")
     screen.answer("API base", "<")
     screen.answer("Model [kimi-k3]", "kimi-k2.6")
@@ -52,8 +50,9 @@ def test_going_back(home: Path, start_sandbox: Start) -> None:
     screen.answer("API key", KEY)
     screen.answer("Where is the key to live [1]", "<")
     screen.answer("API key", KEY)
-    screen.answer("Where is the key to live [1]", "2")
-    screen.answer("Temperature")
+    screen.answer("Where is the key to live [1]", "config")
+    screen.answer("Output token budget", "<")  # over the temperature, which is not asked
+    screen.answer("API key")
     screen.answer("Output token budget", "8,192")
     screen.answer("Number of alternatives", "1")
     screen.answer("Thinking before the answer, dearer and slower (off, on) [off]", "on")
@@ -78,11 +77,9 @@ def test_giving_up_leaves_everything_as_it_was(
     screen = Screen("add-llm-profile", env={"AMX_LLM_API_KEY": KEY})
     for question, text in (
         ("Profile name", "p"),
-        ("Provider", ""),
         ("Model", "kimi-k3"),
         ("API base", sandbox.url),
         ("API key", ""),
-        ("Temperature", ""),
         ("Output token", ""),
         ("Number of", ""),
         ("Reasoning", ""),
@@ -111,7 +108,7 @@ def test_the_other_region(home: Path, start_sandbox: Start) -> None:
     assert not right.seen  # not before it was said where
     screen.type("y")
     screen.wait("✓ The key works there", "balance", f"The API base is {right.url} now")
-    screen.answer("Where is the key to live", "2")
+    screen.answer("Where is the key to live", "3")
     rest(screen)
     screen.wait("✓ Saved")
     assert screen.end() == 0
@@ -166,7 +163,7 @@ def test_an_endpoint_without_a_key(home: Path, start_sandbox: Start) -> None:
     screen = start(model="kimi-k2.6", base=sandbox.url.removeprefix("http://"))
     screen.answer("API key", "none")
     screen.wait("✓ It answers without a key")
-    for question in ("Temperature", "Output token budget", "Number of alternatives"):
+    for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
     screen.answer("Thinking before")
     screen.wait("✓ Saved", "No key is needed there")
@@ -175,37 +172,36 @@ def test_an_endpoint_without_a_key(home: Path, start_sandbox: Start) -> None:
     assert read(home, "kimi.yml")["profiles"]["p"] == {"auth": "none"}
 
 
-class Below(BaseHTTPRequestHandler):
-    """A server that lists its models below /v1 only, such as vLLM."""
-
-    def do_GET(self) -> None:
-        there = self.path == "/v1/models"
-        body = b'{"data": [{"id": "mine"}]}' if there else b'{"detail": "Not Found"}'
-        self.send_response(200 if there else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+@pytest.fixture(params=ELSEWHERE)
+def host(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address, without /v1, of a server whose API begins there."""
+    with below_v1(request.param) as address:
+        yield address
 
 
-def test_a_forgotten_v1_is_found(home: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Below) as server:
-        threading.Thread(target=server.serve_forever).start()
-        host = f"http://127.0.0.1:{server.server_port}"
-        screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
-        screen.answer("API key")
-        screen.wait("✓ The key sk-…cdef works: 1 models")
-        for question in ("Temperature", "Output token budget", "Number of alternatives"):
-            screen.answer(question)
-        screen.wait(f"POST {host}/v1/chat/completions")
-        screen.answer("Save it all the same?")
-        screen.wait("Profile name [p]", ":")
-        screen.type("\x03", enter=False)
-        assert screen.end() == 130
-        server.shutdown()
+def test_a_forgotten_v1_is_proposed(home: Path, host: str) -> None:
+    screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
+    screen.answer("API key")
+    screen.answer(f"{host} lists no models, and {host}/v1 is an API. Take that? [Y/n]")
+    screen.wait("✓ The key sk-…cdef works: 1 models")
+    for question in ("Output token budget", "Number of alternatives"):
+        screen.answer(question)
+    screen.wait(f"POST {host}/v1/chat/completions")
+    screen.answer("Save it all the same?")
+    screen.wait("Profile name [p]", ":")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130
     assert not home.exists()
+
+
+def test_a_forgotten_v1_may_be_insisted_on(host: str) -> None:
+    screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
+    screen.answer("API key")
+    screen.answer("Take that?", "n")
+    screen.wait("! Not checked")
+    screen.wait("Output token budget", ":")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130
 
 
 def test_a_retired_model_is_saved_when_insisted(home: Path, start_sandbox: Start) -> None:
@@ -230,9 +226,6 @@ def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None
         screen.answer("Profile name", name)
         screen.wait(part)
     screen.answer("Profile name", "p")
-    screen.answer("Provider", "openai")
-    screen.wait("This wizard makes profiles for kimi")
-    screen.answer("Provider", "KIMI")
     for model, part in (("kimi k3", "one word"), (KEY, "looks like a key")):
         screen.answer("Model", model)
         screen.wait(part)
@@ -243,9 +236,6 @@ def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None
     screen.answer("API key", "sk-a b")
     screen.wait("characters that no key has")
     screen.answer("API key")
-    screen.answer("Temperature", "hot")
-    screen.wait("temperature is 'hot'", "from 0 to 2")
-    screen.answer("Temperature")
     screen.answer("Output token", "0")
     screen.wait("from 1 to 1,048,576")
     screen.answer("Output token")
@@ -265,7 +255,6 @@ def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None
 def test_models_are_completed(start_sandbox: Start) -> None:
     screen = Screen("add-llm-profile")
     screen.answer("Profile name", "p")
-    screen.answer("Provider")
     screen.wait("Model")
     screen.type("k2-think", enter=False)
     screen.wait("kimi-k2-thinking", "retired 2026-05-25, successor")
@@ -307,20 +296,19 @@ def test_enter_keeps_what_cannot_be_tried_now(home: Path, start_sandbox: Start) 
     (home / "kimi.yml").write_text(ours)
     before = (home / "config.yml").read_text()
     screen = Screen("add-llm-profile", "p")
-    for question in ("Profile name [p]", "Provider", "Model [kimi-k2.6]", "API base"):
+    for question in ("Profile name [p]", "Model [kimi-k2.6]", "API base"):
         screen.answer(question)
     screen.answer("API key [env:NOT_HERE, which holds none now]")
     screen.answer("Use it all the same? [y/N]", "<")
     screen.answer("API key [env:NOT_HERE, which holds none now]")
     screen.answer("Use it all the same? [y/N]", "y")
-    for question in ("Temperature", "Output token budget", "Number of alternatives"):
+    for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
     screen.answer("Thinking before the answer, dearer and slower (off, on) [on]")
     screen.wait("thinking", "! Not tried", "✓ Saved")
     assert screen.end() == 0
     assert read(home)["llm_profiles"]["p"] == {
         **yaml.safe_load(before)["llm_profiles"]["p"],
-        "temperature": 0.2,
         "max_tokens": 4096,
         "n_alternatives": 3,
     }
@@ -335,9 +323,143 @@ def test_thinking_that_an_effort_switched_on_can_be_switched_off(
     (home / "kimi.yml").write_text("profiles:\n  p: {effort: high}\n")
     screen = start(base=sandbox.url, model="kimi-k2.6", AMX_LLM_API_KEY=KEY)
     screen.answer("API key")
-    for question in ("Temperature", "Output token budget", "Number of alternatives"):
+    for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
     screen.answer("Thinking before the answer, dearer and slower (off, on) [on]", "off")
     screen.wait("thinking off", "✓ Saved")
     assert screen.end() == 0
     assert read(home, "kimi.yml")["profiles"]["p"] == {"effort": "high", "thinking": False}
+
+
+def test_a_key_goes_to_the_gateway_that_kimi_yml_names(home: Path, start_sandbox: Start) -> None:
+    gateway = start_sandbox(keys=(KEY,))
+    home.mkdir()
+    text = f"endpoints: {{moonshot-ai: {{url: {gateway.url!r}}}}}\n"
+    (home / "kimi.yml").write_text(text)
+    screen = Screen("add-llm-profile")
+    screen.answer("Profile name", "p")
+    screen.answer("Model [kimi-k2.6]")
+    screen.answer(f"API base [{gateway.url}]")
+    screen.answer("API key", KEY)
+    screen.wait("works")
+    screen.answer("Where is the key to live [1]", "3")
+    for question in ("Output token budget", "Number of alternatives", "Thinking"):
+        screen.answer(question)
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    assert gateway.chats
+    assert (home / "kimi.yml").read_text() == text
+
+
+def test_lists_are_picked_from_by_number_or_name_and_near_names_by_y(home: Path) -> None:
+    screen = Screen("add-llm-profile", "--no-check", env={"AMX_LLM_API_KEY": KEY})
+    screen.answer("Profile name", "p")
+    shown = screen.answer("Model", "99")
+    listed = [line.split()[:2] for line in shown.splitlines() if line.strip()[:1].isdigit()]
+    assert [number for number, _ in listed] == [str(n) for n in range(1, len(listed) + 1)]
+    screen.wait(f"There is no 99: answer 1 to {len(listed)}, or a name")
+    screen.answer("Model", "kimi-k2.66")
+    screen.answer("Did you mean kimi-k2.6? [y/N]", "<")
+    screen.answer("Model", "kimi-k2.66")
+    screen.answer("Did you mean kimi-k2.6? [y/N]", "y")
+    screen.answer("API base", "<")
+    screen.answer("Model [kimi-k2.6]", "2")
+    screen.answer("API base", "moonshot-c")
+    screen.answer("Did you mean moonshot-cn? [y/N]", "n")
+    screen.wait("Unknown endpoint 'moonshot-c'")
+    screen.answer("API base", "moonshot-c")
+    screen.answer("Did you mean moonshot-cn?", "y")
+    screen.answer("API key", "<")
+    screen.answer("API base [https://api.moonshot.cn/v1]", "1")
+    screen.answer("API key")
+    for question in ("Output token budget", "Number of alternatives", "Reasoning"):
+        screen.answer(question)
+    screen.wait("✓ Saved", "Next: amx-kimi run DATABASE --dry-run")
+    assert screen.end() == 0
+    entry = read(home)["llm_profiles"]["p"]
+    assert (entry["model"], entry["api_base"]) == (listed[1][1], "https://api.moonshot.ai/v1")
+    assert entry["temperature"] == 0.2
+
+
+def test_a_temperature_that_is_sent_is_asked(home: Path, start_sandbox: Start) -> None:
+    screen = start(model="moonshot-v1-8k", base=start_sandbox().url, AMX_LLM_API_KEY=KEY)
+    screen.answer("API key")
+    screen.answer("Temperature [0.2]", "hot")
+    screen.wait("temperature is 'hot'", "from 0 to 2")
+    screen.answer("Temperature", "0.7")
+    for question in ("Output token budget", "Number of alternatives"):
+        screen.answer(question)
+    screen.wait("✓ Saved")
+    assert screen.end() == 0
+    assert read(home)["llm_profiles"]["p"]["temperature"] == 0.7
+
+
+def test_what_cannot_be_a_key_is_not_sent(home: Path, start_sandbox: Start) -> None:
+    sandbox = start_sandbox()
+    home.mkdir()
+    (home / "kimi.yml").write_text(f"endpoints: {{moonshot-ai: {{url: {sandbox.url}}}}}\n")
+    screen = start(base="moonshot-ai")
+    for typed, part in (
+        ("y", "1 character: too few for a key"),
+        ("sk-0123456789", "13 characters: too few for a key"),
+        ("https://platform.kimi.ai/console/api-keys", "is a URL"),
+        ("platform.kimi.ai/console", "is a URL"),
+        ("kimi-k2-thinking", "a model's name"),
+        ("MOONSHOT_API_KEY", "env:NAME takes the key from it"),
+        ("~/keys/moonshot.txt", "file:PATH takes the key"),
+    ):
+        screen.answer("API key", typed)
+        screen.wait(part)
+    screen.wait("API key", ":")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130
+    assert not sandbox.seen
+
+
+def test_a_short_key_of_another_service_may_be_insisted_on(start_sandbox: Start) -> None:
+    sandbox = start_sandbox(keys=("sk-1234",))
+    screen = start(base=sandbox.url)
+    screen.answer("API key", "sk-1234")
+    screen.answer("Use it all the same? [y/N]")
+    assert not sandbox.seen
+    screen.answer("API key", "sk-1234")
+    screen.answer("Use it all the same?", "y")
+    screen.wait("✓ The key", "works")
+    screen.wait("Where is the key to live", ":")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130
+
+
+def test_without_a_keyring_a_file_is_offered_first(home: Path, start_sandbox: Start) -> None:
+    new = "sk-another-0123456789"
+    sandbox = start_sandbox(keys=(KEY, new))
+    file = home / "keys" / "p.key"
+    for key in (KEY, new):
+        screen = start(base=sandbox.url)
+        screen.answer("API key", key)
+        screen.wait(str(file), "which only you can read")
+        screen.answer("Where is the key to live [1]")
+        rest(screen)
+        screen.wait("✓ Saved", f"Its key comes from file:{file} (kimi.yml)", "Next: amx-kimi run")
+        assert screen.end() == 0
+        assert file.read_text() == f"{key}\n"
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert read(home)["llm_profiles"]["p"]["api_key"] == ""
+    assert read(home, "kimi.yml")["profiles"]["p"] == {"api_key_ref": f"file:{file}"}
+    assert KEY not in screen.text
+    held = [path for path in home.rglob("*") if path.is_file() and new in path.read_text()]
+    assert held == [file]
+
+
+@pytest.mark.parametrize(("name", "said"), [("cn", "12.50 CNY"), ("", "12.50 (no currency said)")])
+def test_a_balance_has_its_currency(home: Path, start_sandbox: Start, name: str, said: str) -> None:
+    sandbox = start_sandbox(balance=12.5, keys=(KEY,))
+    home.mkdir()
+    if name:
+        ours = f"endpoints: {{moonshot-{name}: {{url: {sandbox.url}}}}}\n"
+        (home / "kimi.yml").write_text(ours)
+    screen = start(base=sandbox.url, AMX_LLM_API_KEY=KEY)
+    screen.answer("API key")
+    screen.wait(f"balance {said}")
+    screen.type("\x03", enter=False)
+    assert screen.end() == 130

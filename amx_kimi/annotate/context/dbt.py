@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.wrap import is_blank
 
 __all__ = ["Manifest", "Relation"]
 
@@ -119,4 +120,4 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) and not is_blank(value) else ""

@@ -158,6 +158,8 @@ class Redactor:
 
     def _detail(self, item: Item, key: str, value: Any) -> Any:
         values, countries = self._shows_values(item), self.masking.countries
+        if key == "type_comment":
+            return redact_text(value)
         if key == "generated":
             return redact_sql(value, countries, values=values) or None
         if key == "check":

@@ -1,17 +1,26 @@
 """Databases that can be described, and how one is opened from a URL, a path or AMX's profile."""
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from amx_kimi.annotate.sources.base import RawFacts, Reading, Selection, Source, TableGoneError
+from amx_kimi.annotate.sources.base import (
+    Csv,
+    RawFacts,
+    Reading,
+    Selection,
+    Source,
+    TableGoneError,
+)
 from amx_kimi.config import DatabaseProfile
 from amx_kimi.errors import SourceError
+from amx_kimi.patterns import near, unmet
 
 __all__ = [
+    "SERVERS",
+    "Csv",
     "RawFacts",
     "Reading",
     "Selection",
@@ -20,14 +29,17 @@ __all__ = [
     "check_selection",
     "database_url",
     "files_or_url",
+    "nothing_found",
     "open_source",
 ]
 
 _SUPPORTED = (
     "postgresql://user@host:5432/database, sqlite:///file.db, duckdb:///file.duckdb, the path of "
-    "such a file, or files of data (.parquet, .csv, .json)"
+    "such a file, or files of data (.parquet, .csv, .json) or a folder of them"
 )
 _FILE_BACKENDS = ("sqlite", "duckdb")
+SERVERS = ("postgresql", "postgres")
+"""The backends, by SQLAlchemy's names, that may want a password."""
 
 
 def open_source(target: str | URL, reading: Reading | None = None) -> Source:
@@ -55,7 +67,7 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
         found = url.query.get("path", ())
         paths = (found,) if isinstance(found, str) else found
         return FilesSource([Path(path) for path in paths], reading)
-    if backend in ("postgresql", "postgres"):
+    if backend in SERVERS:
         from amx_kimi.annotate.sources.postgresql import PostgresqlSource
 
         return PostgresqlSource(url, reading)
@@ -111,17 +123,41 @@ def database_url(profile: DatabaseProfile) -> URL:
 
 
 def check_selection(source: Source, selection: Selection) -> None:
-    """Refuse a schema that the database does not have.
+    """Refuse a schema or a table that the database does not have, or a pattern of none.
 
     Raises:
-        SourceError: names the missing schema and the nearest ones.
+        SourceError: names what is missing, and the nearest ones.
     """
-    known = source.schemas()
-    for schema in selection.schemas:
-        if schema not in known:
-            near = difflib.get_close_matches(schema, known, 3, 0.5) or known[:20]
-            there = ", ".join(name for name in near if name) or "none: this database has no schemas"
-            raise SourceError(f"There is no schema {schema!r}", remedy=f"There is: {there}.")
+    schemas = source.schemas()
+    if missing := unmet(selection.schemas, [("", schema) for schema in schemas]):
+        there = near(missing[0], filter(None, schemas)) or "none: this database has no schemas"
+        named = ", ".join(map(repr, missing))
+        raise SourceError(f"There is no schema {named}", remedy=f"There is: {there}.")
+    if not selection.tables:
+        return
+    here = Selection(selection.schemas)
+    tables = [place for place in source.tables() if here.takes(*place)]
+    if missing := unmet(selection.tables, tables):
+        there = near(missing[0], _names(tables, whole="." in missing[0])) or "none"
+        raise SourceError(
+            f"There is no table {', '.join(missing)}",
+            remedy="Give the name as the database has it, as table or schema.table, or a pattern. "
+            f"There is: {there}.",
+        )
+
+
+def nothing_found(source: Source, selection: Selection) -> SourceError:
+    """The error of a selection in which there is no table."""
+    where = f" in {', '.join(selection.schemas)}" if selection.schemas else ""
+    called = f" called {', '.join(selection.tables)}" if selection.tables else ""
+    return SourceError(
+        f"The database has no tables{where}{called} that this user can see",
+        remedy=" ".join(source.notes),
+    )
+
+
+def _names(tables: Iterable[tuple[str, str]], *, whole: bool) -> list[str]:
+    return [f"{schema}.{name}" if schema and whole else name for schema, name in tables]
 
 
 def _open_file(path: Path, reading: Reading, backend: str) -> Source:

@@ -2,19 +2,28 @@
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL
 
-from amx_kimi.annotate.redact.detectors import is_formatted
 from amx_kimi.annotate.redact.shapes import shape
-from amx_kimi.annotate.sources.base import Reading, Selection
+from amx_kimi.annotate.sources.base import Reading, Selection, quoted
+from amx_kimi.annotate.sources.csv_files import (
+    UTF8,
+    Layout,
+    encoding_of,
+    in_utf8,
+    is_somebodys,
+    looks_like_data,
+)
 from amx_kimi.annotate.sources.duckdb import CONFIG, DuckdbSource, need_duckdb, reason_of
 from amx_kimi.errors import SourceError
+from amx_kimi.patterns import listed
 from amx_kimi.types import Item
 
 __all__ = ["FILE_KINDS", "FilesSource", "files_url", "paths_of"]
@@ -30,6 +39,8 @@ FILE_KINDS = {
 """By suffix (a further `.gz` or `.zst` is fine), the function of DuckDB that reads it."""
 
 _PACKED = (".gz", ".zst")
+_FIRST_ROWS = 200
+_MOST_NAMES = 20
 
 
 class FilesSource(DuckdbSource):
@@ -47,24 +58,43 @@ class FilesSource(DuckdbSource):
         for path in places:
             if not path.is_file():
                 raise SourceError(f"There is no file {path}")
-        connection = duckdb.connect(":memory:", config=CONFIG)
-        allowed = [text for path in places for text in (str(path), _literal(path))]
-        connection.execute("SET allowed_paths = ?", [allowed])
-        connection.execute("SET enable_external_access = false")
-        self._begin(connection, reading)
         self._rows_of: dict[str, int | None] = {}
-        for name, path in zip(_names(places), places, strict=True):
-            self._attach(name, path)
-        connection.execute("SET lock_configuration = true")
-        if not self._rows_of:
+        self._encodings: dict[Path, str] = {}
+        self._layouts: dict[Layout, list[str]] = defaultdict(list)
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        connection = duckdb.connect(":memory:", config=CONFIG)
+        self._begin(connection, reading)
+        try:
+            files = {path: file for path in places if (file := self._readable(path))}
+            allowed = [text for file in files.values() for text in (str(file), _literal(file))]
+            connection.execute("SET allowed_paths = ?", [allowed])
+            connection.execute("SET enable_external_access = false")
+            for name, path in zip(_names(places), places, strict=True):
+                if path in files:
+                    self._attach(name, path, files[path])
+            connection.execute("SET lock_configuration = true")
+            self.notes += [_in_words(layout, files) for layout, files in self._layouts.items()]
+            if not self._rows_of:
+                raise SourceError(f"None of the files can be read. {' '.join(self.notes)}")
+        except BaseException:
             self.close()
-            raise SourceError(f"None of the files can be read. {' '.join(self.notes)}")
+            raise
         self.identity = f"files:{os.path.commonpath([path.parent for path in places])}"
         self.reopen = files_url(places).render_as_string()
 
     def schemas(self) -> list[str]:
         """Files have no schemas."""
         return [""]
+
+    def tables(self) -> list[tuple[str, str]]:
+        """As `Source.tables`."""
+        return [("", name) for name in self._rows_of]
+
+    def close(self) -> None:
+        """Forget the files."""
+        super().close()
+        if self._copies:
+            self._copies.cleanup()
 
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`; each file is a table of its name without suffix."""
@@ -80,35 +110,82 @@ class FilesSource(DuckdbSource):
         """As `Source.profile`: of its first rows, where it is not a Parquet file."""
         return super().profile(replace(table, schema="main"), columns)
 
-    def _attach(self, name: str, path: Path) -> None:
+    def _readable(self, path: Path) -> Path | None:
+        """What DuckDB can read: the file, or a copy of it in UTF-8; None and a note: neither."""
+        if FILE_KINDS[_kind(path)] != "read_csv":
+            return path
+        try:
+            encoding = self._reading.csv.encoding or encoding_of(path)
+            self._encodings[path] = encoding
+            if encoding in UTF8:
+                return path
+            self._copies = self._copies or tempfile.TemporaryDirectory(prefix="amx-kimi-")
+            return in_utf8(path, encoding, Path(self._copies.name))
+        except (SourceError, OSError) as error:
+            self._leave_out(path, error)
+            return None
+
+    def _attach(self, name: str, path: Path, file: Path) -> None:
         import duckdb
 
-        reader = FILE_KINDS[_kind(path)]
-        place = _literal(path).replace("'", "''")
-        quoted = '"' + name.replace('"', '""') + '"'
+        kind, place = FILE_KINDS[_kind(path)], _text(_literal(file))
+        layout = None
         try:
-            query = f"SELECT * FROM {reader}('{place}')"
-            self._connection.execute(f"CREATE VIEW {quoted} AS {query}")
-            if name_of_data := self._data_in_header(quoted):
-                self._connection.execute(f"DROP VIEW {quoted}")
-                self.notes.append(
-                    f"{path.name} is left out: a column is called {name_of_data}, so its first "
-                    "line (or its keys) seem to be data"
+            source = f"{kind}({place})"
+            if kind == "read_csv":
+                layout = self._layout(path, place)
+                between = _text(layout.separator)
+                source = f"{kind}({place}, delim = {between}, header = {layout.header})"
+            self._connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM {source}")
+            if name_of_data := self._data_in_header(quoted(name)):
+                self._connection.execute(f"DROP VIEW {quoted(name)}")
+                raise SourceError(
+                    f"a column is called {name_of_data}, so its first line (or its keys) seem to "
+                    "be data"
                 )
-                return
-            self._rows_of[name] = None
-            if reader == "read_parquet":
-                counted = self._connection.execute(
-                    f"SELECT sum(num_rows) FROM parquet_file_metadata('{place}')"
-                ).fetchone()
-                self._rows_of[name] = int(counted[0]) if counted and counted[0] else None
-        except (duckdb.Error, UnicodeError) as error:
-            self.notes.append(f"{path.name} is left out: {reason_of(error):.200}")
+            self._rows_of[name] = self._count(place) if kind == "read_parquet" else None
+            if layout:
+                self._layouts[layout].append(path.name)
+        except (duckdb.Error, UnicodeError, SourceError) as error:
+            self._leave_out(path, error)
 
-    def _data_in_header(self, quoted: str) -> str:
+    def _leave_out(self, path: Path, error: Exception) -> None:
+        self.notes.append(f"{path.name} is left out: {reason_of(error):.200}")
+
+    def _layout(self, path: Path, place: str) -> Layout:
+        """How a file of separated values is to be read: as people say, or as it looks.
+
+        Raises:
+            SourceError: there is nothing in it.
+        """
+        said = self._reading.csv
+        separator = said.separator or self._separator(place)
+        lines = self._connection.execute(
+            f"SELECT * FROM read_csv({place}, delim = {_text(separator)}, header = false, "
+            f"all_varchar = true) LIMIT {_FIRST_ROWS}"
+        ).fetchall()
+        if not lines:
+            raise SourceError("it is empty")
+        header = said.header == "yes" if said.header else not looks_like_data(lines[0], lines[1:])
+        return Layout(self._encodings[path], separator, header)
+
+    def _separator(self, place: str) -> str:
+        found = self._connection.execute(f"SELECT delimiter FROM sniff_csv({place})").fetchone()
+        return str(found[0]) if found else ","
+
+    def _count(self, place: str) -> int | None:
+        query = f"SELECT sum(num_rows) FROM parquet_file_metadata({place})"
+        counted = self._connection.execute(query).fetchone()
+        return int(counted[0]) if counted and counted[0] is not None else None
+
+    def _data_in_header(self, view: str) -> str:
         """The shape of a column's name that is somebody's address or number, if there is one."""
-        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {quoted}").fetchall()
-        return next((shape(name) for name, *_ in rows if is_formatted(name, ())), "")
+        rows = self._connection.execute(f"DESCRIBE SELECT * FROM {view}").fetchall()
+        return next((shape(name) for name, *_ in rows if is_somebodys(name)), "")
+
+
+def _in_words(layout: Layout, files: Sequence[str]) -> str:
+    return f"{listed(files, _MOST_NAMES)}: read as {layout}"
 
 
 def paths_of(texts: Sequence[str]) -> list[Path] | None:
@@ -118,19 +195,9 @@ def paths_of(texts: Sequence[str]) -> list[Path] | None:
     Raises:
         SourceError: a pattern matches nothing, or some are files of data and some are not.
     """
-    paths: list[Path] = []
-    for text in texts:
-        path = Path(text).expanduser()
-        if "://" in text or _kind(path) not in FILE_KINDS:
-            continue
-        if any(letter in text for letter in "*?[") and not path.exists():
-            found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
-            if not found:
-                raise SourceError(f"No file matches {text!r}")
-            paths += found
-        else:
-            paths.append(path)
-    if paths and len(paths) < len(texts):
+    found = [_meant(text) for text in texts]
+    paths = [path for some in found if some for path in some]
+    if paths and None in found:
         raise SourceError(
             "Several databases, or files of data beside a database, cannot be one run",
             remedy="Give one URL, or files of data only.",
@@ -138,9 +205,46 @@ def paths_of(texts: Sequence[str]) -> list[Path] | None:
     return paths or None
 
 
+def _meant(text: str) -> list[Path] | None:
+    """The files of data that one text means."""
+    path = Path(text).expanduser()
+    if not text or "://" in text:
+        return None
+    if path.is_dir():
+        found = _data_files(path.iterdir())
+        if not found:
+            raise SourceError(
+                f"There is no file of data in the folder {text}",
+                remedy=f"Such are {', '.join(FILE_KINDS)}, also with .gz or .zst. Those of folders "
+                "in it are named by a pattern: 'data/*/*.csv'.",
+            )
+        return found
+    if _kind(path) not in FILE_KINDS:
+        return None
+    if any(letter in text for letter in "*?[") and not path.exists():
+        matches = Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))
+        if not (found := _data_files(matches)):
+            raise SourceError(f"No file matches {text!r}")
+        return found
+    return [path]
+
+
+def _data_files(paths: Iterable[Path]) -> list[Path]:
+    return sorted(
+        path
+        for path in paths
+        if _kind(path) in FILE_KINDS and not path.name.startswith(".") and path.is_file()
+    )
+
+
 def files_url(paths: Sequence[Path]) -> URL:
     """A URL that names the files, for the journal to open them again."""
     return URL.create("files", query={"path": tuple(str(path.resolve()) for path in paths)})
+
+
+def _text(text: str) -> str:
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _literal(path: Path) -> str:

@@ -12,14 +12,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL
-
 from amx_kimi.annotate.sources.base import (
     MOST_VALUES,
     RawFacts,
     Reading,
     Selection,
     TableGoneError,
+    file_url,
+    quoted,
 )
 from amx_kimi.annotate.sources.samples import document_keys
 from amx_kimi.errors import SourceError
@@ -103,7 +103,7 @@ class DuckdbSource:
             ) from None
         self._begin(connection, reading)
         self.identity = f"duckdb:{place}"
-        self.reopen = URL.create("duckdb", database=str(place)).render_as_string()
+        self.reopen = file_url("duckdb", place)
 
     def _begin(self, connection: "duckdb.DuckDBPyConnection", reading: Reading) -> None:
         self.notes: list[str] = []
@@ -114,6 +114,10 @@ class DuckdbSource:
     def schemas(self) -> list[str]:
         """Every schema that has tables or views."""
         return [row[0] for row in self._rows(_SCHEMAS)]
+
+    def tables(self) -> list[tuple[str, str]]:
+        """As `Source.tables`."""
+        return sorted((row[0], row[1]) for row in self._rows(_RELATIONS))
 
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`."""
@@ -136,7 +140,7 @@ class DuckdbSource:
         if table.kind == "view" or not self._reading.samples or too_many or not columns:
             return {}
         # With the catalog: a schema may be called as its file is.
-        place = ".".join(map(_quoted, (self._catalog, table.schema, table.table)))
+        place = ".".join(map(quoted, (self._catalog, table.schema, table.table)))
         try:
             return self._sampled(place, table.rows, columns)
         except duckdb.CatalogException:
@@ -154,7 +158,7 @@ class DuckdbSource:
     def _sampled(self, place: str, rows: int | None, columns: Sequence[str]) -> dict[str, RawFacts]:
         share = 100 * 2 * _SAMPLE_ROWS / rows if rows else 100
         pages = f" TABLESAMPLE SYSTEM ({share:.4f} PERCENT)" if share < 100 else ""
-        named = ", ".join(map(_quoted, columns))
+        named = ", ".join(map(quoted, columns))
         types = self._connection.execute(f"DESCRIBE SELECT {named} FROM {place}").fetchall()
         picked = ", ".join(_bounded(name, kind) for name, kind, *_ in types)
         self._connection.execute(
@@ -173,24 +177,25 @@ class DuckdbSource:
         # Not SUMMARIZE: its averages fail on dates such as 9999-12-31 (DuckDB 2.0).
         least, greatest, distinct, filled, count = self._connection.execute(
             f"SELECT {ends}, approx_count_distinct({{0}}), count({{0}}), count(*) "
-            "FROM kimi_sample".format(_quoted(name))
+            "FROM kimi_sample".format(quoted(name))
         ).fetchall()[0]
         whole = not sampled and count <= _SAMPLE_ROWS
         values: list[tuple[str, int]] = []
         keys: tuple[tuple[str, int], ...] = ()
         if not nested:
             values = self._connection.execute(
-                f"SELECT left({_quoted(name)}::VARCHAR, {_VALUE_LENGTH}), count(*) AS n "
-                f"FROM kimi_sample WHERE {_quoted(name)} IS NOT NULL "
+                f"SELECT left({quoted(name)}::VARCHAR, {_VALUE_LENGTH}), count(*) AS n "
+                f"FROM kimi_sample WHERE {quoted(name)} IS NOT NULL "
                 f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {MOST_VALUES}"
             ).fetchall()
             if kind == "JSON" or (values and values[0][0].startswith("{")):
                 keys = self._keys(name)
         if keys or nested:
             values, least, greatest = [], None, None
+        countable = not filled or not (keys or nested)
         return RawFacts(
             nulls=count - filled if whole else None,
-            distinct=self._distinct(name) if whole and not keys and not nested else None,
+            distinct=self._distinct(name) if whole and countable else None,
             least=least[:_VALUE_LENGTH] if least and whole else None,
             greatest=greatest[:_VALUE_LENGTH] if greatest and whole else None,
             values=tuple(values),
@@ -200,14 +205,14 @@ class DuckdbSource:
 
     def _distinct(self, name: str) -> int:
         row = self._connection.execute(
-            f"SELECT count(DISTINCT {_quoted(name)}) FROM kimi_sample"
+            f"SELECT count(DISTINCT {quoted(name)}) FROM kimi_sample"
         ).fetchone()
         return int(row[0]) if row else 0
 
     def _keys(self, name: str) -> tuple[tuple[str, int], ...]:
         rows = self._connection.execute(
-            f"SELECT {_quoted(name)}::VARCHAR FROM kimi_sample "
-            f"WHERE {_quoted(name)} IS NOT NULL LIMIT 1000"
+            f"SELECT {quoted(name)}::VARCHAR FROM kimi_sample "
+            f"WHERE {quoted(name)} IS NOT NULL LIMIT 1000"
         ).fetchall()
         return document_keys(Counter(row[0] for row in rows).items())
 
@@ -335,17 +340,19 @@ def _labels(type_: str) -> list[str]:
 
 
 def _bounded(name: str, kind: str) -> str:
-    """A column of the sample, without what would fill the memory."""
-    column = _quoted(name)
+    """A column of the sample, without what would fill the memory; what is no null stays none."""
+    column = quoted(name)
     if kind == "VARCHAR":
         return f"left({column}, {_TEXT_LENGTH}) AS {column}"
     if kind == "JSON":
-        return f"CASE WHEN length({column}) <= {_DOCUMENT_LENGTH} THEN {column} END AS {column}"
-    return f"NULL AS {column}" if kind == "BLOB" else column
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+        short = f"length({column}) <= {_DOCUMENT_LENGTH}"
+        return (
+            f"CASE WHEN {short} THEN {column} WHEN {column} IS NOT NULL THEN '{{}}'::JSON END "
+            f"AS {column}"
+        )
+    if kind == "BLOB":
+        return f"CASE WHEN {column} IS NOT NULL THEN ''::BLOB END AS {column}"
+    return column
 
 
 def reason_of(error: Exception) -> str:

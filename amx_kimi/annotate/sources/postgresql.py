@@ -14,16 +14,23 @@ from sqlalchemy import URL, Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from amx_kimi.annotate.sources import postgresql_sql as sql
-from amx_kimi.annotate.sources.base import RawFacts, Reading, Selection, TableGoneError
+from amx_kimi.annotate.sources.base import (
+    RawFacts,
+    Reading,
+    Selection,
+    TableGoneError,
+    quoted,
+)
 from amx_kimi.annotate.sources.postgresql_items import Structure, items_of
 from amx_kimi.annotate.sources.postgresql_stats import statistics_of
 from amx_kimi.annotate.sources.samples import sample_facts
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
+from amx_kimi.patterns import is_chosen, listed
 from amx_kimi.types import Item
 
-__all__ = ["PostgresqlSource", "identity_of", "reason_of", "without_secrets"]
+__all__ = ["PostgresqlSource", "identity_of", "reason_of", "set_session", "without_secrets"]
 
 _CONNECT_SECONDS = 10
 _RECONNECT_SECONDS = (0.2, 0.5, 1, 2, 4, 8, 15)  # a restart takes that long
@@ -60,15 +67,22 @@ class PostgresqlSource:
 
     def schemas(self) -> list[str]:
         """Every schema but the system's."""
-        try:
-            with self._transaction() as connection:
-                return list(connection.execute(text(sql.SCHEMAS)).scalars())
-        except SQLAlchemyError as error:
-            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+        return [row.nspname for row in self._all(sql.SCHEMAS)]
+
+    def tables(self) -> list[tuple[str, str]]:
+        """As `Source.tables`; those of extensions are among them."""
+        return [(row.nspname, row.relname) for row in self._all(sql.TABLES)]
 
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`; partitions are folded into their parent."""
-        wanted = {"all_schemas": not selection.schemas, "schemas": list(selection.schemas)}
+        schemas = [name for name in self.schemas() if is_chosen(selection.schemas, name)]
+        if not selection.extensions:
+            self._tell_extensions(selection)
+        wanted = {
+            "all_schemas": not selection.schemas,
+            "schemas": schemas,
+            "extensions": selection.extensions,
+        }
         try:
             definitions = True
             try:
@@ -116,6 +130,10 @@ class PostgresqlSource:
             kind = found.relkind
             if kind == "v":
                 return {}
+            # Nobody analyses a partitioned table itself: its partitions know.
+            rows = (table.rows or 0) if kind == "p" else found.rows
+            if rows <= 0 and _is_empty(connection, found.oid):
+                return {name: RawFacts(nulls=0, distinct=0) for name in columns}
             named = {"relation": found.oid, "columns": list(columns)}
             known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
             if not known and kind == "p":
@@ -141,16 +159,17 @@ class PostgresqlSource:
         """Look at some rows of random pages; a table of unknown size is read until there are
         enough of them."""
         percent = min(100.0, 100.0 * 2 * _SAMPLE_ROWS / rows) if rows else 100.0
-        quote = self._engine.dialect.identifier_preparer.quote_identifier
-        picked = ", ".join(f"left({quote(name)}::text, {_VALUE_LENGTH})" for name in columns)
+        picked = ", ".join(f"left({quoted(name)}::text, {_VALUE_LENGTH})" for name in columns)
         query = (
-            f"SELECT {picked} FROM {quote(table.schema)}.{quote(table.table)} "
+            f"SELECT {picked} FROM {quoted(table.schema)}.{quoted(table.table)} "
             f"TABLESAMPLE SYSTEM ({percent:.6f}) LIMIT {_SAMPLE_ROWS + 1}"
         )
         counters: list[Counter[Any]] = [Counter() for _ in columns]
         seen = 0
         with self._transaction() as connection:
-            for row in connection.exec_driver_sql(query):
+            # No parameters, or a percent sign in a name would be one.
+            bare = connection.execution_options(no_parameters=True)
+            for row in bare.exec_driver_sql(query):
                 seen += 1
                 for counter, value in zip(counters, row, strict=True):
                     counter[value] += 1
@@ -172,6 +191,7 @@ class PostgresqlSource:
                 parents=rows(sql.PARENTS),
                 reads=rows(sql.DEPENDENCIES),
                 definitions=rows(sql.DEFINITIONS, **wanted),
+                type_comments=rows(sql.TYPE_COMMENTS),
             )
 
     def _stream(self, wanted: Mapping[str, Any]) -> Iterator[Any]:
@@ -186,8 +206,35 @@ class PostgresqlSource:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with self._connection.begin():
-            self._connection.execute(text(sql.SESSION))
+            set_session(self._connection, statement="5s", lock="1s")
             yield self._connection
+
+    def _all(self, query: str) -> Sequence[Any]:
+        def ask() -> Sequence[Any]:
+            with self._transaction() as connection:
+                return connection.execute(text(query)).all()
+
+        try:
+            try:
+                return ask()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            self._reconnect()
+            return ask()
+        except SQLAlchemyError as error:
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+
+    def _tell_extensions(self, selection: Selection) -> None:
+        found = [
+            row for row in self._all(sql.EXTENSIONS) if selection.takes(row.nspname, row.relname)
+        ]
+        if found:
+            names = listed(sorted({row.extension for row in found}))
+            self._note(
+                f"{len(found):,} tables and views that belong to extensions ({names}) are left "
+                "out; --with-extensions takes them in"
+            )
 
     def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
         """A timeout or a missing right costs these statistics, never the run."""
@@ -219,6 +266,23 @@ class PostgresqlSource:
                 f"{self.reopen} cannot be opened: {reason_of(error)}",
                 remedy="Check host, port, database, user and password (PGPASSWORD or ~/.pgpass).",
             ) from None
+
+
+def _is_empty(connection: Connection, relation: int) -> bool:
+    """Whether a table has no rows; a locked one may have some."""
+    try:
+        with connection.begin_nested():
+            return bool(connection.execute(text(sql.EMPTY), {"relation": relation}).scalar())
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return False
+
+
+def set_session(connection: Connection, *, statement: str, lock: str) -> None:
+    """What holds for the transaction that was begun: the server's own names only, and how long to
+    wait for a statement and for a lock."""
+    connection.execute(text(sql.SESSION), {"statement": statement, "lock": lock})
 
 
 def identity_of(url: URL) -> str:

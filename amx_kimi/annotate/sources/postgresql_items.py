@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from amx_kimi.annotate.sources.base import Selection
 from amx_kimi.types import Item
+from amx_kimi.wrap import is_blank
 
 __all__ = ["Structure", "items_of"]
+
+_T = TypeVar("_T")
 
 _KEYS = {"p": "primary", "u": "unique", "f": "foreign"}
 _ROLES = {"p": "pk", "u": "unique", "f": "fk"}
@@ -31,6 +34,7 @@ class Structure:
     parents: Mapping[int, str] = field(default_factory=dict)
     reads: Mapping[int, list[str]] = field(default_factory=dict)
     definitions: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    type_comments: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -42,6 +46,7 @@ class Structure:
         parents: Iterable[Any],
         reads: Iterable[Any],
         definitions: Iterable[Any],
+        type_comments: Iterable[Any],
     ) -> "Structure":
         """From the rows of the queries of these names."""
         found = cls(
@@ -51,6 +56,7 @@ class Structure:
             parents=dict(map(tuple, parents)),
             reads=dict(map(tuple, reads)),
             definitions={(oid, number): text for oid, number, text in definitions},
+            type_comments={oid: text for oid, text in type_comments if not is_blank(text)},
         )
         for row in constraints:
             found._add(*row)
@@ -128,11 +134,13 @@ def _table(row: Any, structure: Structure) -> Item:
 
 def _column(row: Any, structure: Structure) -> Item:
     place = (row.oid, row.attnum)
+    types = (row.atttypid, row.inner_type)
     checks = [*structure.checks.get(place, ()), *structure.domain_checks.get(row.atttypid, ())]
     details = {
         "domain": row.base,
-        "values": structure.enums.get(row.atttypid) or structure.enums.get(row.inner_type),
-        "fields": structure.fields.get(row.atttypid) or structure.fields.get(row.inner_type),
+        "type_comment": _first(structure.type_comments, types),
+        "values": _first(structure.enums, types),
+        "fields": _first(structure.fields, types),
         "check": " AND ".join(checks) or None,
         "generated": structure.definitions.get(place),
         "identity": row.identity or None,
@@ -150,6 +158,11 @@ def _column(row: Any, structure: Structure) -> Item:
         comment=row.column_comment,
         details=_told(details),
     )
+
+
+def _first(of: Mapping[int, _T], types: Iterable[int]) -> _T | None:
+    """What is known of a column's type, or else of what it is made of."""
+    return next((of[oid] for oid in types if oid in of), None)
 
 
 def _told(details: Mapping[str, Any]) -> dict[str, Any]:

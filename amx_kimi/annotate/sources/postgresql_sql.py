@@ -4,8 +4,10 @@ __all__ = [
     "CONSTRAINTS",
     "DEFINITIONS",
     "DEPENDENCIES",
+    "EMPTY",
     "ENUMS",
     "EXTENDED",
+    "EXTENSIONS",
     "FIELDS",
     "INVENTORY",
     "LARGEST",
@@ -15,21 +17,53 @@ __all__ = [
     "SCHEMAS",
     "SESSION",
     "STATISTICS",
+    "TABLES",
+    "TYPE_COMMENTS",
 ]
 
-# Local to each transaction: a pooler may give the next one to somebody else.
+# Local to each transaction: a pooler may give the next one to somebody else. With this search_path
+# names mean the server's own functions, and every type and table is told with its schema.
 SESSION = """
-SELECT set_config('statement_timeout', '5s', true), set_config('lock_timeout', '1s', true),
-       set_config('idle_in_transaction_session_timeout', '60s', true)
+SELECT pg_catalog.set_config('search_path', 'pg_catalog', true),
+       pg_catalog.set_config('statement_timeout', :statement, true),
+       pg_catalog.set_config('lock_timeout', :lock, true),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', true)
 """
 
 _OURS = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
+_RELATIONS = f"c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_OURS}"
 _WANTED = f"{_OURS} AND (:all_schemas OR n.nspname = ANY(:schemas))"
+
+# What an extension made, or what stands in a schema that it made (such as its own partitions).
+_EXTENSION = """
+SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+  AND ((d.classid = 'pg_class'::regclass AND d.objid = c.oid)
+       OR (d.classid = 'pg_namespace'::regclass AND d.objid = c.relnamespace))
+"""
 
 SCHEMAS = f"SELECT n.nspname FROM pg_namespace n WHERE {_OURS} ORDER BY 1"
 
+TABLES = f"""
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE {_RELATIONS} ORDER BY 1, 2
+"""
+
+EXTENSIONS = f"""
+SELECT n.nspname, c.relname, ({_EXTENSION} LIMIT 1) AS extension
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE {_RELATIONS} AND EXISTS ({_EXTENSION})
+"""
+
+# Before PostgreSQL 14 a table that was never analysed had 0 rows.
+_ROWS = """
+CASE WHEN c.reltuples = 0 AND c.relpages = 0
+          AND current_setting('server_version_num')::int < 140000
+     THEN -1 ELSE c.reltuples::bigint END
+"""
+
 INVENTORY = f"""
-SELECT n.nspname, c.oid, c.relname, c.relkind, c.reltuples::bigint AS rows,
+SELECT n.nspname, c.oid, c.relname, c.relkind, {_ROWS} AS rows,
        coalesce(obj_description(c.oid, 'pg_class'), '') AS comment,
        a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
        coalesce(col_description(c.oid, a.attnum), '') AS column_comment,
@@ -41,6 +75,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_WANTED}
+  AND (:extensions OR NOT EXISTS ({_EXTENSION}))
 ORDER BY n.nspname, c.relname, a.attnum
 """
 
@@ -80,6 +115,17 @@ ORDER BY k.conrelid, k.conname
 
 ENUMS = """
 SELECT enumtypid, (array_agg(enumlabel::text ORDER BY enumsortorder))[1:50] FROM pg_enum GROUP BY 1
+"""
+
+# Of domains, enums and composite types that people made.
+TYPE_COMMENTS = f"""
+SELECT t.oid, d.description
+FROM pg_description d
+JOIN pg_type t ON t.oid = d.objoid AND d.classoid = 'pg_type'::regclass
+JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE {_OURS} AND NOT EXISTS (
+    SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid
+                              AND e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e')
 """
 
 FIELDS = """
@@ -127,8 +173,8 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 GROUP BY 1
 """
 
-RELATION = """
-SELECT c.oid, c.relkind, c.reltuples::bigint AS rows, c.relpages
+RELATION = f"""
+SELECT c.oid, c.relkind, {_ROWS} AS rows, c.relpages
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = :schema AND c.relname = :table
 """
@@ -143,6 +189,21 @@ WITH RECURSIVE below AS (
 SELECT n.nspname AS schema, c.relname AS table
 FROM below b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind <> 'p' ORDER BY c.reltuples DESC LIMIT 1
+"""
+
+# Whether a table that may be read has no rows, nor any table below it: what ANALYZE left outlives
+# them. Without pages the file's size is sure (a lock for a moment), else ANALYZE is believed.
+EMPTY = """
+WITH RECURSIVE below AS (
+    SELECT CAST(:relation AS oid) AS oid
+  UNION ALL
+    SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+)
+SELECT has_any_column_privilege(CAST(:relation AS oid), 'SELECT') AND bool_and(
+    CASE WHEN c.relkind = 'p' THEN true
+         WHEN c.relkind IN ('r', 'm') AND c.relpages = 0 THEN pg_relation_size(c.oid) = 0
+         ELSE c.reltuples = 0 AND pg_stat_get_live_tuples(c.oid) = 0 END)
+FROM below b JOIN pg_class c ON c.oid = b.oid
 """
 
 STATISTICS = """

@@ -54,7 +54,8 @@ def _facts(
     ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
     return RawFacts(
         nulls=nulls if rows else None,
-        distinct=count or None,
+        # ANALYZE counts no different values where it finds none at all.
+        distinct=0 if null_fraction == 1 else count or None,
         least=ordered[0] if ordered else None,
         greatest=ordered[-1] if ordered else None,
         values=_counted(common, rows),

@@ -6,11 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL
-from sqlalchemy.engine import make_url
-
-from amx_kimi.annotate.sources.base import RawFacts, Reading, Selection, TableGoneError
+from amx_kimi.annotate.sources.base import (
+    RawFacts,
+    Reading,
+    Selection,
+    TableGoneError,
+    file_url,
+    quoted,
+)
 from amx_kimi.annotate.sources.samples import sample_facts
+from amx_kimi.blocks import blocks
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
 
@@ -51,9 +56,7 @@ class SqliteSource:
             raise SourceError(f"There is no SQLite file {path}")
         self._path = path.resolve()
         self.identity = f"sqlite:{self._path}"
-        url = URL.create("sqlite", database=str(self._path)).render_as_string()
-        # SQLAlchemy 2.0 does not escape the `?` in a file's name.
-        self.reopen = url if make_url(url).database == str(self._path) else str(self._path)
+        self.reopen = file_url("sqlite", self._path)
         try:
             self._connection = _connect(self._path)
         except sqlite3.Error as error:
@@ -62,6 +65,10 @@ class SqliteSource:
     def schemas(self) -> list[str]:
         """SQLite has no schemas."""
         return [""]
+
+    def tables(self) -> list[tuple[str, str]]:
+        """As `Source.tables`."""
+        return [("", row[0]) for row in self._rows(_TABLES)]
 
     def items(self, selection: Selection) -> Iterator[Item]:
         """As `Source.items`."""
@@ -81,8 +88,7 @@ class SqliteSource:
         if self._reading.most_rows and (table.rows or 0) > self._reading.most_rows:
             return {}
         facts: dict[str, RawFacts] = {}
-        for start in range(0, len(columns), _COLUMNS_AT_ONCE):
-            some = columns[start : start + _COLUMNS_AT_ONCE]
+        for some in blocks(columns, _COLUMNS_AT_ONCE):
             facts.update(zip(some, self._sample(table.table, some), strict=True))
         return facts
 
@@ -95,11 +101,11 @@ class SqliteSource:
             f"CASE typeof({c}) WHEN 'blob' THEN 'binary' "
             f"WHEN 'text' THEN substr({c}, 1, {_VALUE_LENGTH}) ELSE {c} END"
             # Qualified: SQLite reads the bare name of a column that is gone as a text.
-            for c in (f"{_quoted(table)}.{_quoted(column)}" for column in columns)
+            for c in (f"{quoted(table)}.{quoted(column)}" for column in columns)
         )
         counters: list[Counter[Any]] = [Counter() for _ in columns]
         try:
-            query = f"SELECT {picked} FROM {_quoted(table)} LIMIT {_SAMPLE_ROWS + 1}"
+            query = f"SELECT {picked} FROM {quoted(table)} LIMIT {_SAMPLE_ROWS + 1}"
             seen = 0
             for row in self._connection.execute(query):
                 seen += 1
@@ -170,7 +176,3 @@ def _column(
         key_role=",".join(role for role, holds in roles if holds),
         fk=(reference or "").rstrip("."),
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from amx_kimi.journal import Described, Journal, Run, decisions, results, runs
 from amx_kimi.publish.report.figures import Figures, figures_of
 from amx_kimi.types import CONFIDENCES
-from amx_kimi.wrap import visible
+from amx_kimi.wrap import counted, visible
 
 __all__ = ["write_report"]
 
@@ -50,6 +50,7 @@ def write_report(file: IO[str], journal: Journal, run: Run) -> None:
         figures=figures,
         options=_options(run),
         confidences=CONFIDENCES,
+        shares=_shares(figures),
         database=_database(run),
         names=_names(figures),
         tables=_tables(journal, run),
@@ -80,6 +81,17 @@ def _names(figures: Figures) -> list[str]:
     return figures.tables if len(figures.tables) <= _MOST_LINKS else []
 
 
+def _shares(figures: Figures) -> list[tuple[str, float, float]]:
+    """The parts of the bar: band, where it begins and how wide it is, in percent."""
+    shares: list[tuple[str, float, float]] = []
+    begin = 0.0
+    for band in CONFIDENCES:
+        width = 100 * figures.confidence[band] / max(1, figures.confidence.total())
+        shares.append((band, round(begin, 3), round(width, 3)))
+        begin += width
+    return shares
+
+
 def _database(run: Run) -> str:
     """The database for people: of a file its name, for its folders are nobody's business."""
     scheme, _, rest = run.database.partition(":")
@@ -95,6 +107,7 @@ def _options(run: Run) -> Mapping[str, Any]:
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["plain"] = plain
+    environment.filters["counted"] = counted
     environment.filters["when"] = lambda text: (text or "")[:16].replace("T", " ")
     return environment.from_string(_text("report.html.j2"))
 

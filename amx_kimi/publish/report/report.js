@@ -37,8 +37,9 @@
       columns += some;
     });
     nothing.hidden = tables > 0;
-    count.textContent = columns.toLocaleString("en") + " columns in " + tables.toLocaleString("en") + " tables";
+    count.textContent = counted(columns, "column") + " in " + counted(tables, "table");
   }
+  function counted(number, one) { return number.toLocaleString("en") + " " + one + (number === 1 ? "" : "s"); }
   function soon() { clearTimeout(timer); timer = setTimeout(show, 120); }
   find.addEventListener("input", soon);
   band.addEventListener("change", show);

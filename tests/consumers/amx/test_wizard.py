@@ -43,7 +43,7 @@ def test_06_our_questions_in_amxs_wizard(
         amx.expect("API key[^:\n]*:")
         amx.send(KEY + "\r")
         amx.expect("The key sk-…cdef works")
-        for question in ("Temperature", "Output token budget", "Number of alternatives"):
+        for question in ("Output token budget", "Number of alternatives"):
             amx.expect(question)
             amx.expect(":")
             amx.send("\r")

@@ -1,0 +1,34 @@
+"""`completion`: what a shell needs to complete commands, options, profiles and runs."""
+
+from pathlib import Path
+
+import click
+
+from amx_kimi.cli.common import KimiCommand
+from amx_kimi.settings import read_variable
+
+__all__ = ["completion"]
+
+_VARIABLE = "_AMX_KIMI_COMPLETE"  # click's own name for it
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(cls=KimiCommand)
+@click.argument("shell", type=click.Choice(_SHELLS), required=False)
+@click.pass_context
+def completion(context: click.Context, shell: str | None) -> None:
+    """Print the script that completes amx-kimi in a SHELL (default: the one of $SHELL).
+
+    \b
+    bash:  amx-kimi completion bash >> ~/.bashrc
+    zsh:   amx-kimi completion zsh >> ~/.zshrc
+    fish:  amx-kimi completion fish > ~/.config/fish/completions/amx-kimi.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    name = shell or Path(read_variable("SHELL") or "").name
+    found = get_completion_class(name) if name in _SHELLS else None
+    if found is None:
+        raise click.UsageError(f"Which shell? One of {', '.join(_SHELLS)}.")
+    root = context.find_root()
+    click.echo(found(root.command, {}, "amx-kimi", _VARIABLE).source())

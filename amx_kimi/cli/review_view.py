@@ -1,0 +1,136 @@
+"""What a review shows: lines for a terminal of so many columns. Pure."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.utils import get_cwidth
+
+from amx_kimi.journal import Described
+from amx_kimi.publish.review import Review
+from amx_kimi.wrap import one_line
+
+__all__ = ["STYLES", "detail", "heading", "items", "shortened"]
+
+STYLES = {
+    "bar": "reverse",
+    "cursor": "bold",
+    "high": "ansigreen",
+    "medium": "ansiyellow",
+    "low": "ansired",
+    "name": "bold",
+    "dim": "ansibrightblack",
+    "message": "bold",
+}
+_MARKS = {"accept": "✓", "edit": "✎", "reject": "✗"}
+_BESIDE_NAME = 12  # cursor, mark, confidence and the blanks between
+_SHORT_NAME = 24
+
+
+def heading(review: Review, columns: int) -> StyleAndTextTuples:
+    """Where the review stands; the table's name gets what room the rest leaves."""
+    where = ".".join(filter(None, review.table)) if review.table else "–"
+    place = f" · table {review.at_table + 1} of {len(review.tables)}" if review.tables else ""
+    done = f" · {review.decided:,} of {review.total:,} decided · run {review.run.id}"
+    shown = f"[{shortened(one_line(str(review.filter)), _SHORT_NAME)}] " * bool(str(review.filter))
+    room = columns - 1 - sum(map(get_cwidth, (shown, place, done)))
+    return [("", f" {shown}{shortened(one_line(where), max(8, room))}{place}{done}")]
+
+
+def items(review: Review, columns: int, height: int) -> StyleAndTextTuples:
+    """The items of the table in sight around the cursor, a line each."""
+    names = [one_line(row.item.column or "(the table)") for row in review.rows]
+    half = max(_SHORT_NAME, (columns - _BESIDE_NAME) // 2)
+    width = min(half, max(map(get_cwidth, names), default=0))
+    first = max(0, min(review.at_row - height // 2, len(review.rows) - height))
+    lines: StyleAndTextTuples = []
+    for number in range(first, min(first + height, len(review.rows))):
+        name = shortened(names[number], width)
+        padded = name + " " * (width - get_cwidth(name))
+        lines += _item(review.rows[number], padded, here=number == review.at_row)
+    return lines
+
+
+def _item(row: Described, name: str, *, here: bool) -> StyleAndTextTuples:
+    assert row.suggestion is not None
+    style = "class:cursor" if here else ""
+    sure = row.suggestion.confidence
+    mark = _MARKS.get(row.decision.action, " ") if row.decision else " "
+    text = row.text if row.text is not None else "rejected"
+    return [
+        (style, f"{'▸' if here else ' '}{mark} {name} "),
+        (f"class:{sure}", f"{sure:<7}"),
+        (style, f"{one_line(text)}\n"),
+    ]
+
+
+def detail(review: Review, columns: int) -> StyleAndTextTuples:
+    """All that is known of the item under the cursor."""
+    row = review.row
+    if row is None or row.suggestion is None:
+        return [("", "Nothing here. x shows everything, q leaves.")]
+    item, found = row.item, row.suggestion
+    about = ", ".join(filter(None, (item.type or item.kind, item.key_role, item.fk)))
+    score = f" {found.score:.2f}" if found.score is not None else ""
+    lines: StyleAndTextTuples = [
+        ("class:name", one_line(item.name)),
+        ("", f"  {one_line(about)}   confidence "),
+        (f"class:{found.confidence}", found.confidence),
+        ("class:dim", f" ({found.signal}{score})\n"),
+    ]
+    if item.comment:
+        lines.append(("", _wrapped("Comment now: ", item.comment, columns)))
+    if seen := _seen(row.facts):
+        lines.append(("class:dim", _wrapped("The model saw: ", seen, columns)))
+    for number, wording in enumerate(found.alternatives, 1):
+        lines.append(("", _wrapped(f" {number}  ", wording, columns)))
+    if (worded := review.worded.get(row.id)) and not row.decision:
+        who = f"Worded by {worded.by} in run {worded.run} (e takes it up): "
+        lines.append(("class:name", _wrapped(who, worded.text, columns)))
+    return [*lines, ("class:message", _wrapped("", _decided(row), columns))]
+
+
+def shortened(text: str, columns: int) -> str:
+    """`text` in so many columns: names that are alike often differ at their end, so what is left
+    out is in the middle."""
+    if get_cwidth(text) <= columns:
+        return text
+    tail = _that_fit(text[::-1], (columns - 1) // 2)[::-1]
+    head = _that_fit(text, columns - 1 - get_cwidth(tail))
+    return f"{head}…{tail}"
+
+
+def _that_fit(letters: Sequence[str], columns: int) -> str:
+    """The first letters that fit into so many columns."""
+    taken, used = "", 0
+    for letter in letters:
+        used += get_cwidth(letter)
+        if used > columns:
+            break
+        taken += letter
+    return taken
+
+
+def _wrapped(head: str, text: str, columns: int) -> str:
+    """A paragraph as wide as the terminal, not broken within words."""
+    lines = textwrap.wrap(head + one_line(text), max(20, columns - 1), subsequent_indent="    ")
+    return "\n".join(lines or [head]) + "\n"
+
+
+def _decided(row: Described) -> str:
+    decision = row.decision
+    if decision is None:
+        return "Open."
+    when = decision.at[:16].replace("T", " ")
+    said = {"accept": "Accepted", "edit": "Edited", "reject": "Rejected"}[decision.action]
+    text = f": {decision.text}" if decision.text is not None else ""
+    return f"{said} by {decision.by}, {when}{text}"
+
+
+def _seen(facts: Mapping[str, Any]) -> str:
+    parts = []
+    for key, value in facts.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        parts.append(f"{key} {shown}")
+    return "; ".join(parts)[:400]

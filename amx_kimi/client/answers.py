@@ -1,0 +1,220 @@
+"""From the documents of an answer to one `WireReply`, streamed or whole, in whatever shape.
+
+Content and thinking are told apart by where they stand (fields, typed parts) and by the marks
+around them; usage is read in each of its shapes, and unknown where it is not plausible.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from amx_kimi.client.thoughts import ThoughtFilter, split_thoughts
+from amx_kimi.types import TokenLogprob, Usage
+
+__all__ = ["Callbacks", "Listening", "WireReply", "absorb", "is_chunk", "read_usage"]
+
+_CONTENTS = ("content", "text", "output_text", "refusal")
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_text")
+_THOUGHT_PARTS = ("think", "reason", "thought")  # how such types begin, after `redacted_`
+_PART_TEXTS = ("text", "thinking", "think", "reasoning", "reasoning_content", "content", "summary")
+_MOST_TOKENS = 1_000_000_000  # a count beyond it is no count
+_DEEPEST = 5
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What a caller hears while an answer streams: pieces of content and of reasoning."""
+
+    on_content: Callable[[str], None] | None = None
+    on_thinking: Callable[[str], None] | None = None
+
+
+@dataclass
+class WireReply:
+    """What arrived of one answer. `done`: its stream said that it ended; `streamed`: it came in
+    deltas; `untold`: the content was found where thinking belongs."""
+
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    finish_reason: str = ""
+    usage: Usage = field(default_factory=lambda: Usage(known=False))
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    model: str = ""
+    limits: Mapping[str, int] = field(default_factory=dict)  # as `X-RateLimit-Limit-…` says
+    streamed: bool = False
+    done: bool = False
+
+    @property
+    def text(self) -> str:
+        """The content so far."""
+        return "".join(self.content)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was generated."""
+        return any(self.content) or any(self.reasoning) or bool(self.tool_calls)
+
+    def settle(self) -> None:
+        """Take thinking out of the content, once all of it is there."""
+        content, thoughts = split_thoughts(self.text)
+        if thoughts or content != self.text:
+            self.logprobs = []  # they no longer cover the content, token by token
+            self.content = [content.strip()]
+            self.reasoning.append(thoughts)
+
+
+class Listening:
+    """Passes pieces on to those who listen, without the thinking that stands in content."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
+        self._filter = ThoughtFilter() if callbacks.on_content else None
+
+    def hear(self, content: str, reasoning: str) -> None:
+        """Pieces as they came."""
+        if self._filter and content:
+            content, thought = self._filter.feed(content)
+            reasoning += thought
+        self._tell(content, reasoning)
+
+    def close(self) -> None:
+        """There are no more."""
+        if self._filter:
+            self._tell(*self._filter.close())
+
+    def _tell(self, content: str, reasoning: str) -> None:
+        if reasoning and self._callbacks.on_thinking:
+            self._callbacks.on_thinking(reasoning)
+        if content and self._callbacks.on_content:
+            self._callbacks.on_content(content)
+
+
+def is_chunk(document: Any) -> bool:
+    """Whether a document is an answer, or a piece of one."""
+    is_dict = isinstance(document, dict) and "choices" in document
+    return is_dict and isinstance(document["choices"], list | None)
+
+
+def absorb(reply: WireReply, document: Mapping[str, Any]) -> tuple[str, str]:
+    """Add a document to `reply`; returns its pieces of content and of reasoning.
+
+    Raises:
+        ValueError, TypeError, AttributeError, KeyError: it has another shape.
+    """
+    if isinstance(document.get("model"), str):
+        reply.model = document["model"] or reply.model
+    choice = (document["choices"] or [{}])[0]
+    for holder in (choice, document):
+        if isinstance(usage := holder.get("usage"), dict):
+            counted = read_usage(usage)
+            reply.usage = counted if counted.known else reply.usage
+    reply.streamed = reply.streamed or "delta" in choice
+    said = choice.get("delta") or choice.get("message") or choice
+    content, thoughts = _content(said)
+    reply.reasoning.append(thoughts)
+    reply.content.append(content)
+    if said.get("tool_calls"):
+        _absorb_tool_calls(reply.tool_calls, said["tool_calls"])
+    logprobs = choice.get("logprobs")
+    if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
+        reply.logprobs += _logprobs(logprobs["content"])
+    reason = choice.get("finish_reason")
+    if isinstance(reason, str) and reason not in ("", "null"):
+        reply.finish_reason = reason
+    return content, thoughts
+
+
+def _content(said: Mapping[str, Any]) -> tuple[str, str]:
+    """Content and thinking of a message or a delta."""
+    content: list[str] = []
+    thoughts = [_text(said[name]) for name in _THOUGHTS if said.get(name)][:1]  # not both spellings
+    for name in _CONTENTS:
+        for text, is_thought in _parts(said.get(name)):
+            (thoughts if is_thought else content).append(text)
+        if content:
+            break
+    return "".join(content), "".join(thoughts)
+
+
+def _parts(value: Any, depth: int = 0) -> Iterator[tuple[str, bool]]:
+    """The texts of a content, and whether each is thinking; other kinds of parts are left out."""
+    if isinstance(value, str):
+        yield value, False
+    elif isinstance(value, list) and depth < _DEEPEST:
+        for part in value:
+            yield from _parts(part, depth + 1)
+    elif isinstance(value, Mapping):
+        kind = str(value.get("type") or "text").lower().removeprefix("redacted_")
+        if kind.startswith(_THOUGHT_PARTS):
+            yield _text(value), True
+        elif kind.endswith("text"):
+            yield _text(value), False
+
+
+def _text(value: Any, depth: int = 0) -> str:
+    """The text in a text, a part, or a list of parts."""
+    if isinstance(value, str):
+        return value
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, list):
+        return "".join(_text(one, depth + 1) for one in value)
+    if isinstance(value, Mapping):
+        found = (_text(value[name], depth + 1) for name in _PART_TEXTS if value.get(name))
+        return next(found, "")
+    return ""
+
+
+def _logprobs(tokens: list[dict[str, Any]]) -> list[TokenLogprob]:
+    """Malformed ones are left out: they then do not cover the answer, and are not used."""
+    return [
+        TokenLogprob(token["token"], float(token["logprob"]))
+        for token in tokens
+        if isinstance(token.get("token"), str) and _is_finite(token.get("logprob"))
+    ]
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+
+
+def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, Any]]) -> None:
+    for position, piece in enumerate(pieces):
+        call = calls.setdefault(
+            piece.get("index", position),
+            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+        )
+        call["id"] = piece.get("id") or call["id"]
+        function = piece.get("function") or {}
+        call["function"]["name"] += function.get("name") or ""
+        call["function"]["arguments"] += function.get("arguments") or ""
+
+
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """Usage in Moonshot's shape (flat `cached_tokens`), in OpenAI's (nested), or in both; not
+    known where a figure that decides is missing, or cannot be one."""
+    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    if prompt is None or completion is None:
+        return Usage(known=False)
+
+    def most(name: str, details: str) -> int:
+        inner = usage.get(details)
+        nested = inner.get(name) if isinstance(inner, Mapping) else None
+        return max(_count(usage.get(name)) or 0, _count(nested) or 0)
+
+    return Usage(
+        prompt=prompt,
+        cached=min(prompt, most("cached_tokens", "prompt_tokens_details")),
+        completion=completion,
+        reasoning=min(completion, most("reasoning_tokens", "completion_tokens_details")),
+        cache_write=min(prompt, most("cache_write_tokens", "prompt_tokens_details")),
+    )
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens, or None for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _MOST_TOKENS and value == int(value) else None

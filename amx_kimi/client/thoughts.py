@@ -1,0 +1,92 @@
+"""Thinking that stands inside the content of an answer: taken out, wherever it stands.
+
+The marks are data (`facts/thoughts.yml`). What stands before a closing mark without its opening
+one is thought too, and so is what follows an opening mark that is never closed.
+"""
+
+import re
+from functools import cache
+
+from amx_kimi.facts import load_thoughts
+
+__all__ = ["ThoughtFilter", "split_thoughts"]
+
+
+def split_thoughts(content: str) -> tuple[str, str]:
+    """`content` without the thinking in it, and that thinking."""
+    marks = _marks()
+    if not marks.any.search(content):
+        return content, ""
+    thoughts: list[str] = []
+    kept: list[str] = []
+    place = 0
+    while opening := marks.open.search(content, place):
+        kept.append(content[place : opening.start()])
+        closing = marks.close.search(content, opening.end())
+        thoughts.append(content[opening.end() : closing.start() if closing else None])
+        place = closing.end() if closing else len(content)
+    rest = "".join([*kept, content[place:]])
+    if alone := list(marks.close.finditer(rest)):
+        thoughts.insert(0, rest[: alone[-1].start()])
+        rest = rest[alone[-1].end() :]
+    return marks.noise.sub("", rest), "\n".join(thoughts)
+
+
+class ThoughtFilter:
+    """The same for an answer that arrives in pieces, for those who listen.
+
+    A thought whose opening mark never came is not known as one before it ends.
+    """
+
+    def __init__(self) -> None:
+        self._thinks = False
+        self._held = ""
+
+    def feed(self, piece: str) -> tuple[str, str]:
+        """What is sure of the content and of the thinking so far, and was not given before."""
+        marks, content, thinking = _marks(), [""], [""]
+        text, self._held = self._held + piece, ""
+        while True:
+            found = (marks.close if self._thinks else marks.any).search(text)
+            part = thinking if self._thinks else content
+            if found is None:
+                cut = _safe(text, marks.texts)
+                part.append(text[:cut])
+                self._held = text[cut:]
+                return "".join(content), "".join(thinking)
+            part.append(text[: found.start()])
+            self._thinks = marks.open.fullmatch(found[0]) is not None
+            text = text[found.end() :]
+
+    def close(self) -> tuple[str, str]:
+        """What was held back because it could have begun a mark."""
+        held, self._held = self._held, ""
+        return ("", held) if self._thinks else (held, "")
+
+
+class _Marks:
+    def __init__(self) -> None:
+        table = load_thoughts()
+        self.open = _either([row.open for row in table.marks])
+        self.close = _either([row.close for row in table.marks])
+        self.noise = _either(list(table.noise))
+        both = [text for row in table.marks for text in (row.open, row.close)]
+        self.any = _either(both)
+        self.texts = tuple(text.lower() for text in both)
+
+
+@cache
+def _marks() -> _Marks:
+    return _Marks()
+
+
+def _either(texts: list[str]) -> re.Pattern[str]:
+    longest_first = sorted(texts, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+
+
+def _safe(text: str, marks: tuple[str, ...]) -> int:
+    """Where a mark could begin that is not whole yet; else the end."""
+    tail = text[-max(map(len, marks)) + 1 :].lower()
+    places = (at for at in range(len(tail)) if any(mark.startswith(tail[at:]) for mark in marks))
+    return len(text) - len(tail) + next(places, len(tail))

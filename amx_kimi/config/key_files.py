@@ -1,0 +1,65 @@
+"""Keys in files of our own, `keys/` beside config.yml, where there is no OS keyring."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from amx_kimi.config.files import read_bounded, rewrite
+from amx_kimi.config.overlay import load_overlay
+from amx_kimi.types import Secret
+
+__all__ = ["forget_key_file", "key_file", "write_key_file"]
+
+_KIND = "file:"
+
+
+def key_file(folder: Path, name: str, present: str = "") -> Path:
+    """Where the key of the profile `name` may be written: the file of ours that its `present`
+    reference names, or else one that does not exist yet."""
+    if (mine := _ours(folder, present)) is not None:
+        return mine
+    paths = (_keys(folder) / f"{name}{'' if n == 1 else f'-{n}'}.key" for n in count(1))
+    return next(path for path in paths if not path.exists() and not path.is_symlink())
+
+
+def write_key_file(path: Path, key: Secret) -> Callable[[], None]:
+    """Write a key, readable by its owner only; returns what puts back what stood there.
+
+    Raises:
+        ConfigFileError: it cannot be written; it is unchanged.
+    """
+    before = read_bounded(path) if path.exists() else None
+    rewrite(path, lambda _: key.reveal() + "\n")
+    return lambda: _remove(path) if before is None else rewrite(path, lambda _: before)
+
+
+def forget_key_file(folder: Path, reference: str) -> bool:
+    """Delete the file that a reference names, if it is one of ours and no profile refers to it any
+    more; whether it was there.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    path = _ours(folder, reference)
+    in_use = {one.api_key_ref for one in load_overlay(folder).profiles.values()}
+    if path is None or reference in in_use or not path.exists():
+        return False
+    _remove(path)
+    return True
+
+
+def _keys(folder: Path) -> Path:
+    return folder.absolute() / "keys"
+
+
+def _ours(folder: Path, reference: str) -> Path | None:
+    path = Path(reference.removeprefix(_KIND))
+    mine = reference.startswith(_KIND) and path.parent == _keys(folder) and path.suffix == ".key"
+    return path if mine else None
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+    with suppress(OSError):
+        path.with_name(path.name + ".lock").unlink()
