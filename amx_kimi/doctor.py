@@ -111,7 +111,7 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
         check = await ask_once(client)
     except KimiError as error:
         check = _failed("request", error)
-    habits = [f"{name}: {HABITS.get(name, 'refused')}" for name in client.facts.quirks]
+    habits = [_habit(name, quirk.value) for name, quirk in client.facts.quirks.items()]
     if habits:
         yield Check("learnt", "note", "; ".join(habits), "`amx-kimi explain` shows what is sent.")
     yield check
@@ -157,6 +157,11 @@ async def ask_once(client: KimiClient) -> Check:
         "ok",
         f"{reply.usage.prompt} + {reply.usage.completion} tokens in {seconds:.1f} s{cost}",
     )
+
+
+def _habit(name: str, value: object) -> str:
+    shown = f" ({value})" if isinstance(value, str | int) and value is not True else ""
+    return f"{name}: {HABITS.get(name, 'refused')}{shown}"
 
 
 def _is_ok(text: str) -> bool:

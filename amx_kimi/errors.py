@@ -27,7 +27,7 @@
         ├── AccessError           402, 403: rights, membership, IP allow-list
         ├── ModelNotFoundError    404: retired, unknown, or above the account's tier
         ├── RateLimitError        429: concurrency, RPM, TPM
-        │   └── DailyLimitError   429: TPD, not today
+        │   └── UsedUpError       a limit of a day or longer, or a budget
         ├── QuotaError            429: no balance, never retried
         ├── OverloadedError       429: the engine, not the account
         └── ServerError           5xx

@@ -16,12 +16,13 @@ ELSEWHERE = {
 
 
 @contextmanager
-def below_v1(elsewhere: str) -> Iterator[str]:
-    """Such a server; yields its address without /v1. It lists one model, `mine`."""
+def below_v1(elsewhere: str, *, api: bool = True) -> Iterator[str]:
+    """Such a server; yields its address without /v1. It lists one model, `mine`; without `api` it
+    has nothing but pages."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            there = self.path == "/v1/models"
+            there = api and self.path == "/v1/models"
             status, body = (200, b'{"data": [{"id": "mine"}]}') if there else ELSEWHERE[elsewhere]
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -56,7 +56,7 @@ BOMBS = (
     LAUGHS + "llm_profiles: *a11\n",
     LAUGHS + "llm_profiles: {p: {provider: kimi, model: *a11}}\nactive_llm_profile: p\n",
     LAUGHS + "profiles: {p: {tier: *a11}}\nendpoints: *a11\n",
-    "llm_profiles: " + "[" * 30_000,
+    "llm_profiles: " + "[" * 3_000,
     "&a {llm_profiles: *a, profiles: *a, db_profiles: *a, active_llm_profile: x}\n",
     "llm_profiles: &b [*b]\nprofiles: *b\n",
     "llm_profiles: {p: {provider: kimi, model: k, max_tokens: 1" + ":59" * 5_000 + "}}\n",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from amx_kimi.sandbox import Sandbox
+from tests import warm
 from tests.canary import CANARY, leaks
 from tests.conftest import KEY
 
@@ -33,6 +34,12 @@ def cost(response): return response._hidden_params["response_cost"]
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def warm_start() -> None:
+    """LiteLLM takes seconds to import."""
+    warm.begin()
+
+
 @pytest.fixture
 def litellm() -> Callable[..., dict[str, Any]]:
     """Run a script in a process of its own, as a user of LiteLLM would; what it put into `out`."""
@@ -40,15 +47,7 @@ def litellm() -> Callable[..., dict[str, Any]]:
     def run(script: str, base: str = "", key: str | None = KEY, **env: str) -> dict[str, Any]:
         code = BEFORE + textwrap.dedent(script) + "\nprint(json.dumps(out))\n"
         spec = {"base": base or None, "key": key, "ask": ASK, "tools": TOOLS}
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            input=json.dumps(spec),
-            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **env},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = warm.run_code(code, input=json.dumps(spec), env={**os.environ, **env})
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return found
@@ -413,15 +412,8 @@ def test_litellms_own_debug_log_has_no_key_of_ours(
         print(repr(error), vars(error), file=sys.stderr)
     """
     code = BEFORE + textwrap.dedent(script)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps({"base": None, "key": None, "ask": ASK, "tools": TOOLS}),
-        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "DEBUG"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    spec = {"base": None, "key": None, "ask": ASK, "tools": TOOLS}
+    done = warm.run_code(code, input=json.dumps(spec), env={**os.environ, "LITELLM_LOG": "DEBUG"})
     assert done.returncode == 0, done.stderr
     assert sandbox.chats[0].key == CANARY, done.stderr[-2000:]
     said = done.stdout + done.stderr

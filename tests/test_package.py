@@ -49,7 +49,20 @@ def test_the_source_distribution_holds_the_project_and_nothing_else(tmp_path: Pa
     texts = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "Makefile"}
     assert tops == folders | texts | {"pyproject.toml", ".gitignore", "PKG-INFO"}
     assert {file.suffix for file in files} <= {
-        *(".py", ".yml", ".yaml", ".sql", ".j2", ".css", ".js", ".typed", ".md", ".json", ".txt"),
+        *(
+            ".py",
+            ".yml",
+            ".yaml",
+            ".sql",
+            ".j2",
+            ".css",
+            ".js",
+            ".typed",
+            ".md",
+            ".cmake",
+            ".json",
+            ".txt",
+        ),
         *(".toml", ".png", ""),
     }
     listed = ["ls-files", "--cached", "--others", "--exclude-standard"]

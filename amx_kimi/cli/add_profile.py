@@ -64,7 +64,8 @@ def add_llm_profile(
     """Add or change an LLM profile of AMX's config.yml.
 
     In a terminal, without flags, a wizard asks for each value. A key is never given in a flag. A
-    key that the endpoint refuses exits 2 and saves nothing, unless --no-check.
+    key that the endpoint refuses, or an address where a web page answers, exits 2 and saves
+    nothing, unless --no-check.
     """
     flags = _Flags(**options)
     if not flags.any and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
@@ -209,9 +210,10 @@ def _check(draft: "Draft", settings: "Settings") -> "tuple[Draft, KeyReport]":
     worth knowing.
 
     Raises:
-        KimiError: the key was refused, or there is none.
+        KimiError: the key was refused, or there is none, or a web page or the like answers there.
     """
     from amx_kimi.config import draft_key, draft_profile
+    from amx_kimi.errors import NotAnApiError
     from amx_kimi.wizard.base import look_for_api
 
     given, longer = look_for_api(draft, draft_key(draft, settings), settings)
@@ -220,7 +222,9 @@ def _check(draft: "Draft", settings: "Settings") -> "tuple[Draft, KeyReport]":
     if longer:
         base = given.draft.value("api_base")
         warn(f"{base} lists no models: the API base is {profile.base_url}.")
-    if report.state == "refused" and report.error:
+    # A 404 alone may be that of an API that lists no models.
+    is_no_api = isinstance(report.error, NotAnApiError) and report.error.status != 404
+    if report.error and (report.state == "refused" or is_no_api):
         report.error.remedy += " Nothing was saved; --no-check saves it all the same."
         raise report.error
     if report.state == "ok" and report.models:

@@ -13,7 +13,7 @@ __all__ = ["watch"]
 
 _PLAIN_SECONDS = 5.0
 _LONG = 3.0  # seconds of waiting that are worth a word
-_MANY_REFUSALS = 10
+_MANY_REFUSALS = 5
 
 Notify = Callable[[Progress], None]
 

@@ -16,6 +16,7 @@ __all__ = ["Callbacks", "Listening", "WireReply", "absorb", "is_chunk", "read_us
 
 _CONTENTS = ("content", "text", "output_text", "refusal")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_text")
+_KNOWN = frozenset((*_CONTENTS, *_THOUGHTS, "role", "name", "id", "type", "finish_reason"))
 _THOUGHT_PARTS = ("think", "reason", "thought")  # how such types begin, after `redacted_`
 _PART_TEXTS = ("text", "thinking", "think", "reasoning", "reasoning_content", "content", "summary")
 _MOST_TOKENS = 1_000_000_000  # a count beyond it is no count
@@ -33,7 +34,7 @@ class Callbacks:
 @dataclass
 class WireReply:
     """What arrived of one answer. `done`: its stream said that it ended; `streamed`: it came in
-    deltas; `untold`: the content was found where thinking belongs."""
+    deltas; `others`: texts in fields that are none of ours, by their names."""
 
     content: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -43,6 +44,7 @@ class WireReply:
     tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     model: str = ""
     limits: Mapping[str, int] = field(default_factory=dict)  # as `X-RateLimit-Limit-…` says
+    others: dict[str, list[str]] = field(default_factory=dict)
     streamed: bool = False
     done: bool = False
 
@@ -54,7 +56,7 @@ class WireReply:
     @property
     def begun(self) -> bool:
         """Whether anything was generated."""
-        return any(self.content) or any(self.reasoning) or bool(self.tool_calls)
+        return any(self.content) or any(self.reasoning) or bool(self.tool_calls or self.others)
 
     def settle(self) -> None:
         """Take thinking out of the content, once all of it is there."""
@@ -113,6 +115,9 @@ def absorb(reply: WireReply, document: Mapping[str, Any]) -> tuple[str, str]:
     reply.streamed = reply.streamed or "delta" in choice
     said = choice.get("delta") or choice.get("message") or choice
     content, thoughts = _content(said)
+    for name, text in said.items() if said is not choice else ():
+        if isinstance(text, str) and text and name not in _KNOWN:
+            reply.others.setdefault(str(name), []).append(text)
     reply.reasoning.append(thoughts)
     reply.content.append(content)
     if said.get("tool_calls"):

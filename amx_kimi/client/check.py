@@ -10,6 +10,7 @@ from amx_kimi.config import FoundKey, Profile
 from amx_kimi.errors import AccessError, AuthenticationError, KimiError, ServiceError
 from amx_kimi.facts import EndpointRow, model_key
 from amx_kimi.settings import Settings
+from amx_kimi.wrap import counted
 
 __all__ = ["KeyReport", "check_key"]
 
@@ -34,10 +35,12 @@ class KeyReport:
         """One line for people."""
         if self.state != "ok":
             return self.error.message if self.error else self.state
+        if not self.models:
+            return "it lists no models"
         # A gateway's may be any, and the answer does not say it.
         currency = ("" if endpoint.list_prices else endpoint.currency) or "(no currency said)"
         left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
-        return f"{len(self.models)} models{left}"
+        return f"{counted(len(self.models), 'model')}{left}"
 
 
 async def check_key(profile: Profile, key: FoundKey, settings: Settings) -> KeyReport:
@@ -49,7 +52,7 @@ async def check_key(profile: Profile, key: FoundKey, settings: Settings) -> KeyR
     quick = replace(settings, silence_seconds=min(settings.silence_seconds, _SECONDS))
     async with KimiClient(profile, quick, key=key) as client:
         try:
-            models = [str(row.get("id")) for row in await client.models()]
+            models = [str(row.get("id")) for row in await client.models(here_only=True)]
         except (AuthenticationError, AccessError) as error:
             return KeyReport("refused", error=error)
         except ServiceError as error:

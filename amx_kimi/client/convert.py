@@ -56,7 +56,9 @@ def convert_error(
     )
     if isinstance(error, RateLimitError):
         error.which, error.figure = limit_of(headers, said.text)
-        if wait and wait > _WORTH_A_TIME:
+        if wait is not None and wait <= _WORTH_A_TIME:
+            error.retryable = True  # also of a day's limit, where the next request is soon free
+        elif wait:
             error.message = f"{error.message.rstrip('.')}; free again at {reset_in_words(wait)}"
     if status == 504 or (begun and not error.limit_hit and known != 429):
         error.charged = None  # something may have been generated; a 429 is never charged

@@ -28,7 +28,7 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True)
 class Event:
-    """A JSON document that arrived, and the event's name where it has one (`error`, `done`)."""
+    """A JSON document that arrived (of an `error` event also a text), and the event's name."""
 
     document: Any
     name: str = ""
@@ -126,6 +126,8 @@ class Documents:
         try:
             return self._named(json.loads(text))
         except (ValueError, RecursionError) as error:
+            if self._name == "error":  # a reason in plain words
+                return self._named(text.strip())
             raise MalformedError(str(error)) from None
 
     def _named(self, document: Any) -> Event:

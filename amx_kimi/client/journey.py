@@ -86,15 +86,22 @@ def hearing(journey: Journey, on_content: Callable[[str], None]) -> Callable[[st
     return hear
 
 
-def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> str:
-    """The answer that stands where thinking belongs, or "": the content is empty although the model
-    came to its end, and the asker knows the answer when it sees it, or the endpoint for this."""
-    reasoning = _text(wire.reasoning).strip()
-    if not reasoning or wire.text.strip() or wire.tool_calls or wire.finish_reason != "stop":
-        return ""
-    is_known = "content" in facts.quirks
-    is_answer = ask.holds(reasoning) if ask.holds else is_known
-    return reasoning if is_answer else ""
+def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> tuple[str, str]:
+    """The answer that stands in another field than the content, and that field; or two blanks.
+
+    The content is empty although the model came to its end, and the asker knows the answer when it
+    sees it, or the endpoint for this.
+    """
+    if wire.text.strip() or wire.tool_calls or wire.finish_reason != "stop":
+        return "", ""
+    learnt = facts.quirks.get("content")
+    fields = {"reasoning_content": wire.reasoning, **wire.others}
+    for name, pieces in fields.items():
+        text = _text(pieces).strip()
+        is_answer = ask.holds(text) if ask.holds else bool(learnt and learnt.value == name)
+        if text and is_answer:
+            return text, name
+    return "", ""
 
 
 def refused_content(journey: Journey, wire: WireReply, facts: Facts) -> ContentFilterError | None:

@@ -188,8 +188,8 @@ class KimiClient:
                 return reply_of(journey, wire, model)
         raise truncated(journey, sent, reply_of(journey, wire, model), model)
 
-    async def models(self) -> list[dict[str, Any]]:
-        """The endpoint's own list of models (`GET /models`).
+    async def models(self, *, here_only: bool = False) -> list[dict[str, Any]]:
+        """The endpoint's own list of models (`GET /models`); `here_only`: not under `/v1` too.
 
         Raises:
             KimiError: unreachable, refused, or not a list.
@@ -198,6 +198,8 @@ class KimiClient:
         try:
             document = await self._get_models()
         except NotAnApiError as error:
+            if here_only:
+                raise
             await self._look_under_v1(error, base)
             document = await self._get_models()
         data = document.get("data") if isinstance(document, dict) else None
@@ -465,9 +467,11 @@ class KimiClient:
         journey.corrected.clear()
         if wire.streamed and not wire.done:
             quirks.append(Quirk("[DONE]", "drop"))
-        if moved := lost_answer(journey.ask, wire, self.facts):
-            wire.content, wire.reasoning = [moved], []
-            quirks.append(Quirk("content", "set", "reasoning_content"))
+        answer, where = lost_answer(journey.ask, wire, self.facts)
+        if answer:
+            wire.content = [answer]
+            wire.reasoning = [] if where == "reasoning_content" else wire.reasoning
+            quirks.append(Quirk("content", "set", where))
         self.learn(*quirks)
 
     def learn(self, *quirks: Quirk) -> None:

@@ -20,6 +20,8 @@ _TEXTS = (  # what is for people, best first
 _KINDS = ("type", "code", "status", "error_code", "errcode", "status_code", "http_code", "kind")
 _INSIDE = ("error", "errors", "detail", "details", "metadata", "raw", "innererror", "inner_error")
 _MORE = ("body", "data", "base_resp", "reasons", "cause", "choices")
+_CODES = ("code", "error_code", "errcode", "status")
+_GOOD = ("0", "200", "true", "ok", "success", "succeeded", "running", "processing", "pending")
 _DEEPEST = 8
 _MOST_NODES = 400
 _LONGEST = 2_000
@@ -66,16 +68,22 @@ def is_refusal(document: Any) -> bool:
         return False
     if document.get("error") or document.get("object") == "error":
         return True
-    if isinstance(base := document.get("base_resp"), Mapping) and base.get("status_code"):
+    base = document.get("base_resp")
+    if isinstance(base, Mapping) and _is_bad(base.get("status_code")):
         return True
     if "choices" in document:
-        return any(isinstance(c, Mapping) and c.get("error") for c in document["choices"] or ())
+        choices = document["choices"]
+        pieces = choices if isinstance(choices, list) else []
+        return any(isinstance(piece, Mapping) and piece.get("error") for piece in pieces)
     has_words = any(document.get(key) for key in ("message", "msg", "error_msg", "errmsg"))
-    has_code = any(document.get(key) for key in ("code", "error_code", "errcode", "status"))
-    is_success = document.get("success") is False
-    return bool(document.get("errors") or (has_words and (has_code or is_success))) or bool(
-        document.get("detail") and "data" not in document
-    )
+    has_code = any(_is_bad(document.get(key)) for key in _CODES) or document.get("success") is False
+    has_reason = document.get("errors") or (document.get("detail") and "data" not in document)
+    return bool(has_reason or (has_words and has_code))
+
+
+def _is_bad(code: Any) -> bool:
+    """Whether a code beside a message is one of a failure."""
+    return bool(code) and str(code).lower() not in _GOOD
 
 
 def read_said(body: Any) -> Said:

@@ -56,7 +56,7 @@ async def exchange(
         async with http.stream(
             "POST", "chat/completions", content=content, headers=_JSON
         ) as response:
-            if response.status_code != 200:
+            if not response.is_success:
                 raise convert_error(  # no local: the text may repeat our key
                     response.status_code,
                     response.headers,
@@ -97,7 +97,7 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
         raise SilenceError(f"{facts.endpoint.label} did not answer", call=call) from None
     except httpx.RequestError as error:
         raise _unreachable(error, facts, call) from None
-    if response.status_code != 200:
+    if not response.is_success:
         raise convert_error(
             response.status_code, response.headers, response.text, facts=facts, call=call
         )
@@ -144,7 +144,7 @@ async def _read_bounded(response: httpx.Response) -> str:
 
 
 class _Reading:
-    """An answer with status 200, from its first byte to its end."""
+    """An answer that is no refusal by its status, from its first byte to its end."""
 
     def __init__(
         self, response: httpx.Response, facts: Facts, call: str, callbacks: Callbacks

@@ -18,7 +18,7 @@ HABITS = {
     "prompt": "the longest prompt here, in tokens: longer ones were refused",
     "api_base": "where the API answers",
     "[DONE]": "streams end without it here",
-    "content": "answers come in the field for thinking here",
+    "content": "the field in which answers come here",
     "contract": "this model answers in our format",
 }
 """What is learnt of an endpoint beside the parameters of a request, in words for people."""

@@ -23,7 +23,7 @@ _T = TypeVar("_T", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class RefusalSample:
-    """An answer that was seen, or stands in a document of whom `by` names."""
+    """An answer, and whose it is: seen, documented, or our own wording, as `by` says."""
 
     status: int
     body: str

@@ -106,11 +106,13 @@ def worded_elsewhere(connection: Connection, run: str, ids: Sequence[int]) -> Ma
     the same database is a text of a person's own."""
     mine, theirs, its_run = columns.alias(), columns.alias(), runs.alias()
     database = select(its_run.c.database).where(its_run.c.id == run).scalar_subquery()
+    others = select(runs.c.id).where(runs.c.database == database, runs.c.id != run)
+    # As a list: with a join in its place, SQLite read the whole table for each call.
+    other_runs = connection.scalars(others).all()
     query = (
         select(mine.c.id.label("item"), theirs.c.run_id, decisions)
         .select_from(mine)
-        .join(runs, and_(runs.c.database == database, runs.c.id != run))
-        .join(theirs, and_(theirs.c.run_id == runs.c.id, same_place(mine, theirs)))
+        .join(theirs, and_(theirs.c.run_id.in_(other_runs), same_place(mine, theirs)))
         .join(decisions, holds(theirs.c.id))
         .where(mine.c.run_id == run, mine.c.id.in_(ids), decisions.c.action != "open")
         .order_by(decisions.c.id)

@@ -9,10 +9,10 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from amx_kimi.blocks import blocks
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Journal, Run, results
 from amx_kimi.journal.decisions import Decided, Decision
@@ -87,8 +87,7 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
                     f"{path} has no column {', '.join(sorted(missing))}",
                     remedy="`amx-kimi review RUN --out FILE` writes such a file.",
                 )
-            numbered = enumerate(reader, 2)
-            while some := list(islice(numbered, _AT_ONCE)):
+            for some in blocks(enumerate(reader, 2), _AT_ONCE):
                 yield from _checked(some, journal, run, seen)
     except OSError as error:
         raise ConfigFileError(f"{path} cannot be read: {error.strerror}") from None

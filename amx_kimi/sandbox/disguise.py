@@ -73,6 +73,8 @@ def _changed(document: dict[str, Any], manners: frozenset[str]) -> dict[str, Any
         said = choice.get("delta") or choice.get("message")
         if said and "parts" in manners:
             _in_parts(said)
+        if said and "in-other-field" in manners:
+            said["response"], said["content"] = said.get("content"), ""
     figure = next((value for name, value in _USAGES.items() if name in manners), None)
     if figure is not None and document.get("usage"):
         document["usage"] = dict.fromkeys(("prompt_tokens", "completion_tokens"), figure)

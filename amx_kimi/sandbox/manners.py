@@ -61,6 +61,7 @@ CONTENTS: Mapping[str, tuple[str, _Retell]] = {
 }
 WIRES: Mapping[str, str] = {
     "in-reasoning": "the whole answer in reasoning_content, content empty",
+    "in-other-field": "the whole answer in a field named response, content empty",
     "ends-without-done": "streams end after usage, without [DONE]",
     "parts": "content as a list of typed parts, thinking among them",
     "stream-as-json": "a stream labelled application/json",

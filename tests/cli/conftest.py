@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 
 from amx_kimi.demo.erp import build_sqlite
 from amx_kimi.sandbox import Sandbox
+from tests import warm
 from tests.conftest import KEY
 
 Program = Callable[..., "Ended"]
@@ -36,23 +36,23 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-W", "error", "-m", "amx_kimi", *arguments]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def warm_start() -> None:
+    """Commands start without the wait for their imports."""
+    warm.begin()
+
+
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     """Run `amx-kimi ARGUMENTS` in `tmp_path` to its end."""
 
-    def run(
-        *arguments: str, env: dict[str, str] | None = None, timeout: float = 120, **options: Any
-    ) -> Ended:
-        done = subprocess.run(
-            command(*arguments),
+    def run(*arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> Ended:
+        done = warm.run_module(
+            "amx_kimi",
+            *arguments,
             cwd=tmp_path,
             env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
             timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            **options,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 

@@ -1,6 +1,6 @@
 """`add-llm-profile` by flags, and the commands that live with several profiles."""
 
-import subprocess
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import warm
 from tests.below_v1 import below_v1
-from tests.cli.conftest import Ended, Program, command
+from tests.cli.conftest import Ended, Program
 from tests.conftest import KEY
 from tests.terminal import held_key, needs_secret_service, secret_service
 
@@ -22,16 +23,7 @@ def read(home: Path, name: str = "config.yml") -> Any:
 
 def piped(key: str, *arguments: str, env: dict[str, str] | None = None) -> Ended:
     """The program with a key on stdin."""
-    import os
-
-    done = subprocess.run(
-        command(*arguments),
-        input=key,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run_module("amx_kimi", *arguments, input=key, env={**os.environ, **(env or {})})
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -268,6 +260,19 @@ def test_a_forgotten_v1_by_flags(program: Program, home: Path) -> None:
     assert f"{host} lists no models: the API base is {host}/v1." in " ".join(ended.err.split())
     assert read(home)["llm_profiles"]["p"]["api_base"] == f"{host}/v1"
     assert "Next: amx-kimi run DATABASE --dry-run" in ended.out.splitlines()[-1]
+
+
+def test_a_web_page_is_no_endpoint(program: Program, home: Path) -> None:
+    with below_v1("a page", api=False) as host:
+        for base in (host, f"{host}/v1"):
+            ended = program(
+                *("add-llm-profile", "p", "--model", "mine", "--api-base", base),
+                env={"AMX_LLM_API_KEY": KEY},
+            )
+            assert ended.code == 2
+            assert "answered with a web page (Sign in)" in " ".join(ended.err.split())
+            assert "Nothing was saved; --no-check saves it" in " ".join(ended.err.split())
+            assert not home.exists()
 
 
 def test_what_to_run_next_begins_with_a_key_that_is_missing(program: Program) -> None:

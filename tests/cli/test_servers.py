@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from amx_kimi.cli import cli
 from amx_kimi.sandbox.manners import CONTENTS, WIRES, names, refusals
 
 from .conftest import Program
@@ -77,7 +79,7 @@ def describe(program: Program, documented: Any, start_sandbox: Start, database: 
         ended = program("run", str(database), "--yes", "--json", *arguments)
         for trace in ("Traceback", "Unexpected", "ExceptionGroup"):
             assert trace not in ended.out + ended.err
-        shown = program("show", "last", "--json").out
+        shown = CliRunner().invoke(cli, ["show", "last", "--json"], standalone_mode=False).stdout
         assert "DRAFT" not in shown
         assert "I look at each name" not in shown
         return ended, sandbox, [json.loads(line) for line in shown.splitlines()]
@@ -121,6 +123,48 @@ def test_a_refusal_is_told_in_the_services_own_words(describe: Describe, manner:
 
 def refused_by_item(manner: str) -> bool:
     return manner.startswith("moderation") or manner == "too-large"
+
+
+@pytest.fixture
+def examined(documented: Any, start_sandbox: Start) -> Callable[..., Any]:
+    """`doctor` at a server of such a manner: its exit code, and its checks by name."""
+
+    def run(manner: str) -> Any:
+        documented(start_sandbox(sets=(manner,)).url)
+        done = CliRunner().invoke(cli, ["doctor", "--json"], standalone_mode=False)
+        checks = json.loads(done.stdout.strip().splitlines()[-1])
+        return done.return_value, {check["name"]: check for check in checks}
+
+    return run
+
+
+@pytest.mark.parametrize("manner", sorted(ANSWERED))
+def test_doctor_finds_nothing_wrong_with_another_shape(
+    examined: Callable[..., Any], manner: str
+) -> None:
+    code, checks = examined(manner)
+    assert code == 0
+    assert checks["request"]["state"] == "ok"
+    learnt = {
+        "in-reasoning": "the field in which answers come here (reasoning_content)",
+        "in-other-field": "the field in which answers come here (response)",
+        "ends-without-done": "streams end without it here",
+        "json-lines": "streams end without it here",
+        "ceiling": "the largest output budget here, in tokens (8192)",
+    }
+    assert learnt.get(manner, "") in checks.get("learnt", {}).get("detail", "")
+
+
+@pytest.mark.parametrize("manner", sorted(REFUSED))
+def test_doctor_says_the_services_own_words_and_what_to_do(
+    examined: Callable[..., Any], manner: str
+) -> None:
+    code, checks = examined(manner)
+    assert code == 1
+    check = checks["request"]
+    told = f"{check['detail']}\n{check['remedy']}"
+    assert (check["state"], check["remedy"] != "") == ("failed", True)
+    assert re.search(REFUSED[manner][1], told), told
 
 
 def test_a_model_without_usable_answers_is_stopped_early(describe: Describe) -> None:
@@ -219,7 +263,7 @@ def test_a_refused_column_is_left_out_of_its_neighbours_questions(
 def test_a_size_that_is_refused_is_halved_and_learnt(
     program: Program, documented: Any, start_sandbox: Start, database: Path, home: Path
 ) -> None:
-    sandbox = start_sandbox(most_bytes=6_000)
+    sandbox = start_sandbox(most_bytes=5_000)
     documented(sandbox.url)
     ended = program("run", str(database), "--yes", "--json", "--batch-size", "60")
     assert (ended.code, ended.json["described"]) == (0, ALL)

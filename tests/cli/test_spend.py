@@ -108,7 +108,7 @@ def test_without_a_terminal_a_large_run_wants_a_word(
     documented(sandbox.url)
     ended = program("run", str(wide))
     assert (ended.code, len(sandbox.chats)) == (2, 0)
-    assert "6,030 columns and tables" in ended.err
+    assert "6,000 columns and 30 tables" in ended.err
     assert "--max-cost X or --yes" in ended.err
     assert program("runs", "--json").json == []
     assert program("run", str(wide), "--yes", "--limit", "10").code == 0

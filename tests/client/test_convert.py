@@ -117,6 +117,20 @@ def test_what_may_have_been_generated_may_cost(
     assert error_of(status, body(kind, "x")).charged is charged
 
 
+@pytest.mark.parametrize(
+    ("words", "retried"),
+    [
+        ("on requests per day (RPD): Limit 10000. Please try again in 8.64s.", True),
+        ("on tokens per day (TPD): Limit 100000. Please try again in 1h53m56.8s.", False),
+        ("reached organization max TPD: 1500000", False),
+    ],
+)
+def test_a_days_limit_is_waited_for_only_where_it_is_soon_free(words: str, retried: bool) -> None:
+    error = error_of(429, body(RATE, words))
+    assert type(error) is UsedUpError
+    assert error.retryable is retried
+
+
 def test_an_endpoint_without_a_name_of_its_own_is_named_by_its_url() -> None:
     facts = resolve("kimi-k3", match_endpoint(CATALOG, "http://127.0.0.1:8000/v1"))
     error = convert_error(500, {}, "oops", facts=facts, call="")

@@ -59,6 +59,7 @@ def test_a_stream_is_read_however_it_is_framed_and_cut(
         (b"[1]", "json", [[1]]),
         (b": ping\n\ndata: 1\n\n", "events", [1]),
         (b"event: error\ndata: {}\n\n", "events", [{}]),
+        (b"event: error\ndata: Internal error\n\n", "events", ["Internal error"]),
         (b'data: {"a":\ndata: 1}\n\n', "events", [{"a": 1}]),
         (b'data: data: {"a": 1}\n\n', "events", [{"a": 1}]),
         (b'data: {"a": 1}\n\n{"a": 2}\n[DONE]\n', "events", [{"a": 1}, {"a": 2}, "DONE"]),

@@ -183,7 +183,7 @@ def test_a_forgotten_v1_is_proposed(home: Path, host: str) -> None:
     screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
     screen.answer("API key")
     screen.answer(f"{host} lists no models, and {host}/v1 is an API. Take that? [Y/n]")
-    screen.wait("✓ The key sk-…cdef works: 1 models")
+    screen.wait("✓ The key sk-…cdef works: 1 model")
     for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
     screen.wait(f"POST {host}/v1/chat/completions")

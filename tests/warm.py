@@ -1,0 +1,111 @@
+"""Processes of their own that start in no time: forks of one that has imported what programs need.
+
+Most of what the command line takes in a test is importing; hundreds of tests start it. Where the
+start itself is what matters (signals, kills, what is imported), tests start Python instead.
+"""
+
+import atexit
+import io
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any
+
+__all__ = ["begin", "run_code", "run_module"]
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+# What the program is built on, and not the program: it imports itself as it always does.
+_IMPORTS = (
+    *("click", "duckdb", "httpx", "jinja2", "jsonschema", "keyring", "litellm", "prompt_toolkit"),
+    *("psycopg", "ruamel.yaml", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
+    *("sqlglot", "structlog", "tiktoken", "yaml"),
+)
+
+
+def begin() -> None:
+    """Start the process that the others are forks of."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    _CONTEXT.set_forkserver_preload([*_IMPORTS])
+    forkserver.ensure_running()
+
+
+def run_module(name: str, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """`python -W error -m NAME ARGUMENTS`, to its end; options as for `run_code`."""
+    return _run(name, "", arguments, **options)
+
+
+def run_code(code: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """`python -W error -c CODE`, to its end: `env` (all of it), `cwd`, `input` and `timeout`
+    (seconds) are those of subprocess.run.
+
+    Raises:
+        subprocess.TimeoutExpired: it was killed.
+    """
+    return _run("", code, (), **options)
+
+
+def _run(
+    module: str,
+    code: str,
+    arguments: tuple[str, ...],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    input: str = "",
+    timeout: float = 120,
+) -> "subprocess.CompletedProcess[str]":
+    with tempfile.TemporaryDirectory() as name:
+        streams = [Path(name) / stream for stream in ("in", "out", "err")]
+        streams[0].write_text(input)
+        job = (module, code, arguments, dict(env), cwd or Path.cwd(), streams)
+        process = _CONTEXT.Process(target=_fork, args=job)
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired([module or "-c", *arguments], timeout)
+        out, err = (stream.read_text() for stream in streams[1:])
+        return subprocess.CompletedProcess([*arguments], process.exitcode, out, err)
+
+
+def _fork(
+    module: str,
+    code: str,
+    arguments: tuple[str, ...],
+    env: dict[str, str],
+    cwd: Path,
+    streams: list[Path],
+) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    for number, path in enumerate(streams):
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin, sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            *(open(number, mode, closefd=False), "utf-8"),  # noqa: SIM115 - for the whole process
+            errors="backslashreplace" if number == 2 else "surrogateescape" * (number < 1) or None,
+            line_buffering=number == 2,
+        )
+        for number, mode in ((0, "rb"), (1, "wb"), (2, "wb"))
+    )
+    warnings.resetwarnings()
+    warnings.simplefilter("error")
+    sys.argv = [module or "-c", *arguments]
+    try:
+        if module:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        else:
+            exec(code, {"__name__": "__main__"})
+    finally:
+        atexit._run_exitfuncs()
