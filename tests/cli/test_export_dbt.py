@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from amx_kimi.types import Item, Suggestion
 from tests.cli.conftest import Program
+from tests.publish.helpers import journal_with
 
 EXPORT = ("export", "last", "--format", "dbt", "--unreviewed")
 
 
 @pytest.fixture
-def shop(
-    program: Program, documented: Any, start_sandbox: Any, erp: Path, tmp_path: Path
-) -> Path:
+def shop(home: Path, tmp_path: Path) -> Path:
     """A dbt project, and a run over two tables: `kstst` is described in one of its files."""
-    documented(start_sandbox().url)
-    assert program("run", str(erp), "--table", "kstst", "--table", "pers").code == 0
+    home.mkdir()
+    found: list[tuple[Item, Suggestion | None]] = []
+    for table, columns in (("kstst", ["kst", "bez"]), ("pers", ["persnr", "mobil"])):
+        found.append((Item("", table, "", "table", 0), Suggestion(("A table.",), "high")))
+        for position, name in enumerate(columns, 1):
+            item = Item("", table, name, "column", position, "int")
+            found.append((item, Suggestion(("A column.",), "high")))
+    journal_with(home / "kimi.db", found).close()
     folder = tmp_path / "shop"
     (folder / "models").mkdir(parents=True)
     (folder / "dbt_project.yml").write_text("name: shop\n")
@@ -45,10 +50,10 @@ def test_a_new_file_of_the_project(program: Program, shop: Path) -> None:
     assert [model["name"] for model in document["models"]] == ["pers"]
 
 
-def test_a_project_that_is_elsewhere(program: Program, shop: Path, tmp_path: Path) -> None:
+def test_a_project_that_is_elsewhere(program: Program, shop: Path) -> None:
     words = (*EXPORT, "--as", "models", "--out", "new.yml")
     assert program(*words, "--project", "shop").code == 0
-    path = tmp_path / "new.yml"
+    path = shop.parent / "new.yml"
     assert [model["name"] for model in yaml.safe_load(path.read_text())["models"]] == ["pers"]
     none = program(*words, "--project", "shop/models")
     assert none.code == 2
@@ -77,25 +82,25 @@ def test_only_what_is_there(program: Program, shop: Path) -> None:
     assert not (shop.parent / "new.yml").exists()
 
 
+@pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize("format_", ["jsonl", "csv", "dbt", "datahub", "markdown", "json"])
-def test_some_tables_only(program: Program, shop: Path, format_: str) -> None:
+def test_some_tables_only(program: Program, format_: str) -> None:
     words = ["export", "last", "--format", format_]
     words += ["--unreviewed"] * (format_ in ("dbt", "datahub"))
-    whole = program(*words).out
-    assert "kstst" in whole
-    assert "pers" in whole
-    for pattern in ("pers", "PERS", "p*", "!kstst"):
+    assert "mobil" in program(*words).out  # a column of pers
+    for pattern in ("kstst", "k*", "!pers"):
         some = program(*words, "--table", pattern)
         assert some.code == 0, some.err
-        assert "pers" in some.out
-        assert "kstst" not in some.out
+        assert "kstst" in some.out
+        assert "mobil" not in some.out
     wrong = program(*words, "--table", "nope")
     assert wrong.code == 2
     assert "has nothing of nope" in wrong.err
     assert program(*words, "--schema", "nope").code == 2
 
 
-def test_options_of_other_formats(program: Program, shop: Path) -> None:
+@pytest.mark.usefixtures("shop")
+def test_options_of_other_formats(program: Program) -> None:
     for words in (("--strict",), ("--only-existing",), ("--project", "shop")):
         ended = program("export", "last", "--format", "csv", *words)
         assert ended.code == 2

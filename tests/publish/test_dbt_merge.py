@@ -74,7 +74,8 @@ def described(text: str) -> dict[str, str]:
 ODD = {
     "a mark": "\ufeffmodels:\n  - name: orders\n    columns:\n      - name: id\n",
     "a start": "---\nmodels:\n- name: orders\n  columns:\n  - name: id\n...\n",
-    "windows": "models:\r\n  - name: orders\r\n    columns:\r\n      - name: id   \r\n\r\n# end\r\n",
+    "windows": "models:\r\n  - name: orders\r\n    columns:\r\n"
+    "      - name: id   \r\n\r\n# end\r\n",
     "no end": "models:\n  - name: orders\n    columns:\n      - name: id",
     "no end of windows": "models:\r\n  - name: orders\r\n    columns:\r\n      - name: id",
     "tabs": "models:\n  - name: orders\t# a\ttab\n    columns:\n      - name:\tid\t# x\n",
@@ -85,13 +86,15 @@ ODD = {
     "wrapped": "models:\n  - name: orders\n    description: A text\n      in two\n\n      lines\n"
     "    columns:\n      - name: id\n        description: 'a\n          b'\n",
     "blocks": "models:\n  - name: orders\n    description: >-\n      A text\n\n      of two\n\n\n"
-    "    columns:\n      - name: id\n        meta: {a: 1}\n      - name: z\n        description: |+\n"
+    "    columns:\n      - name: id\n        meta: {a: 1}\n"
+    "      - name: z\n        description: |+\n"
     "          kept\n\n\n# end\n",
     "a block at the end": "models:\n  - name: orders\n    description: |\n      A text",
     "nulls": "models:\n  - name: orders\n    description: null\n    docs: null\n    tests: ~\n"
     "    columns:\n      - name: id\n        description:   # to do\n",
     "keys": '"models":\n  - "name": orders\n    ? columns\n    : - name: id\n',
-    "quotes": 'models:\n  - name: \'orders\'\n    columns:\n      - name: "id"\n        "tests": []\n',
+    "quotes": "models:\n  - name: 'orders'\n    columns:\n"
+    '      - name: "id"\n        "tests": []\n',
     "anchors": "x: &x [unique]\nmodels: &m\n  - &o\n    name: &n orders\n    columns: &c\n"
     "      - &i\n        name: id\n        tests: *x\n",
     "deep": "models:\n      -   name: orders\n          columns:\n                -   name: id\n",

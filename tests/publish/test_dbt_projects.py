@@ -278,7 +278,9 @@ def test_a_quoted_name_is_its_column(name: str, tmp_path: Path) -> None:
 
 
 def test_a_double_key_is_a_warning(tmp_path: Path) -> None:
-    text = "models:\n  - name: orders\n    tags: [a]\n    tags: [b]\n    columns:\n      - name: id\n"
+    text = (
+        "models:\n  - name: orders\n    tags: [a]\n    tags: [b]\n    columns:\n      - name: id\n"
+    )
     _, found, outcome = merged(tmp_path, {"models/a.yml": text})
     assert texts(found["models"][0]) == {"id": "Key.", "net": "Net."}
     (warning,) = outcome.warnings
