@@ -24,7 +24,7 @@ from amx_kimi.publish.apply import Rules, apply_plan, plan, write_sql
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.databases import open_comments
 from amx_kimi.publish.datahub import home_of, write_datahub
-from amx_kimi.publish.dbt import write_dbt
+from amx_kimi.publish.dbt import merge_dbt, write_dbt
 from amx_kimi.publish.decision_file import write_decisions
 from amx_kimi.publish.export import FORMATS
 from amx_kimi.publish.report import write_report
@@ -81,11 +81,28 @@ def _exports() -> dict[str, Callable[[Any, Journal, Any], Any]]:
         **plain,
         "review --out": lambda file, journal, run: write_decisions(file, rows(journal, run)),
         "dbt": lambda f, journal, run: write_dbt(f, run, rows(journal, run), _ALL, "sources"),
+        "dbt, merged": lambda f, journal, run: f.write(
+            merge_dbt(_bare_file(f), run, rows(journal, run), _ALL, "sources")[0]
+        ),
         "datahub": lambda f, journal, run: write_datahub(
             f, run, rows(journal, run), _ALL, home_of(run)
         ),
         "report": write_report,
     }
+
+
+def _bare_file(out: Any) -> Path:
+    """The property file beside an output, with everything in it but descriptions."""
+    return Path(out.name).with_suffix(".yml")
+
+
+def _write_bare_file(path: Path, tables: int, width: int) -> None:
+    with path.open("w") as file:
+        file.write("sources:\n  - name: public\n    tables:\n")
+        for item, _ in _items(tables, width):
+            name = item.column or item.table
+            file.write(f"          - name: {name}\n" if item.column else f"      - name: {name}\n")
+            file.write("" if item.column else "        columns:\n")
 
 
 def _megabytes() -> float:
@@ -116,6 +133,8 @@ def _measure_exports() -> list[dict[str, Any]]:
         folder = Path(name)
         _fill(folder / "small.db", "postgresql://h/db", 3, 5)
         _fill(folder / "kimi.db", "postgresql://h/db", _COLUMNS // _WIDTH, _WIDTH)
+        _write_bare_file(folder / "small.yml", 3, 5)
+        _write_bare_file(folder / "out.yml", _COLUMNS // _WIDTH, _WIDTH)
         rounds: dict[str, list[dict[str, Any]]] = {export: [] for export in _exports()}
         for _ in range(_ROUNDS):
             for export, kept in rounds.items():

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from amx_kimi.cli.common import KimiCommand, choice_options, complete_runs, stor
 from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
-    from amx_kimi.journal import Journal, Run
+    from collections.abc import Iterator
+
+    from amx_kimi.journal import Described, Journal, Run
 
 __all__ = ["export"]
 
@@ -19,6 +22,9 @@ _PLAIN = ("json", "jsonl", "csv", "markdown")
 _OWN_OPTIONS = {
     "as_section": ("--as", "dbt"),
     "overwrite": ("--overwrite", "dbt"),
+    "only_existing": ("--only-existing", "dbt"),
+    "project": ("--project", "dbt"),
+    "strict": ("--strict", "dbt"),
     "platform": ("--platform", "datahub"),
     "database": ("--database", "datahub"),
     "platform_instance": ("--platform-instance", "datahub"),
@@ -41,6 +47,14 @@ _OWN_OPTIONS = {
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write (default: stdout). An existing dbt file is merged into.",
 )
+@click.option(
+    "--table",
+    "tables",
+    metavar="T",
+    multiple=True,
+    help="Only this table or schema.table (repeat).",
+)
+@click.option("--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat).")
 @choice_options
 @click.option(
     "--as",
@@ -49,6 +63,16 @@ _OWN_OPTIONS = {
     help="dbt: what tables become that the file does not have (default: sources).",
 )
 @click.option("--overwrite", is_flag=True, help="dbt: also where a person's text stands.")
+@click.option(
+    "--only-existing", is_flag=True, help="dbt: add no table or column that the file does not have."
+)
+@click.option(
+    "--project",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="dbt: the project, what whose other files describe is left alone (default: around --out).",
+)
+@click.option("--strict", is_flag=True, help="dbt: exit code 1 where something was left alone.")
 @click.option("--platform", metavar="P", help="DataHub: the platform, such as snowflake.")
 @click.option("--database", metavar="D", help="DataHub: the database in the tables' names.")
 @click.option("--platform-instance", metavar="I", help="DataHub: the platform instance.")
@@ -77,67 +101,95 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
         note_if_going(found)
         if format_ in (*_PLAIN, "amx") and (options["unreviewed"] or options["min_confidence"]):
             raise click.UsageError(f"--format {format_} holds everything, as it is.")
+        if format_ == "amx" and (options["tables"] or options["schemas"]):
+            raise click.UsageError("--format amx hands a run over as a whole.")
+        rows = _rows(journal, found, options)
         if format_ in _PLAIN:
-            return _plain(journal, found, format_, out)
+            return _plain(rows, found, format_, out)
         if format_ == "amx":
             if out:
                 raise click.UsageError("--format amx writes no file: leave --out out.")
-            return _amx(journal, found, options)
-        return _catalog(journal, found, format_, out, options)
+            return _amx(rows, found, options)
+        if format_ == "dbt":
+            return _dbt(rows, found, out, options)
+        return _datahub(rows, found, out, options)
 
 
-def _plain(journal: "Journal", run: "Run", format_: str, out: Path | None) -> int:
+def _rows(journal: "Journal", run: "Run", options: dict[str, Any]) -> "Iterator[Described]":
+    """What is to be exported: all of the run, or by --schema and --table."""
+    from amx_kimi.annotate.sources import Selection
+    from amx_kimi.errors import JournalError
     from amx_kimi.journal import results
+
+    selection = Selection(options["schemas"], options["tables"])
+    rows = (
+        row
+        for row in journal.stream(results.described, run.id)
+        if selection.takes(row.item.schema, row.item.table)
+    )
+    first = next(rows, None)
+    if first is None and (selection.schemas or selection.tables):
+        wanted = " or ".join((*selection.tables, *selection.schemas))
+        raise JournalError(f"The run {run.id} has nothing of {wanted}")
+    return chain([first] if first else [], rows)
+
+
+def _plain(rows: "Iterator[Described]", run: "Run", format_: str, out: Path | None) -> int:
     from amx_kimi.publish.export import FORMATS, open_output
 
     with open_output(out) if out else nullcontext(sys.stdout) as file:
-        FORMATS[format_](file, run, journal.stream(results.described, run.id))
+        FORMATS[format_](file, run, rows)
     if out:
         warn(f"Wrote {out}")
     return 0
 
 
-def _catalog(
-    journal: "Journal", run: "Run", format_: str, out: Path | None, options: dict[str, Any]
+def _datahub(
+    rows: "Iterator[Described]", run: "Run", out: Path | None, options: dict[str, Any]
 ) -> int:
     from amx_kimi.cli.apply import choice_of
-    from amx_kimi.journal import results
     from amx_kimi.publish.datahub import write_datahub
-    from amx_kimi.publish.dbt import write_dbt
+    from amx_kimi.publish.export import open_output
+
+    choice, home = choice_of(options), _home(run, options)
+    with open_output(out) if out else nullcontext(sys.stdout) as file:
+        count = write_datahub(file, run, rows, choice, home)
+    warn(counted(count, "description") + (f" in {out}" if out else ""))
+    _hint(count, options)
+    return 0
+
+
+def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dict[str, Any]) -> int:
+    from amx_kimi.cli.apply import choice_of
+    from amx_kimi.publish.dbt import merge_dbt, project_around, read_project, write_dbt
     from amx_kimi.publish.export import open_output
 
     choice = choice_of(options)
-    rows = journal.stream(results.described, run.id)
     section: Any = options["as_section"] or "sources"
-    if format_ == "dbt" and out and out.exists():
-        return _merged(run, rows, choice, section, out, overwrite=options["overwrite"])
-    problems: list[str] = []
-    home = _home(run, options)
-    with open_output(out) if out else nullcontext(sys.stdout) as file:
-        if format_ == "dbt":
-            written = write_dbt(file, run, rows, choice, section)
-            count, problems = written.added, written.problems
-        else:
-            count = write_datahub(file, run, rows, choice, home)
-    for problem in problems:
-        warn(one_line(problem), label="Left out")
-    warn(counted(count, "description") + (f" in {out}" if out else ""))
-    _hint(count, options)
-    return int(bool(problems))
-
-
-def _merged(run: "Run", rows: Any, choice: Any, section: Any, out: Path, *, overwrite: bool) -> int:
-    from amx_kimi.publish.dbt import merge_dbt
-    from amx_kimi.publish.export import open_output
-
-    text, merged = merge_dbt(out, run, rows, choice, section, overwrite=overwrite)
-    with open_output(out) as file:
-        file.write(text)
-    for problem in merged.problems:
-        warn(one_line(problem), label="Left alone")
-    kept = f"; {counted(merged.kept, 'text')} of people's kept" if merged.kept else ""
-    warn(f"{counted(merged.added, 'description')} merged into {out}{kept}")
-    return int(bool(merged.problems))
+    folder = options["project"] or (project_around(out) if out else None)
+    project = read_project(folder, without=out) if folder else None
+    is_there = bool(out and out.is_file())
+    if options["only_existing"] and not is_there:
+        raise click.UsageError("--only-existing is for a dbt file that is there: --out FILE.")
+    if out and is_there:
+        rules = {name: options[name] for name in ("overwrite", "only_existing")}
+        text, done = merge_dbt(out, run, rows, choice, section, project=project, **rules)
+        with open_output(out) as file:
+            file.write(text)
+    else:
+        with open_output(out) if out else nullcontext(sys.stdout) as file:
+            done = write_dbt(file, run, rows, choice, section, project)
+    for warning in done.warnings:
+        warn(one_line(warning), label="Warning")
+    for problem in done.problems:
+        warn(one_line(problem), label="Left alone" if is_there else "Left out")
+    where = f" {'merged into' if is_there else 'in'} {out}" if out else ""
+    kept = f"; {counted(done.kept, 'text')} of people's kept" if done.kept else ""
+    absent = f"; {counted(done.absent, 'item')} without an entry there" if done.absent else ""
+    warn(f"{counted(done.added, 'description')}{where}{kept}{absent}")
+    if not is_there:
+        _hint(done.added, options)
+    return int(options["strict"] and bool(done.problems))
 
 
 def _home(run: "Run", options: dict[str, Any]) -> Any:
@@ -162,11 +214,10 @@ def _home(run: "Run", options: dict[str, Any]) -> Any:
     )
 
 
-def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
+def _amx(rows: "Iterator[Described]", run: "Run", options: dict[str, Any]) -> int:
     from importlib.metadata import version
 
     from amx_kimi.config import load_database
-    from amx_kimi.journal import results
     from amx_kimi.publish.amx_history import hand_over
     from amx_kimi.settings import Settings
 
@@ -177,7 +228,7 @@ def _amx(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
     settings = Settings.from_environment()
     load_database(profile, settings)  # a name that AMX does not have is a typo
     handed = hand_over(
-        *(run, journal.stream(results.described, run.id), settings.config_dir, Path.home()),
+        *(run, rows, settings.config_dir, Path.home()),
         profile=profile,
         version=version("amx-kimi"),
     )

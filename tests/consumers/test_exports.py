@@ -15,7 +15,7 @@ from amx_kimi.journal import Journal, Run, decisions, results, runs
 from amx_kimi.journal.decisions import Decided
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.datahub import Home, write_datahub
-from amx_kimi.publish.dbt import merge_dbt, write_dbt
+from amx_kimi.publish.dbt import Merged, merge_dbt, read_project, write_dbt
 from amx_kimi.publish.report import write_report
 from amx_kimi.types import Item, Suggestion
 from tests.consumers.environments import environment_with
@@ -72,12 +72,14 @@ def rows_of(journal: Journal) -> Any:
 # dbt
 
 
-def parsed(folder: Path) -> dict[str, Any]:
-    """The project's manifest; dbt has parsed it without a warning."""
+def parsed(folder: Path, *, is_old_style: bool = False) -> dict[str, Any]:
+    """The project's manifest; dbt has parsed it without a warning, but for those that a project in
+    an old style has anyway."""
     python = environment_with("dbt", "dbt-core>=1.10,<1.12", "dbt-duckdb<1.11", ours=False)
-    words = "--warn-error --no-version-check --no-use-colors parse --no-partial-parse"
+    words = "--no-version-check --no-use-colors parse --no-partial-parse"
+    strict = [] if is_old_style else ["--warn-error"]
     done = subprocess.run(
-        [python, HERE / "parse_with_dbt.py", *words.split(), "--show-all-deprecations"],
+        [python, HERE / "parse_with_dbt.py", *strict, *words.split(), "--show-all-deprecations"],
         cwd=folder,
         env={
             **os.environ,
@@ -140,6 +142,124 @@ def test_dbt_reads_a_merged_file_without_a_warning(journal: Journal, project: Pa
     assert model["description"] == "A person's."
     assert model["columns"]["c0 Plain."]["description"] == "By a person."
     assert "# ours" in text
+
+
+# Descriptions merged into whole projects
+
+PROJECTS = Path(__file__).parents[1] / "dbt_projects"
+COLUMNS = {
+    "shop": {
+        "raw.raw_customers": "id name",
+        "raw.raw_orders": "id customer ordered_at",
+        "raw.raw_items": "id sku",
+        "dev.orders": "order_id customer_id is_food_order order_total",
+        "dev.stg_customers": "customer_id customer_name",
+        "dev.stg_orders": "order_id order_total customer_id is_food_order",
+        "dev.states": "code name",
+        "dev.orders_snapshot": "order_id dbt_valid_from dbt_valid_to",
+    },
+    "transit": {
+        "external_gtfs.stops_2026": "feed_key stop_id stop_lat",
+        "external_gtfs.routes": "feed_key route_id route_type",
+        "external_gtfs.trips": "feed_key trip_id",
+        "external_gtfs.agencies": "agency_id",
+        "dev.latest_stops": "feed_key stop_id",
+        "dev.latest_routes": "feed_key route_id",
+        "dev.fct_trips": "feed_key trip_id direction",
+        "dev.dim_stops": "feed_key,stop name,stop_lat",
+        "dev.dim_routes": "feed_key route_id",
+    },
+    "saas": {
+        "saas.account": "id,is_deleted,e mail,owner",
+        "saas.contact": "id _synced account_id",
+        "dev.dim_accounts_v1": "account_id country_name",
+        "dev.dim_accounts_v2": "account_id country_code",
+        "dev.plans": "id",
+    },
+}
+
+
+def rows_for(path: Path, tables: dict[str, str]) -> Journal:
+    """A journal whose run describes these tables and all of their columns."""
+    found: list[tuple[Item, Suggestion | None]] = []
+    for name, columns in tables.items():
+        schema, table = name.split(".")
+        found.append((Item(schema, table, "", "table", 0), said(name)))
+        names = columns.split("," if "," in columns else None)
+        for number, column in enumerate(names, 1):
+            item = Item(schema, table, column, "column", number, "int")
+            found.append((item, said(f"{name}.{column}")))
+    return journal_with(path, found)
+
+
+def said(name: str) -> Suggestion:
+    return Suggestion((f"Ours of {name}.",), "high")
+
+
+def without_texts(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest says but for descriptions, what we know of them, and columns."""
+
+    def told(node: dict[str, Any]) -> dict[str, Any]:
+        kept = ("name", "resource_type", "tags", "version", "latest_version", "depends_on", "docs")
+        kept += ("schema", "identifier", "loader", "freshness", "group", "access")
+        meta = {key: one for key, one in node.get("meta", {}).items() if key != "amx_kimi"}
+        return {**{key: node.get(key) for key in kept}, "meta": meta}
+
+    return {
+        key: {name: told(node) for name, node in manifest[key].items()}
+        for key in ("nodes", "sources", "unit_tests")
+    }
+
+
+def texts_of(manifest: dict[str, Any]) -> dict[str, str]:
+    """Every description of a manifest, by the name of what it describes."""
+    found = {}
+    for key in ("nodes", "sources"):
+        for name, node in manifest[key].items():
+            found[name] = node["description"].strip()
+            columns = node["columns"].values()
+            found |= {f"{name}.{one['name']}": one["description"].strip() for one in columns}
+    return found
+
+
+def merged_into(path: Path, folder: Path, journal: Journal) -> tuple[str, Merged]:
+    """A file with the descriptions in it; only where there are sources, tables may be new."""
+    return merge_dbt(
+        *(path, the_run(journal), rows_of(journal), Choice(unreviewed=True), "sources"),
+        project=read_project(folder, without=path),
+        only_existing="sources" not in path.read_text("utf-8"),
+    )
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_whole_project_is_merged_into(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(PROJECTS / name, folder)
+    is_old_style = name != "shop"
+    before = parsed(folder, is_old_style=is_old_style)
+    run_of = rows_for(tmp_path / "kimi.db", COLUMNS[name])
+    files = [
+        path
+        for path in sorted(folder.rglob("*.y*ml"))
+        if path.name not in ("dbt_project.yml", "profiles.yml")
+    ]
+    for path in files:
+        text, merged = merged_into(path, folder, run_of)
+        path.write_bytes(text.encode())
+        assert merged.added
+    after = parsed(folder, is_old_style=is_old_style)
+    for key, there in without_texts(before).items():
+        told = without_texts(after)[key]
+        assert {name: told[name] for name in there} == there
+    old, new = texts_of(before), texts_of(after)
+    assert {key: new[key] for key, text in old.items() if text} == {
+        key: text for key, text in old.items() if text
+    }
+    added = {key: text for key, text in new.items() if text and not old.get(key)}
+    assert len(added) > 5
+    assert all(text.startswith("Ours of ") for text in added.values())
+    for path in files:
+        assert merged_into(path, folder, run_of)[0].encode() == path.read_bytes()
 
 
 # DataHub

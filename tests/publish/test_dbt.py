@@ -191,7 +191,9 @@ def test_what_stands_twice_is_left_alone(tmp_path: Path) -> None:
         ("- a\n- b\n", "expected a mapping"),
         ("models: {a: b}\n", "line 1: models has to be a list"),
         ("version: 2\nmodels:\n  - name: a\n    columns: {}\n", "line 3: columns has to be"),
-        ("a: 1\na: 2\n", "is not valid YAML"),
+        ("a: 1\n---\na: 2\n", "line 2 is not valid YAML: it holds two documents"),
+        ("models: *x\n", "line 1 is not valid YAML: the alias"),
+        ("a: \0\n", "is not valid YAML"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, text: str, error: str) -> None:

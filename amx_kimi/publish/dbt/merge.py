@@ -1,0 +1,318 @@
+"""Descriptions put into a property file that is there; what people wrote keeps its bytes."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amx_kimi.errors import ConfigFileError
+from amx_kimi.journal import Described, Run
+from amx_kimi.publish.choose import Choice
+from amx_kimi.publish.dbt.entries import (
+    Entries,
+    Entry,
+    PropertyFile,
+    home_of,
+    included,
+    mappings,
+    read_property_file,
+    spellings,
+    text_of,
+    value_of,
+)
+from amx_kimi.publish.dbt.project import Project
+from amx_kimi.publish.dbt.texts import (
+    NO_SCHEMA,
+    Merged,
+    Section,
+    chosen_tables,
+    digest,
+    escape,
+    escape_name,
+    provenance,
+    qualified,
+)
+from amx_kimi.publish.yaml_lines import Closed, Edits, Unwritable
+from amx_kimi.publish.yaml_places import Node
+from amx_kimi.types import Item
+
+__all__ = ["merge_dbt"]
+
+_OURS = "amx_kimi"
+
+
+@dataclass(frozen=True)
+class _How:
+    run: Run
+    choice: Choice
+    section: Section
+    overwrite: bool
+    only_existing: bool
+
+
+def merge_dbt(
+    path: Path,
+    run: Run,
+    rows: Iterable[Described],
+    choice: Choice,
+    section: Section,
+    *,
+    overwrite: bool = False,
+    only_existing: bool = False,
+    project: Project | None = None,
+) -> tuple[str, Merged]:
+    """The text of an existing file with the descriptions in it: lines are added, empty descriptions
+    and those of ours filled, and every other byte stays; people's texts too, unless `overwrite`.
+    Tables and columns that it does not have are added (tables to `section`), unless
+    `only_existing`, or where another file of the project has them.
+
+    Raises:
+        ConfigFileError: it is no dbt file, or cannot be added to; says why.
+    """
+    file = read_property_file(path)
+    how = _How(run, choice, section, overwrite, only_existing)
+    merge = _Merge(file, project, how)
+    for table in chosen_tables(rows, choice):
+        merge.table(table)
+    try:
+        return file.mark + merge.edits.text(), merge.result
+    except Unwritable as error:
+        raise ConfigFileError(
+            f"{path} is written in a way that amx-kimi cannot add to ({error}); it is unchanged"
+        ) from None
+
+
+class _Merge:
+    def __init__(self, file: PropertyFile, project: Project | None, how: _How) -> None:
+        self.edits = Edits(file.document)
+        self.result = Merged(warnings=[*file.warnings, *(project.warnings if project else ())])
+        self._file, self._project, self._how = file, project, how
+        self._entries = Entries([*file.entries, *(project.entries if project else ())])
+        self._filled: dict[int, str] = {}  # by mapping, the table that it describes
+        self._homes: dict[str, _Home] = {}
+
+    def table(self, rows: list[Described]) -> None:
+        """Merge one table of the run."""
+        item = rows[0].item
+        found = self._entries.find(item.schema, item.table, self._how.section)
+        own = [entry for entry in found if entry.file == self._file.path]
+        if not own and self._how.only_existing:
+            self.result.absent += len(rows)
+        elif len(own or found) > 1:
+            files = {self._shown(entry) for entry in own or found}
+            count, where = len(own or found), " and ".join(sorted(files))
+            self._alone(item, f"stands {count} times in {where}")
+        elif own:
+            self._fill(own[0], rows)
+        elif found:
+            self._alone(item, f"is described in {self._shown(found[0])}")
+        else:
+            self._add_table(rows)
+
+    def _alone(self, item: Item, why: str) -> None:
+        self._problem(f"{qualified(item.schema, item.table)} {why}")
+
+    def _shown(self, entry: Entry) -> str:
+        is_own = entry.file == self._file.path
+        return self._project.shown(entry.file) if self._project and not is_own else str(entry.file)
+
+    # What is there
+
+    def _fill(self, entry: Entry, rows: list[Described]) -> None:
+        whole = qualified(rows[0].item.schema, rows[0].item.table)
+        first = self._filled.setdefault(id(entry.described), whole)
+        own = [row for row in rows if not row.item.column]
+        columns = [row for row in rows if row.item.column]
+        if first != whole:
+            self._problem(f"{whole} has the name of {first}, which is there already")
+        elif entry.shared:
+            self._problem(f"{whole}: its entry is an alias, or has one (line {entry.node.line})")
+        else:
+            for row in own:
+                self._describe_table(entry, row)
+            if columns:
+                self._fill_columns(entry, columns, whole)
+
+    def _problem(self, line: str) -> None:
+        self.result.problems.append(line)
+
+    def _describe_table(self, entry: Entry, row: Described) -> None:
+        if entry.described is entry.node:
+            self._describe(entry.node, row, is_model=not entry.is_source)
+        elif not value_of(entry.described, "description") and self._is_persons(entry.node):
+            self.result.kept += 1  # the version has the model's description
+        else:
+            self._describe(entry.described, row, is_version=True)
+
+    def _fill_columns(self, entry: Entry, rows: list[Described], whole: str) -> None:
+        home = entry.version or entry.node
+        for node in (home, entry.node):
+            there = node.value.get("columns")
+            if there is not None and there.shared:
+                self._problem(f"{whole}: its columns are an alias, or have one")
+                return
+            if there is None and node.closed:
+                self._problem(f"{whole}: its entry has a merge key, so its columns are left alone")
+                return
+        lists = [_by_name(mappings(self._file.path, home, "columns"))]
+        if home is not entry.node:
+            model = mappings(self._file.path, entry.node, "columns")
+            lists.append(_by_name(one for one in model if included(home, text_of(one, "name"))))
+        shared_with: Counter[str] = Counter()
+        for row in rows:
+            found = _columns_of(row, lists)
+            if len(found) == 1:
+                first = self._filled.setdefault(id(found[0]), whole)
+                if first != whole:
+                    shared_with[first] += 1
+                    continue
+            self._column(home, found, row)
+        for first, count in shared_with.items():
+            noun = "column stands" if count == 1 else "columns stand"
+            self._problem(f"{whole}: {count} {noun} in the model's own list, as {first} has them")
+
+    def _column(self, home: Node, found: list[Node], row: Described) -> None:
+        if len(found) > 1:
+            self._problem(f"{row.item.name} stands {len(found)} times there")
+        elif found and found[0].shared and not self._is_persons(found[0]):
+            where = f"line {found[0].line}"
+            self._problem(f"{row.item.name}: its entry is an alias, or has one ({where})")
+        elif found:
+            self._describe(found[0], row)
+        elif self._how.only_existing:
+            self.result.absent += 1
+        else:
+            try:
+                self.edits.append(home, "columns", self._new(row.item.column, row))
+                self.result.added += 1
+            except Closed as error:
+                self._problem(f"{row.item.name}: {error}")
+
+    def _describe(
+        self, node: Node, row: Described, *, is_model: bool = False, is_version: bool = False
+    ) -> None:
+        if self._is_persons(node):
+            self.result.kept += 1
+            return
+        text = self._text(row)
+        if is_version:
+            text = escape_name(text)  # dbt renders it twice
+        path = _provenance_path(node, is_model=is_model)
+        try:
+            self.edits.check(node, ("description",))
+            self.edits.check(node, path)
+        except Closed as error:
+            self._problem(f"{row.item.name}: {error}")
+            return
+        first = "v" if is_version else "name"
+        self.edits.put(node, ("description",), text, after=first)
+        after = "description" if "description" in node.value else first
+        self.edits.put(node, path, provenance(row, self._how.run, text), after=after)
+        self.result.added += 1
+
+    def _is_persons(self, node: Node) -> bool:
+        """Whether a description is there that is not to be replaced."""
+        there = value_of(node, "description")
+        if there is None or self._how.overwrite:
+            return False
+        present = text_of(node, "description").strip()
+        ours = {text_of(node, *path, "digest") for path in _PROVENANCE}
+        return there.kind != "scalar" or bool(present and digest(present) not in ours)
+
+    def _text(self, row: Described) -> str:
+        return escape(self._how.choice.text(row) or "")
+
+    # What is not there yet
+
+    def _new(self, name: str, row: Described | None) -> dict[str, Any]:
+        made: dict[str, Any] = {"name": escape_name(name)}
+        if row:
+            text = self._text(row)
+            made["description"] = text
+            made["config"] = {"meta": {_OURS: provenance(row, self._how.run, text)}}
+        return made
+
+    def _add_table(self, rows: list[Described]) -> None:
+        item = rows[0].item
+        key = item.schema if self._how.section == "sources" else ""
+        home = self._homes.setdefault(key, self._home(item.schema))
+        taken = self._entries.named(home.source, item.table)
+        first = home.tables.setdefault(item.table.lower(), item.schema)
+        if taken:
+            self._alone(item, f"has the name of another table in {self._shown(taken[0])}")
+        elif first != item.schema:
+            there = qualified(first, item.table)
+            self._alone(item, f"has the name of {there}, which is there already")
+        else:
+            own = next((row for row in rows if not row.item.column), None)
+            made = self._new(item.table, own)
+            columns = [self._new(row.item.column, row) for row in rows if row.item.column]
+            try:
+                self._append(home, {**made, "columns": columns} if columns else made)
+                self.result.added += len(rows)
+            except Closed as error:
+                self._alone(item, f"has no place: {error}")
+
+    def _append(self, home: "_Home", table: dict[str, Any]) -> None:
+        if self._how.section == "models":
+            self.edits.append(None, "models", table)
+        elif home.node is not None:
+            self.edits.append(home.node, "tables", table)
+        elif home.added:
+            home.added.append(table)
+        else:
+            added = [table]
+            source = {"name": home.source, "schema": home.source, "tables": added}
+            self.edits.append(None, "sources", source)
+            home.added = added
+
+    def _home(self, schema: str) -> "_Home":
+        """Where new tables of a schema go."""
+        root = self._file.document.root
+        if self._how.section == "models":
+            return _Home("")
+        name = schema or NO_SCHEMA
+        found = home_of(mappings(self._file.path, root, "sources") if root else [], name)
+        return _Home(text_of(found, "name"), found) if found else _Home(escape_name(name))
+
+
+@dataclass
+class _Home:
+    """Where tables are added: the name of the source, its mapping if the file has it, the tables of
+    one that is new, and the schemas of all that was added, by the table's name."""
+
+    source: str
+    node: Node | None = None
+    added: list[Any] | None = None
+    tables: dict[str, str] = field(default_factory=dict)
+
+
+_PROVENANCE = (("config", "meta", _OURS), ("meta", _OURS))
+
+
+def _provenance_path(node: Node, *, is_model: bool) -> tuple[str, ...]:
+    """Where an entry keeps what we know of its description: dbt refuses a model that has `meta` in
+    two places."""
+    in_config, on_top = _PROVENANCE
+    config, meta = value_of(node, "config"), value_of(node, "meta")
+    has_both = config is not None and config.kind == "mapping" and value_of(config, "meta")
+    has_ours = meta is not None and meta.kind == "mapping" and value_of(meta, _OURS)
+    if meta is not None and not has_both and (is_model or has_ours):
+        return on_top
+    return in_config
+
+
+def _by_name(columns: Iterable[Node]) -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for column in columns:
+        for spelling in {one.lower() for one in spellings(text_of(column, "name"))}:
+            found.setdefault(spelling, []).append(column)
+    return found
+
+
+def _columns_of(row: Described, lists: list[dict[str, list[Node]]]) -> list[Node]:
+    """The columns of a name in the first list that has any; if there are such, in its own case."""
+    name = escape_name(row.item.column)
+    found = next((one[name.lower()] for one in lists if name.lower() in one), [])
+    return [one for one in found if name in spellings(text_of(one, "name"))] or found

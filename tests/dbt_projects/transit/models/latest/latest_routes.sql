@@ -1,0 +1,1 @@
+select feed_key, route_id from {{ ref('dim_routes') }}

@@ -1,0 +1,1 @@
+select feed_key, stop_id from {{ ref('dim_stops') }}
