@@ -9,12 +9,13 @@ import click
 from amx_kimi.cli.common import (
     KimiCommand,
     choice_options,
+    complete_runs,
     echo_json,
     json_option,
     store_option,
     warn,
 )
-from amx_kimi.wrap import one_line
+from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +48,7 @@ _FAILED = ("gone", "long", "refused")
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option("--to", metavar="URL", help="Another database than the run's own.")
 @click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
 @choice_options
@@ -171,7 +172,7 @@ def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[s
     if options["dry_run"] or not outcome.counts["write"]:
         _hint(outcome, options)
         return _report(outcome, options)
-    question = f"Write {outcome.counts['write']:,} comments to {database.identity}?"
+    question = f"Write {counted(outcome.counts['write'], 'comment')} to {database.identity}?"
     if not _agreed(question, outcome, options):
         return 0
     return _report(apply_plan(journal, database, plan(journal, run, database, rules)), options)
@@ -184,7 +185,7 @@ def _undo(journal: "Journal", run: "Run", database: "Comments", options: dict[st
     outcome = _show(changes, None if options["dry_run"] else _SHOWN, quiet=options["as_json"])
     if not outcome.counts:
         warn(f"Nothing of the run {run.id} stands in {database.identity}, as far as we wrote it.")
-    question = f"Restore {outcome.counts['undo']:,} comments in {database.identity}?"
+    question = f"Restore {counted(outcome.counts['undo'], 'comment')} in {database.identity}?"
     if options["dry_run"]:
         return _report(outcome, options)
     if outcome.counts["undo"] and not _agreed(question, outcome, options):

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_option, warn
-from amx_kimi.wrap import one_line
+from amx_kimi.wrap import counted, one_line
 
 __all__ = ["import_amx"]
 
@@ -52,10 +52,12 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
     _say_left_out(found.gone, "the database does not have it any more")
     _say_left_out(found.worded, "a person has worded it here (amx-kimi review)")
     if found.run is None:
-        click.echo(f"Nothing new: {found.texts:,} texts that were accepted in AMX are here already")
+        click.echo(
+            f"Nothing new: {counted(found.texts, 'accepted text')} of AMX's, all here already"
+        )
     else:
         click.echo(
-            f"Run {found.run}: {found.texts:,} texts that were accepted in AMX, {found.new:,} new"
+            f"Run {found.run}: {counted(found.texts, 'accepted text')} of AMX's, {found.new:,} new"
         )
     return 0
 

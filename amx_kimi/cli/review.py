@@ -13,12 +13,14 @@ import click
 from amx_kimi.cli.common import (
     KimiCommand,
     complete_profiles,
+    complete_runs,
     echo_json,
     json_option,
     store_option,
     warn,
 )
 from amx_kimi.errors import KimiError
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run
@@ -30,7 +32,7 @@ _AT_ONCE = 500
 
 
 @click.command(cls=KimiCommand)
-@click.argument("run")
+@click.argument("run", shell_complete=complete_runs)
 @click.option(
     "--accept",
     type=click.Choice(["high", "medium", "low"]),
@@ -122,7 +124,7 @@ def _out(journal: "Journal", run: "Run", path: Path) -> int:
     with open_output(path) as file:
         file.write("\ufeff")  # else a spreadsheet takes it for Latin-1
         count = write_decisions(file, journal.stream(results.described, run.id))
-    warn(f"Wrote {count:,} rows to {path}")
+    warn(f"Wrote {counted(count, 'row')} to {path}")
     warn(f"Read the decisions back with: amx-kimi review {run.id} --decisions {path}")
     return 0
 
@@ -138,7 +140,7 @@ def _in(journal: "Journal", run: "Run", path: Path, by: str, *, as_json: bool) -
             refused.append({"row": row.number, "why": row.refused})
             if not as_json:
                 warn(f"{path}, row {row.number}: {row.refused}", label="Refused")
-    said = f"Kept {kept:,} decisions, refused {len(refused):,} rows"
+    said = f"Kept {counted(kept, 'decision')}, refused {counted(len(refused), 'row')}"
     _say_progress(journal, run, {"kept": kept, "refused": refused}, said, as_json=as_json)
     return int(bool(refused))
 
@@ -183,8 +185,9 @@ def _say_progress(
     if as_json:
         echo_json({**did, **counts})
         return
-    done = sum(counts.values()) - counts["open"]
-    click.echo(f"{said}. Of {sum(counts.values()):,} suggestions {done:,} are decided.")
+    total = sum(counts.values())
+    done = total - counts["open"]
+    click.echo(f"{said}. Decided: {done:,} of {counted(total, 'suggestion')}.")
     if counts["accept"] + counts["edit"]:
         click.echo(f"Next: amx-kimi apply {run.id} --dry-run, or amx-kimi export {run.id} --help")
 
