@@ -56,6 +56,7 @@ def test_the_source_distribution_holds_the_project_and_nothing_else(tmp_path: Pa
             ".sql",
             ".j2",
             ".css",
+            ".csv",
             ".js",
             ".typed",
             ".md",
