@@ -1,7 +1,8 @@
 """Processes of their own that start in no time: forks of one that has imported what programs need.
 
 Most of what the command line takes in a test is importing; hundreds of tests start it. Where the
-start itself is what matters (signals, kills, what is imported), tests start Python instead.
+start itself is what matters (signals, kills, what is imported, in which order), tests start Python
+instead: the wizard's, the chaos's, AMX's.
 """
 
 import atexit
@@ -21,18 +22,12 @@ from typing import Any
 __all__ = ["begin", "run_code", "run_module"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-# What the program is built on, and not the program: it imports itself as it always does.
-_IMPORTS = (
-    *("click", "duckdb", "httpx", "jinja2", "jsonschema", "keyring", "litellm", "prompt_toolkit"),
-    *("psycopg", "ruamel.yaml", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
-    *("sqlglot", "structlog", "tiktoken", "yaml"),
-)
 
 
 def begin() -> None:
     """Start the process that the others are forks of."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    _CONTEXT.set_forkserver_preload([*_IMPORTS])
+    _CONTEXT.set_forkserver_preload(["tests.warmed"])
     forkserver.ensure_running()
 
 

@@ -265,6 +265,7 @@ def test_a_whole_project_is_merged_into(name: str, tmp_path: Path) -> None:
 # DataHub
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instance", ["", "prod, (eu)"])
 def test_datahub_reads_every_proposal(journal: Journal, tmp_path: Path, instance: str) -> None:
     path = tmp_path / "proposals.json"

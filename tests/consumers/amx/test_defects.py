@@ -150,6 +150,7 @@ def test_10_small_budgets_of_dedup_and_ask(both: Any, start_sandbox: Start) -> N
     assert ours.body["max_tokens"] == 32768
 
 
+@pytest.mark.slow
 def test_11_one_retry_budget(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox(faults="500@1-")
     sides = both({"config": kimi(sandbox.url)})
@@ -235,6 +236,7 @@ def test_a_key_that_is_refused_is_fatal_and_names_the_remedy(
     assert KEY not in refused["text"] + blank["text"]
 
 
+@pytest.mark.slow
 def test_a_cancel_token_ends_a_request_that_is_under_way(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox(latency=20.0)
     settings = {"AMX_LLM_TIMEOUT_SEC": "2"}  # or plain AMX would wait for all of it

@@ -71,7 +71,7 @@ def test_a_file_that_amx_saved_in_between_means_the_same(
     assert "sk-…cdef from the OS keyring" in ours("doctor").out
     assert sandbox.chats[-1].key == KEY
     removed = ours("remove-llm-profile", "p", "--yes")
-    assert "2 key(s)" in removed.err
+    assert "2 keys" in removed.err
     for slot in ("//amx/p/api_key", "llm_profiles/p/api_key"):
         assert held_key(keyring, slot) is None
     assert amx("load")["profiles"] == {}

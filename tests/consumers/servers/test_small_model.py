@@ -15,7 +15,10 @@ from tests.consumers.environments import ROOT, environment_with, files_of
 from tests.consumers.servers.conftest import Run, assert_ended_well
 from tests.consumers.serving import free_port, serving
 
-pytestmark = pytest.mark.skipif(not shutil.which("c++"), reason="it is compiled: no C++ compiler")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("c++"), reason="it is compiled: no C++ compiler"),
+]
 # What one small model on a CPU needs, compiled for a short build rather than for speed.
 _LEAN = {
     "CMAKE_BUILD_PARALLEL_LEVEL": "2",
