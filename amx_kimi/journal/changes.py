@@ -187,30 +187,25 @@ def _dropped_tables(connection: Connection, run: str, database: str) -> list[Row
 
 
 def _dropped(connection: Connection, run: str, before: Subquery) -> list[Row[Any]]:
-    present = columns.alias()
-    table = columns.alias()
-    here = and_(_same(present, before), present.c.run_id == run)
-    same_table = and_(
-        table.c.run_id == run,
-        table.c.schema_name == before.c.schema_name,
-        table.c.table_name == before.c.table_name,
-        table.c.column_name == "",
-    )
-    seen_last = before.alias()  # its own row, of the latest run that took the table in
-    whole_table = and_(
-        seen_last.c.schema_name == before.c.schema_name,
-        seen_last.c.table_name == before.c.table_name,
-        seen_last.c.column_name == "",
-        seen_last.c.run_id == before.c.run_id,
-    )
-    query = (
-        select(before)
-        .join(table, same_table)
-        .join(seen_last, whole_table)
-        .outerjoin(present, here)
-        .where(present.c.id.is_(None))
-    )
-    return sorted(connection.execute(query), key=lambda row: int(row.id))
+    """Columns that the latest run with their table saw, and that this run's table has no more."""
+    # Compared here: joined with itself, SQLite read all of it for each of its rows.
+    wanted = (before.c[name] for name in ("id", "run_id", "type", *_NAMES))
+    seen = connection.execute(select(*wanted)).all()
+    mine = select(*(columns.c[name] for name in _NAMES)).where(columns.c.run_id == run)
+    present = {tuple(row) for row in connection.execute(mine)}
+    latest_run = {_table_of(row): row.run_id for row in seen if not row.column_name}
+    dropped = [
+        row
+        for row in seen
+        if latest_run.get(_table_of(row)) == row.run_id
+        and (*_table_of(row), "") in present
+        and (*_table_of(row), row.column_name) not in present
+    ]
+    return sorted(dropped, key=lambda row: int(row.id))
+
+
+def _table_of(row: Row[Any]) -> tuple[str, str]:
+    return row.schema_name, row.table_name
 
 
 def _same(one: Any, other: Any) -> Any:

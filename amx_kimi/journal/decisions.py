@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, func, insert, select
 
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
@@ -165,24 +165,20 @@ def progress(connection: Connection, run: str) -> Mapping[str, int]:
 def carry_over(connection: Connection, run: str) -> None:
     """A reused suggestion brings the decision along that was last made about it, with who and
     when."""
+    alike, made = suggestions.alias(), decisions.alias()
+    # A look-up for each item, as in `holds`.
     newest = (
-        select(suggestions.c.reuse_key, func.max(decisions.c.id).label("id"))
-        .join(decisions, decisions.c.column_id == suggestions.c.column_id)
-        .group_by(suggestions.c.reuse_key)
-        .subquery()
+        select(func.max(made.c.id))
+        .join(alike, alike.c.column_id == made.c.column_id)
+        .where(alike.c.reuse_key == suggestions.c.reuse_key)
+        .scalar_subquery()
     )
-    already = decisions.alias()
+    already = exists().where(made.c.column_id == columns.c.id)
     copied = ("action", "text", "decided_by", "decided_at")
     found = (
         select(columns.c.id, *(decisions.c[name] for name in copied))
         .join(suggestions, suggestions.c.column_id == columns.c.id)
-        .join(newest, newest.c.reuse_key == suggestions.c.reuse_key)
-        .join(decisions, decisions.c.id == newest.c.id)
-        .outerjoin(already, already.c.column_id == columns.c.id)
-        .where(
-            columns.c.run_id == run,
-            columns.c.status.in_(("reused", "unchanged")),
-            already.c.id.is_(None),
-        )
+        .join(decisions, decisions.c.id == newest)
+        .where(columns.c.run_id == run, columns.c.status.in_(("reused", "unchanged")), ~already)
     )
     connection.execute(insert(decisions).from_select(("column_id", *copied), found))
