@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Exists,
-    ScalarSelect,
+    Row,
     Subquery,
     and_,
     bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -20,7 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from amx_kimi.journal.decisions import Decision, carry_over, holds, same_place
+from amx_kimi.blocks import blocks
+from amx_kimi.journal.decisions import Decision, carry_over, holds
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.runs import now
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
@@ -38,6 +39,7 @@ __all__ = [
     "save_suggestions",
 ]
 
+_AT_ONCE = 500
 _PLACE = ("schema_name", "table_name", "column_name")
 _DESCRIBED = (
     update(columns)
@@ -83,55 +85,66 @@ def _reuse_imported(connection: Connection, run: str) -> None:
     worded it here since."""
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
     newest = _newest_imported(database)
-    copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
-    found = (
-        select(
-            columns.c.id,
-            *(suggestions.c[name] for name in copied),
-            *(suggestions.c.id, literal(now())),
-        )
-        .join(newest, _same_item(newest))
-        .join(suggestions, suggestions.c.id == newest.c.id)
-        .where(columns.c.run_id == run, columns.c.status == "pending", ~_worded_since(database))
-        .order_by(columns.c.id)
-    )
-    target = ("column_id", *copied, "reused_from", "created_at")
-    connection.execute(insert(suggestions).from_select(target, found))
+    _copy(connection, run, newest)
+    for some in blocks(_worded_since(connection, run, newest), _AT_ONCE):
+        connection.execute(delete(suggestions).where(suggestions.c.column_id.in_(some)))
     _mark_reused(connection, run)
 
 
-def _worded_since(database: ScalarSelect[str]) -> Exists:
-    """For a query over `columns` and the imported `suggestions`: whether a person has worded the
-    item, in a run that does not have the import, after it was accepted elsewhere."""
-    other, its_run, its_answer = columns.alias(), runs.alias(), suggestions.alias()
+def _worded_since(connection: Connection, run: str, newest: Subquery) -> list[int]:
+    """Pending items that a person has worded after the text that is imported for them was accepted
+    elsewhere, in a run that does not have it."""
+    edits = _edits(connection, run)
+    if not edits:
+        return []
     imported = decisions.alias()
     accepted = (
         select(func.max(imported.c.decided_at))
         .where(imported.c.column_id == suggestions.c.column_id)
-        .correlate(suggestions)
         .scalar_subquery()
     )
+    place = (columns.c[name] for name in _PLACE)
     found = (
-        select(decisions.c.id)
-        .select_from(other)
-        .join(decisions, holds(other.c.id))
-        .join(its_run, its_run.c.id == other.c.run_id)
-        .join(its_answer, its_answer.c.column_id == other.c.id)
-        .where(
-            same_place(other, columns),
-            its_run.c.database == database,
-            its_answer.c.reuse_key != suggestions.c.reuse_key,
-            decisions.c.action == "edit",
-            decisions.c.decided_at > accepted,
-        )
+        select(columns.c.id, suggestions.c.reuse_key, accepted.label("accepted"), *place)
+        .join(newest, _same_item(newest))
+        .join(suggestions, suggestions.c.id == newest.c.id)
+        .where(columns.c.run_id == run, columns.c.status == "pending")
     )
-    return found.correlate(columns, suggestions).exists()
+    return [
+        row.id
+        for row in connection.execute(found)
+        if row.accepted
+        and any(
+            key != row.reuse_key and at > row.accepted for key, at in edits.get(_place_of(row), ())
+        )
+    ]
 
 
-def reuse_known(connection: Connection, run: str, language: str) -> None:
-    """Give pending items what any run of this database described in this language, whatever model,
-    style or number of wordings it was asked for. Decisions come along."""
-    newest = _newest_known(run, language)
+def _edits(connection: Connection, run: str) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+    """The items of a run's database whose last decision in some run is a person's own text: the
+    reuse key of what it replaced, and when, by schema, table and column."""
+    # Compared by the caller: joined with the items of the run, SQLite read all rows for each.
+    database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    query = (
+        select(suggestions.c.reuse_key, decisions.c.decided_at, *(columns.c[n] for n in _PLACE))
+        .select_from(columns)
+        .join(runs, runs.c.id == columns.c.run_id)
+        .join(decisions, holds(columns.c.id))
+        .join(suggestions, suggestions.c.column_id == columns.c.id)
+        .where(runs.c.database == database, decisions.c.action == "edit")
+    )
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(_place_of(row), []).append((row.reuse_key, row.decided_at))
+    return found
+
+
+def _place_of(row: Row[Any]) -> tuple[str, ...]:
+    return row.schema_name, row.table_name, row.column_name
+
+
+def _copy(connection: Connection, run: str, newest: Subquery) -> None:
+    """Give pending items these suggestions."""
     copied = ("reuse_key", "alternatives", "confidence", "signal", "score", "model")
     found = (
         select(
@@ -146,6 +159,12 @@ def reuse_known(connection: Connection, run: str, language: str) -> None:
     )
     target = ("column_id", *copied, "reused_from", "created_at")
     connection.execute(insert(suggestions).from_select(target, found))
+
+
+def reuse_known(connection: Connection, run: str, language: str) -> None:
+    """Give pending items what any run of this database described in this language, whatever model,
+    style or number of wordings it was asked for. Decisions come along."""
+    _copy(connection, run, _newest_known(run, language))
     _mark_reused(connection, run)
     carry_over(connection, run)
 
