@@ -62,16 +62,16 @@ def delete(
     """Delete each RUN (an id, or `last`) from the journal, with all that belongs to it.
 
     Says what is lost, and asks; without a terminal it wants --yes. What other runs have reused of
-    it stays known. A run whose comments stand in a database is refused: --undo needs it.
+    it stays known; what --escalate asked again for it goes with it. A run whose comments stand in a
+    database is refused: --undo needs it.
     """
     from amx_kimi.errors import JournalError
     from amx_kimi.journal import prune, runs
 
     above = context.parent.params.get("store") if context.parent else None
     with _open(store or above) as journal:
-        found = list(
-            {run.id: run for run in (journal.read(runs.find_run, n) for n in names)}.values()
-        )
+        named = [journal.read(runs.find_run, name) for name in names]
+        found = journal.read(prune.with_their_own, named)
         for run in found:
             if reason := journal.read(prune.has_to_stay, run):
                 raise JournalError(f"The run {run.id} {reason}", remedy="Nothing was deleted.")
@@ -104,18 +104,21 @@ def prune(before: str, yes: bool, store: str | None, as_json: bool) -> int:
 
     with _open(store) as journal:
         found = journal.read(stored.started_before, before)
-        kept = {
-            run.id: reason for run in found if (reason := journal.read(stored.has_to_stay, run))
-        }
-        for id_, reason in kept.items():
-            warn(f"The run {id_} {reason}.", label="Kept")
-        going = [run for run in found if run.id not in kept]
+        going: dict[str, Run] = {}
+        for run in found:
+            family = journal.read(stored.with_their_own, [run])
+            reasons = {one.id: journal.read(stored.has_to_stay, one) for one in family}
+            for id_, reason in reasons.items():
+                if reason:
+                    warn(f"The run {id_} {reason}.", label="Kept")
+            if not any(reasons.values()):
+                going |= {one.id: one for one in family}
         if not going:
             if as_json:
                 echo_json({"deleted": []})
             warn(f"No run began before {before[:16].replace('T', ' ')} UTC that could be deleted.")
             return 0
-        return _delete(journal, going, yes=yes, as_json=as_json)
+        return _delete(journal, [*going.values()], yes=yes, as_json=as_json)
 
 
 def _open(store: str | None) -> "Journal":

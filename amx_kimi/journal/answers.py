@@ -185,7 +185,7 @@ def _newest_known(run: str, language: str) -> Subquery:
     """The newest answer of a model for each item of a run's database, in a language."""
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
     spoken = runs.c.options.like(f'%"language": {json.dumps(language)}%')
-    of_models = suggestions.c.signal.in_(("logprobs", "declared"))
+    of_models = suggestions.c.signal.in_(("logprobs", "declared", "shared"))
     return _newest(database, of_models, spoken)
 
 

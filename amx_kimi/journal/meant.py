@@ -9,7 +9,7 @@ import json
 from sqlalchemy import Connection, exists, select
 
 from amx_kimi.journal.runs import Run, find_run, list_runs
-from amx_kimi.journal.schema import columns, suggestions, writes
+from amx_kimi.journal.schema import columns, runs, suggestions, writes
 
 __all__ = ["belongs_to", "run_with_results", "run_with_writes"]
 
@@ -32,7 +32,7 @@ def run_with_results(connection: Connection, name: str) -> Run:
     if name != "last":
         return _base(connection, find_run(connection, name))
     for run in list_runs(connection):
-        if not belongs_to(run) and _has_results(connection, run.id):
+        if _base(connection, run) == run and _has_results(connection, run.id):
             return run
     return _base(connection, find_run(connection, name))
 
@@ -51,8 +51,9 @@ def run_with_writes(connection: Connection, name: str) -> Run:
 
 
 def _base(connection: Connection, run: Run) -> Run:
-    base = belongs_to(run)
-    return find_run(connection, base) if base else run
+    base = select(runs).where(runs.c.id == belongs_to(run))
+    row = connection.execute(base).mappings().first()  # none, if it was deleted
+    return Run(**row) if row else run
 
 
 def _has_results(connection: Connection, run: str) -> bool:

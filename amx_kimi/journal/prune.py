@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, 
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.decisions import holds
+from amx_kimi.journal.meant import belongs_to
 from amx_kimi.journal.runs import AT_WORK, Run, list_runs, totals
 from amx_kimi.journal.schema import columns, decisions, requests, runs, suggestions, writes
 
-__all__ = ["Loss", "delete_runs", "has_to_stay", "loss", "started_before"]
+__all__ = ["Loss", "delete_runs", "has_to_stay", "loss", "started_before", "with_their_own"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Loss:
 def started_before(connection: Connection, when: str) -> list[Run]:
     """The runs that began before `when` (ISO 8601, UTC), newest first."""
     return [run for run in list_runs(connection) if run.started_at < when]
+
+
+def with_their_own(connection: Connection, found: Sequence[Run]) -> list[Run]:
+    """These runs, and those that asked again for one of them: they go together."""
+    family = {run.id: run for run in found}
+    for run in reversed(list(list_runs(connection))):  # whoever asks again is newer
+        if belongs_to(run) in family:
+            family[run.id] = run
+    return [*family.values()]
 
 
 def has_to_stay(connection: Connection, run: Run) -> str:

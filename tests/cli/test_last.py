@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+
+from amx_kimi.journal import Journal, prune
 
 from .conftest import Program
 
@@ -44,6 +47,48 @@ def test_after_an_escalation_last_is_the_run_that_it_belongs_to(
     assert f"of {base}" in program("runs").out
     done = program("apply", "last", "--yes", "--json")
     assert done.json["written"] == ITEMS
+
+
+def test_what_asked_again_goes_with_its_run(
+    program: Program, documented: Any, start_sandbox: Any, warehouse: Path
+) -> None:
+    documented(start_sandbox().url)
+    first = program("run", str(warehouse), "--yes", "--json").json["run"]
+    ended = program("run", str(warehouse), "--yes", "--json", "--all", "--escalate", "kimi-deep")
+    base, again = ended.json["run"], ended.json["escalated"]["run"]
+    gone = program("runs", "delete", base, "--yes", "--json")
+    assert set(gone.json["deleted"]) == {base, again}
+    assert again in gone.err
+    assert [run["run"] for run in program("runs", "--json").json] == [first]
+    assert {row["run"] for row in shown(program)} == {first}
+
+
+def test_an_escalation_whose_run_was_deleted_stands_alone(
+    program: Program, documented: Any, start_sandbox: Any, warehouse: Path, home: Path
+) -> None:
+    documented(start_sandbox().url)
+    ended = program("run", str(warehouse), "--yes", "--json", "--escalate", "kimi-deep")
+    base, again = ended.json["run"], ended.json["escalated"]["run"]
+    with Journal(home / "kimi.db") as journal:  # as version 0.1.0 could leave it
+        journal.write_now(prune.delete_runs, [base])
+    assert {row["run"] for row in shown(program)} == {again}
+    assert program("review", "last", "--accept", "low").code == 0
+
+
+def test_shared_answers_are_known_under_other_settings_too(
+    program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "s.db") as connection:
+        for table in range(4):
+            connection.execute(f"CREATE TABLE orders_{table} (created_at text, net_{table} int)")
+    connection.close()
+    sandbox = start_sandbox()
+    documented(sandbox.url)
+    first = program("run", "s.db", "--yes", "--json").json
+    assert first["shared"]
+    documented(sandbox.url, model="kimi-k2.6", temperature=0.6)
+    kept = program("run", "s.db", "--yes", "--json", "--keep-known").json
+    assert (kept["requests"], kept["described"]) == (0, first["described"])
 
 
 def test_after_apply_last_is_the_run_with_something_in_it(
