@@ -1,7 +1,7 @@
 """`export` and `import-amx`: what a run found, for other tools; and what AMX has already."""
 
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,22 +174,33 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
     if out and is_there:
         rules = {name: options[name] for name in ("overwrite", "only_existing")}
         text, done = merge_dbt(out, run, rows, choice, section, project=project, **rules)
-        with open_output(out) as file:
-            file.write(text)
+        is_news = text.encode() != out.read_bytes()
+        if is_news:
+            with open_output(out) as file:
+                file.write(text)
     else:
-        with open_output(out) if out else nullcontext(sys.stdout) as file:
+        is_news = True
+        opened = open_output(out) if out else nullcontext(sys.stdout)
+        with suppress(_NothingToWrite), opened as file:
             done = write_dbt(file, run, rows, choice, section, project)
+            if out and not done.added:
+                raise _NothingToWrite  # then no file appears
     for warning in done.warnings:
         warn(one_line(warning), label="Warning")
     for problem in done.problems:
         warn(one_line(problem), label="Left alone" if is_there else "Left out")
-    where = f" {'merged into' if is_there else 'in'} {out}" if out else ""
+    verb = "merged into" if is_news else "as they stand in"
+    where = f" {verb if is_there else 'in'} {out}" if out and (is_there or done.added) else ""
     kept = f"; {counted(done.kept, 'text')} of people's kept" if done.kept else ""
     absent = f"; {counted(done.absent, 'item')} without an entry there" if done.absent else ""
     warn(f"{counted(done.added, 'description')}{where}{kept}{absent}")
-    if not is_there:
+    if not is_there and not done.problems:
         _hint(done.added, options)
     return int(options["strict"] and bool(done.problems))
+
+
+class _NothingToWrite(Exception):
+    pass
 
 
 def _home(run: "Run", options: dict[str, Any]) -> Any:

@@ -189,7 +189,9 @@ def _say_progress(
     done = total - counts["open"]
     click.echo(f"{said}. Decided: {done:,} of {counted(total, 'suggestion')}.")
     if counts["accept"] + counts["edit"]:
-        click.echo(f"Next: amx-kimi apply {run.id} --dry-run, or amx-kimi export {run.id} --help")
+        keeps_comments = run.database.startswith(("postgresql:", "duckdb:"))
+        write = f"amx-kimi apply {run.id} --dry-run, or " if keeps_comments else ""
+        click.echo(f"Next: {write}amx-kimi export {run.id} --help")
 
 
 def _on_screen(journal: "Journal", run: "Run", by: str, profile_name: str | None) -> int:

@@ -194,6 +194,10 @@ class KimiClient:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
+        if here_only and self.base_url != self.profile.base_url:  # as it was learnt
+            await self._connections.aclose()
+            self.base_url = self.profile.base_url
+            self._connections = self._connect(self.base_url)
         base = self.base_url
         try:
             document = await self._get_models()

@@ -173,6 +173,8 @@ def find_run(connection: Connection, name: str) -> Run:
     if name != "last":
         query = query.where(runs.c.id.startswith(name, autoescape=True))
     found = [Run(**row) for row in connection.execute(query).mappings()]
+    if not found and name == "last":
+        raise JournalError("There are no runs yet", remedy="Start one with `amx-kimi run`.")
     if not found:
         raise JournalError(f"There is no run {name!r}", remedy="`amx-kimi runs` lists them.")
     if len(found) > 1 and name not in ("last", found[0].id):

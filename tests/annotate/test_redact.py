@@ -129,6 +129,9 @@ def test_other_columns_send_frequent_values(column: str) -> None:
         ("x" * 99, "free text, ~99 characters"),
         ("x" * 237, "free text, ~240 characters"),
         ("7" * 40, "digits, ~40 characters"),
+        ("2026-01-31 10:20:30.123456+01:00", "9999-99-99 99:99:99.999999+99:99"),
+        ("2026-01-31T10:20:30.123456789Z", "9999-99-99A99:99:99.999999999A"),
+        ("2026-01-31 10:20 at the Ritz", "free text, ~28 characters"),
     ],
 )
 def test_shapes(value: str, expected: str) -> None:

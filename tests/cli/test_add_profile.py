@@ -252,14 +252,14 @@ def test_a_key_in_a_file_of_ours_goes_when_its_profile_does(program: Program, ho
 def test_a_forgotten_v1_by_flags(program: Program, home: Path) -> None:
     (home.parent / "key").write_text(KEY)
     with below_v1("a page") as host:
-        ended = program(
-            *("add-llm-profile", "p", "--model", "mine", "--api-base", host),
-            *("--api-key-ref", f"file:{home.parent}/key"),
-        )
+        add = ("--model", "mine", "--api-base", host, "--api-key-ref", f"file:{home.parent}/key")
+        program("add-llm-profile", "unchecked", *add, "--no-check")
+        program("models", "--refresh", "--profile", "unchecked")  # it is learnt there
+        ended = program("add-llm-profile", "p", *add)
     assert ended.code == 0, ended.err
     assert f"{host} lists no models: the API base is {host}/v1." in " ".join(ended.err.split())
     assert read(home)["llm_profiles"]["p"]["api_base"] == f"{host}/v1"
-    assert "Next: amx-kimi run DATABASE --dry-run" in ended.out.splitlines()[-1]
+    assert "Next: amx-kimi run DATABASE --profile p --dry-run" in ended.out.splitlines()[-1]
 
 
 def test_a_web_page_is_no_endpoint(program: Program, home: Path) -> None:

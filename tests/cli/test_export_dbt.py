@@ -50,6 +50,20 @@ def test_a_new_file_of_the_project(program: Program, shop: Path) -> None:
     assert [model["name"] for model in document["models"]] == ["pers"]
 
 
+def test_nothing_new_is_no_file_and_no_change(program: Program, shop: Path) -> None:
+    new = shop / "models/c.yml"
+    ended = program(*EXPORT, "--as", "models", "--out", str(new), "--table", "kstst")
+    assert ended.code == 0
+    assert "Left out: kstst is described in models/b.yml" in ended.err
+    assert "accepted" not in ended.err
+    assert not new.exists()
+    path = shop / "models/b.yml"
+    assert "merged into" in program(*EXPORT, "--out", str(path)).err
+    before = path.stat().st_mtime_ns
+    assert "as they stand in" in program(*EXPORT, "--out", str(path)).err
+    assert path.stat().st_mtime_ns == before
+
+
 def test_a_project_that_is_elsewhere(program: Program, shop: Path) -> None:
     words = (*EXPORT, "--as", "models", "--out", "new.yml")
     assert program(*words, "--project", "shop").code == 0

@@ -55,7 +55,7 @@ def test_a_sitting_in_a_terminal(program: Program) -> None:
     screen.type(" Mine.")
     screen.wait("4 of 7 decided")
     screen.type("q", enter=False)
-    screen.wait("Decided: 4 of", "amx-kimi apply")
+    screen.wait("Decided: 4 of", "amx-kimi export")
     assert screen.end() == 0
     found = decided(program)
     assert found["items"] == ("accept", before["items"][1])

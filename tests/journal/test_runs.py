@@ -118,7 +118,7 @@ def test_runs_do_not_see_each_other(journal: Journal) -> None:
 
 
 def test_finding_a_run(journal: Journal) -> None:
-    with pytest.raises(JournalError, match="no run 'last'"):
+    with pytest.raises(JournalError, match="There are no runs yet"):
         journal.read(runs.find_run, "last")
     ids = [begin(journal) for _ in range(5)]
     assert journal.read(runs.find_run, "last").id == ids[-1]

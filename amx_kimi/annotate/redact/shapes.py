@@ -5,6 +5,7 @@ import re
 __all__ = ["Masked", "shape"]
 
 _LONGEST = 24
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.,+\- Z]{0,24}")
 _MAIL = re.compile(r"(?P<local>[^\s@])[^\s@]*@(?P<host>[^\s@.])[^\s@]*\.(?P<top>[a-z]{2,6})")
 
 
@@ -19,7 +20,7 @@ def shape(value: str) -> Masked:
     for prose."""
     if mail := _MAIL.fullmatch(value):
         return Masked(f"{mail['local']}***@{mail['host']}***.{mail['top']}")
-    if len(value) > _LONGEST:
+    if len(value) > _LONGEST and not _MOMENT.fullmatch(value):
         digits = sum(c.isdigit() for c in value)
         kind = "digits" if digits > len(value) * 0.8 else "free text"
         return Masked(f"{kind}, ~{_rounded(len(value))} characters")
