@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from amx_kimi.annotate.batch import Batch
 from amx_kimi.annotate.plain import plain_text
@@ -19,15 +19,19 @@ _PART = re.compile(rf"{_TEXT}|{_JUNK}", re.DOTALL)
 _REFERENCE = re.compile(r"\s*(T?\d{1,6})(?:[\s:.)-]+(.*))?$", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _PROSE = re.compile(r"(?!(?:true|false|null)\b)[^\W\d_]{2,}")
-_CONFIDENCE: dict[str, Confidence] = {
-    "h": "high",
-    "high": "high",
-    "m": "medium",
-    "med": "medium",
-    "medium": "medium",
-    "l": "low",
-    "low": "low",
+_CONFIDENCES: dict[Confidence, str] = {  # as models say it, in the languages of their answers
+    "high": "h high hoch haute haut alta alto élevée высокая yüksek 高 高い",
+    "medium": "m med medium moderate mittel moyenne moyen media medio средняя orta 中 中等",
+    "low": "l low niedrig gering faible baja bajo bassa basso baixa низкая düşük 低 低い",
 }
+_CONFIDENCE: dict[str, Confidence] = {
+    word: level for level, words in _CONFIDENCES.items() for word in words.split()
+}
+_LABEL = re.compile(r"\W*(?:confidence|very)\b\W*|\W*\bconfidence\W*$")
+_FIGURE = re.compile(r"\d{1,3}(?:[.,/]\d{1,4})?\s*%?")
+_MOST_LABEL = 20  # characters of a confidence in words that we do not know
+_EXAMPLES = ("first wording", "second wording")  # of our own prompt
+_NO_WORDINGS = frozenset((*_EXAMPLES, "null", "none", "n/a", "na", "todo", "tbd", "description"))
 _MOST_WORDINGS = 10
 
 
@@ -48,11 +52,12 @@ def parse(
 
     The id decides. A name that belongs to another item of the batch contradicts it, and an entry
     without an id counts by its name; what is left is missing. Of several answers the last one
-    counts: what stands before it is a draft. Wordings come without links and markup, unless
+    counts: what stands before it is a draft, unless it has much that the last one has not: that is
+    corrected by it. Wordings come without links and markup, unless
     `markup` says that they are wanted.
     """
     names = _names(batch)
-    objects = [_Object()]
+    answers: list[dict[str, Entry]] = [{}]
     position = end = 0
     while key := _KEY.search(content, position):
         position = key.end()
@@ -63,35 +68,26 @@ def parse(
         entry = ref and _entry(content, *value.span(), alternatives, markup=markup)
         if ref and entry:
             gap = _STRING.sub("", content[end : key.start()])
-            if "{" in gap:
-                objects.append(_Object(after_prose=_PROSE.search(gap) is not None))
-            objects[-1].entries[ref] = entry
+            is_new_object = "{" in gap
+            others = answers[-1].get(ref, entry).wordings != entry.wordings
+            if is_new_object and (others or _PROSE.search(gap)):
+                answers.append({})
+            answers[-1][ref] = entry
             position = end = value.end()
         elif ref is None and _has_text(value[0]):
             position = end = value.end()
-    return _last_answer(objects)
+    return _last_answer(answers)
 
 
-@dataclass
-class _Object:
-    """The entries of one JSON object, and whether prose stands before it."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-    after_prose: bool = False
-
-
-def _last_answer(objects: list[_Object]) -> dict[str, Entry]:
-    """The entries of the last answer. It may be in several objects, one a line or one in another,
-    and be repeated; prose before an object, or other words for the same item, end what was a
-    draft."""
+def _last_answer(answers: list[dict[str, Entry]]) -> dict[str, Entry]:
+    """The entries of the last answer, over those of earlier ones that it only corrects. Each may be
+    in several objects, one a line or one in another; prose before an object, or other words for the
+    same item, begin another answer."""
     found: dict[str, Entry] = {}
-    for one in reversed(objects):
-        both = found.keys() & one.entries.keys()
-        if any(found[ref].wordings != one.entries[ref].wordings for ref in both):
-            break
-        found = {**one.entries, **found}
-        if one.after_prose:
-            break
+    for one in reversed(answers):
+        if 2 * len(found.keys() & one.keys()) >= len(one):
+            break  # a draft of what is there
+        found = {**one, **found}
     return found
 
 
@@ -125,17 +121,37 @@ def _entry(content: str, start: int, end: int, alternatives: int, *, markup: boo
     inside = start + (content[start] == "[")
     parts = [part for part in _PART.finditer(content, inside, end) if part[0].startswith('"')]
     texts = [_unescaped(part[0][1:-1]) for part in parts]
-    confidence: Confidence = "low"
-    if texts and (said := _CONFIDENCE.get((texts[0] or "").strip().lower())):
-        confidence, texts, parts = said, texts[1:], parts[1:]
+    confidence = _confidence_of(texts)
+    if confidence:
+        texts, parts = texts[1:], parts[1:]
     pairs = [pair for pair in zip(texts, parts, strict=True) if pair[0]][:_MOST_WORDINGS]
     written = [(plain_text(text or "", markup=markup), part) for text, part in pairs]
-    written = [(wording, part) for wording, part in written if wording]
+    written = [(wording, part) for wording, part in written if _is_wording(wording)]
     if not written:
         return None
     wordings = tuple(dict.fromkeys(wording for wording, _ in written))[:alternatives]
     first = written[0][1]
-    return Entry(wordings, confidence, (first.start() + 1, first.end() - 1))
+    return Entry(wordings, confidence or "low", (first.start() + 1, first.end() - 1))
+
+
+def _confidence_of(texts: list[str | None]) -> Confidence | None:
+    """The confidence that the first of an entry's texts is, if it is none of the wordings."""
+    first, *others = (text or "" for text in texts) if texts else ("",)
+    label = _LABEL.sub("", first.strip().lower())
+    if others and _FIGURE.fullmatch(label):
+        return "low"  # figures are on a scale of the model's own
+    levels = [_CONFIDENCE.get(word) for word in re.split(r"[\W_]+", label) if word]
+    if levels and None not in levels:
+        return levels[0]
+    is_short = len(first) <= _MOST_LABEL and not first.rstrip().endswith((".", "。", "!", "?"))
+    is_label = is_short and first and others and 3 * len(first) <= min(map(len, others))
+    return "low" if is_label else None
+
+
+def _is_wording(text: str) -> bool:
+    """Whether a text can be a description: not what stands in its place."""
+    said = text.strip(" .…<>[]{}()-_").casefold()
+    return any(map(str.isalnum, said)) and said not in _NO_WORDINGS
 
 
 def _unescaped(written: str) -> str | None:

@@ -48,7 +48,8 @@ class Trial:
         self._failures += 1
         self._alike = requests + (self._alike if type(error) is self._last else 0)
         self._last = type(error)
-        is_cut = isinstance(error, TruncatedError)  # fewer columns may do better
+        # With fewer columns an answer may be whole; thinking takes what it gets.
+        is_cut = isinstance(error, TruncatedError) and bool(error.reply and error.reply.content)
         if not (self.proven or is_cut or is_of_some):
             return self._alike >= _FIRST_FAILURES
         return self._failures >= _FAILURES_IN_A_ROW

@@ -118,7 +118,8 @@ def in_words(result: "Result", profile: "Profile") -> str:
         + (", this sitting" if result.resumed else " in")
         + f" {result.seconds:.1f} s",
         f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
-        f"completion ({totals.reasoning:,} of them reasoning)",
+        f"completion ({totals.reasoning:,} of them reasoning)"
+        + (f"; not known of {counted(totals.uncertain, 'request')}" if totals.uncertain else ""),
         f"Cost: {_cost_in_words(result, profile)}",
     ]
     if totals.requests and not _kept(totals):

@@ -106,10 +106,12 @@ def _is_low(row: "Described") -> bool:
 def _table(rows: "list[Described]", low: bool, width: int) -> "Iterator[Text]":
     from rich.text import Text
 
-    yield Text(one_line(".".join(filter(None, _place(rows[0])))), "bold underline")
-    for row in rows:
-        if not row.item.column and (said := _said(row)).text:
-            yield from lay_out((Column("", flows=True),), [[said]], width)[1:]
+    name = (one_line(".".join(filter(None, _place(rows[0])))), "bold underline")
+    own = next((row for row in rows if not row.item.column), None)
+    sure = _confidence(own) if own and own.suggestion else None
+    yield Text.assemble(name, "  " if sure else "", (sure.text, sure.style) if sure else "")
+    if own and (said := _said(own)).text:
+        yield from lay_out((Column("", flows=True),), [[said]], width)[1:]
     columns = [row for row in rows if row.item.column and (_is_low(row) or not low)]
     if columns:
         yield from lay_out(_COLUMNS, map(_cells, columns), width)

@@ -17,7 +17,12 @@ __all__ = ["Callbacks", "Listening", "WireReply", "absorb", "is_chunk", "read_us
 _CONTENTS = ("content", "text", "output_text", "refusal")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_text")
 _KNOWN = frozenset((*_CONTENTS, *_THOUGHTS, "role", "name", "id", "type", "finish_reason"))
-_THOUGHT_PARTS = ("think", "reason", "thought")  # how such types begin, after `redacted_`
+_THOUGHT_PARTS = (
+    "think",
+    "reason",
+    "thought",
+    "analysis",
+)  # how such types begin, after `redacted_`
 _PART_TEXTS = ("text", "thinking", "think", "reasoning", "reasoning_content", "content", "summary")
 _MOST_TOKENS = 1_000_000_000  # a count beyond it is no count
 _DEEPEST = 5
@@ -107,7 +112,7 @@ def absorb(reply: WireReply, document: Mapping[str, Any]) -> tuple[str, str]:
     """
     if isinstance(document.get("model"), str):
         reply.model = document["model"] or reply.model
-    choice = (document["choices"] or [{}])[0]
+    choice = _first_choice(document["choices"])
     for holder in (choice, document):
         if isinstance(usage := holder.get("usage"), dict):
             counted = read_usage(usage)
@@ -131,6 +136,11 @@ def absorb(reply: WireReply, document: Mapping[str, Any]) -> tuple[str, str]:
     return content, thoughts
 
 
+def _first_choice(choices: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """The only answer that was asked for, where a server gives several."""
+    return next((one for one in choices or () if not one.get("index")), {})
+
+
 def _content(said: Mapping[str, Any]) -> tuple[str, str]:
     """Content and thinking of a message or a delta."""
     content: list[str] = []
@@ -152,7 +162,7 @@ def _parts(value: Any, depth: int = 0) -> Iterator[tuple[str, bool]]:
             yield from _parts(part, depth + 1)
     elif isinstance(value, Mapping):
         kind = str(value.get("type") or "text").lower().removeprefix("redacted_")
-        if kind.startswith(_THOUGHT_PARTS):
+        if kind.startswith(_THOUGHT_PARTS) or value.get("thought") is True:
             yield _text(value), True
         elif kind.endswith("text"):
             yield _text(value), False

@@ -101,7 +101,7 @@ def _region_hint(facts: Facts) -> str:
 
 def _model_hint(facts: Facts) -> str:
     row = facts.model
-    if row.retired_on or row.open_weights:
+    if facts.endpoint.own and (row.retired_on or row.open_weights):
         when = f"was retired on {row.retired_on}" if row.retired_on else "is open weights only"
         return f"{row.id} {when} at Moonshot's own endpoints; its successor is {row.successor}."
     return "`amx-kimi models` lists the models; some need a higher tier of the account."

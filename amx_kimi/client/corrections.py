@@ -20,6 +20,11 @@ MOST_CORRECTIONS = 4
 
 _NEVER = frozenset({"model", "messages", "stream", "tools"})
 _OUTPUT = ("max_tokens", "max_completion_tokens")
+_NO_STREAM = re.compile(
+    r"\bstream(?:ing)?\b.{0,40}(?:not (?:supported|allowed|available|enabled)|unsupported|disabled)"
+    r"|(?:not support|disable|without)\w*\s+stream|stream\s?[=:]\s?false",
+    re.IGNORECASE,
+)
 _ONLY = re.compile(r"only (\d+(?:\.\d+)?)")
 _NUMBER = re.compile(r"\b(\d{4,8})\b")
 _LIMIT = re.compile(r"(?:limit|maximum|context (?:length|size)|window)\D{1,30}?(\d{4,8})\b")
@@ -48,7 +53,8 @@ def correction(error: KimiError, body: Mapping[str, Any], context: int) -> Quirk
         return _smaller_context(text, context)
     named = _first_named(text, body)
     if named is None:
-        return _demanded_temperature(text, body)
+        is_of_stream = _NO_STREAM.search(text)
+        return without_stream(body) if is_of_stream else _demanded_temperature(text, body)
     if named in _OUTPUT and (ceiling := _CEILING.search(text)):
         return Quirk("max_output", "set", int(ceiling[1]))
     return Quirk(named, "drop")

@@ -105,8 +105,10 @@ def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> tuple[str, str]:
 
 
 def refused_content(journey: Journey, wire: WireReply, facts: Facts) -> ContentFilterError | None:
-    """The refusal that an answer with `finish_reason: content_filter` means."""
-    if wire.finish_reason != "content_filter":
+    """The refusal that an answer with `finish_reason: content_filter` means; none where the asker
+    can use what came."""
+    is_usable = journey.ask.holds is not None and journey.ask.holds(wire.text)
+    if wire.finish_reason != "content_filter" or is_usable:
         return None
     error = ContentFilterError(
         f"{facts.endpoint.label} cut its answer off (finish_reason=content_filter)",

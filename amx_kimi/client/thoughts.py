@@ -4,6 +4,7 @@ The marks are data (`facts/thoughts.yml`). What stands before a closing mark wit
 one is thought too, and so is what follows an opening mark that is never closed.
 """
 
+import json
 import re
 from functools import cache
 
@@ -15,7 +16,7 @@ __all__ = ["ThoughtFilter", "split_thoughts"]
 def split_thoughts(content: str) -> tuple[str, str]:
     """`content` without the thinking in it, and that thinking."""
     marks = _marks()
-    if not marks.any.search(content):
+    if not marks.any.search(content) or _is_json(content):  # a text in JSON may speak of marks
         return content, ""
     thoughts: list[str] = []
     kept: list[str] = []
@@ -30,6 +31,13 @@ def split_thoughts(content: str) -> tuple[str, str]:
         thoughts.insert(0, rest[: alone[-1].start()])
         rest = rest[alone[-1].end() :]
     return marks.noise.sub("", rest), "\n".join(thoughts)
+
+
+def _is_json(content: str) -> bool:
+    try:
+        return isinstance(json.loads(content), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 class ThoughtFilter:

@@ -209,7 +209,56 @@ def test_confidence_words(said: str, confidence: str) -> None:
     assert (entry.confidence, entry.wordings) == (confidence, ("x",))
 
 
-@pytest.mark.parametrize("said", ["certain", "0.9", "very high", "hm"])
+@pytest.mark.parametrize(
+    ("said", "confidence"),
+    [
+        *(("High confidence", "high"), ("confidence: high", "high"), ("very high", "high")),
+        *(("hoch", "high"), ("高", "high"), ("h/m", "high"), ("medium-high", "medium")),
+        *(
+            ("niedrig", "low"),
+            ("0.9", "low"),
+            ("95%", "low"),
+            ("9/10", "low"),
+            ("quite sure", "low"),
+        ),
+    ],
+)
+def test_a_confidence_in_other_words_is_no_wording(said: str, confidence: str) -> None:
+    text = "The number of the customer who has ordered."
+    entry = parse(answer({"1 cust_id": [said, text]}), BATCH, 3)["1"]
+    assert (entry.confidence, entry.wordings) == (confidence, (text,))
+
+
+@pytest.mark.parametrize(
+    "text", ["High", "Low stock.", "Low stock level", "高等教育学校", "Net 30"]
+)
+def test_a_wording_that_begins_as_a_confidence(text: str) -> None:
+    entry = parse(answer({"1 cust_id": ["h", text, "Another."]}), BATCH, 3)["1"]
+    assert text in entry.wordings
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["...", "…", "<description>", "null", "N/A", "TODO", "first wording", "-", "[description]"],
+)
+def test_what_stands_in_the_place_of_a_wording_is_none(text: str) -> None:
+    assert parse(answer({"1 cust_id": ["h", text, text]}), BATCH, 3) == {}
+    both = parse(
+        answer({"1 cust_id": ["h", "Real."]}) + answer({"1 cust_id": ["h", text]}), BATCH, 3
+    )
+    assert both["1"].wordings == ("Real.",)
+
+
+@pytest.mark.parametrize("prose", ["", "Wait, one correction:", "I was least sure of this one:"])
+def test_a_correction_replaces_what_it_names(prose: str) -> None:
+    whole = answer({"1 cust_id": ["h", "One."], "2 net_amt": ["h", "Two."], "T1": ["h", "All."]})
+    found = parse(f"{whole}\n{prose}\n" + answer({"2 net_amt": ["l", "Two, or so."]}), BATCH, 3)
+    assert {ref: entry.wordings[0] for ref, entry in found.items()} == {
+        **{"1": "One.", "2": "Two, or so.", "T1": "All."}
+    }
+
+
+@pytest.mark.parametrize("said", ["certain", "0.9", "hm"])
 def test_an_unknown_confidence_is_low_and_nothing_is_lost(said: str) -> None:
     entry = parse(answer({"1 cust_id": [said, "x"]}), BATCH, 3)["1"]
     assert entry.confidence == "low"

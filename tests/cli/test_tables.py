@@ -126,7 +126,7 @@ def test_show_what_came_back_low(
     assert "customer_name" not in out
     (own,) = [row for row in rows if row["table"] == "odd" and not row["column"]]
     whole = program("show", "last", "--table", "odd").out.splitlines()
-    assert whole[:2] == ["odd", own["description"]]
+    assert whole[:2] == [f"odd  {own['confidence']}", own["description"]]
     assert whole[2].split() == ["Column", "Type", "Confidence", "Description"]
 
 
