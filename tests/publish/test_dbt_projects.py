@@ -255,6 +255,24 @@ def test_the_models_columns_are_of_every_version_that_includes_them(tmp_path: Pa
     ]
 
 
+def test_the_latest_version_under_the_models_own_name(tmp_path: Path) -> None:
+    text = (
+        "models:\n  - name: orders\n    latest_version: 2\n    columns:\n      - name: id\n"
+        "    versions:\n      - v: 1\n      - v: 2\n        config: {alias: orders}\n"
+    )
+    _, found, outcome = merged(tmp_path, {"models/a.yml": text}, [row("id", "Key.")])
+    assert (outcome.problems, texts(found["models"][0])) == ([], {"id": "Key."})
+
+
+def test_two_schemas_of_a_template(tmp_path: Path) -> None:
+    text = source("erp", "\"{{ var('raw_schema', 'raw') }}\"")
+    rows = [row("id", "Of the mart."), row("id", "Raw.", schema="raw")]
+    new, _, outcome = merged(tmp_path, {"models/a.yml": text}, rows)
+    assert (new, len(outcome.problems)) == (text, 2)
+    _, found, outcome = merged(tmp_path, {"models/a.yml": text}, rows[1:])
+    assert texts(found["sources"][0]["tables"][0]) == {"id": "Raw."}
+
+
 def test_a_versions_own_description(tmp_path: Path) -> None:
     rows = [row("", "Orders."), row("", "Of {{ 2 }}.", "orders_v2")]
     _, found, outcome = merged(tmp_path, {"models/a.yml": VERSIONS}, rows)

@@ -107,7 +107,9 @@ class Entries:
             if rank is not None:
                 ranks.setdefault(rank, []).append(entry)
         found = ranks[min(ranks)] if ranks else []
-        return [one for one in found if name in spellings(one.relation)] or found
+        found = [one for one in found if name in spellings(one.relation)] or found
+        # The latest version, which may have the model's own name as its alias, is one entry.
+        return [*{id(one.version or one.node): one for one in reversed(found)}.values()]
 
     def named(self, source: str, table: str) -> list[Entry]:
         """The entries that have this name in dbt; models, seeds and snapshots are of no source."""

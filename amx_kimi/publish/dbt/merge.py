@@ -73,7 +73,9 @@ def merge_dbt(
     file = read_property_file(path)
     how = _How(run, choice, section, overwrite, only_existing)
     merge = _Merge(file, project, how)
-    for table in chosen_tables(rows, choice):
+    tables = list(chosen_tables(rows, choice))
+    merge.find_rivals(table[0].item for table in tables)
+    for table in tables:
         merge.table(table)
     try:
         return file.mark + merge.edits.text(), merge.result
@@ -90,7 +92,15 @@ class _Merge:
         self._file, self._project, self._how = file, project, how
         self._entries = Entries([*file.entries, *(project.entries if project else ())])
         self._filled: dict[int, str] = {}  # by mapping, the table that it describes
+        self._claims: dict[int, set[str]] = {}  # by mapping, the tables that it may describe
         self._homes: dict[str, _Home] = {}
+
+    def find_rivals(self, items: Iterable[Item]) -> None:
+        """Note which tables of the run one entry may mean: a model says no schema."""
+        for item in items:
+            for entry in self._entries.find(item.schema, item.table, self._how.section):
+                whole = qualified(item.schema, item.table)
+                self._claims.setdefault(id(entry.described), set()).add(whole)
 
     def table(self, rows: list[Described]) -> None:
         """Merge one table of the run."""
@@ -103,12 +113,19 @@ class _Merge:
             files = {self._shown(entry) for entry in own or found}
             count, where = len(own or found), " and ".join(sorted(files))
             self._alone(item, f"stands {count} times in {where}")
+        elif own and (rivals := self._rivals(own[0], item)):
+            self._alone(item, f"and {rivals} have one entry here: export one of them, by --schema")
         elif own:
             self._fill(own[0], rows)
         elif found:
             self._alone(item, f"is described in {self._shown(found[0])}")
         else:
             self._add_table(rows)
+
+    def _rivals(self, entry: Entry, item: Item) -> str:
+        """The other tables that an entry may describe, if nothing tells which it is."""
+        whole = qualified(item.schema, item.table)
+        return " and ".join(sorted(self._claims[id(entry.described)] - {whole}))
 
     def _alone(self, item: Item, why: str) -> None:
         self._problem(f"{qualified(item.schema, item.table)} {why}")
