@@ -334,8 +334,8 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
 
 @dataclass(frozen=True)
 class UndoTable:
-    """One table of an undo: what is to be restored, what stands already as before (`settled`, ids
-    of writes), and all of it as changes."""
+    """One table of an undo: what is to be restored, of what nothing of ours stands any more
+    (`settled`, ids of writes), and all of it as changes."""
 
     restore: list[tuple[writes.Undo, Change]]
     settled: list[int]
@@ -351,6 +351,8 @@ def _undo_table(table: Sequence[writes.Undo], present: Present | None) -> UndoTa
         change = Change(one.ids[0], place, now, one.before or "", "undo")
         if one.column not in comments:
             change = _as(change, "gone", "it is gone")
+            if present:  # a table that is not seen may be seen by another role
+                found.settled.extend(one.ids)
         elif now == one.before:
             change = _as(change, "same")
             found.settled.extend(one.ids)
@@ -358,6 +360,7 @@ def _undo_table(table: Sequence[writes.Undo], present: Present | None) -> UndoTa
             found.restore.append((one, change))
         else:
             change = _as(change, "kept", "somebody has changed it since")
+            found.settled.extend(one.ids)
         found.changes.append(change)
     return found
 

@@ -80,16 +80,20 @@ def test_a_run_whose_comments_stand_in_a_database(
     program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
 ) -> None:
     with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
-        connection.execute("CREATE TABLE orders (customer_name varchar)")
+        connection.execute("CREATE TABLE orders (customer_name varchar, net_amt int)")
     documented(start_sandbox().url)
     run = program("run", "w.duckdb", "--json").json["run"]
     program("review", "last", "--accept", "low")
-    assert program("apply", "last", "--yes", "--json").json["written"] == 2
+    assert program("apply", "last", "--yes", "--json").json["written"] == 3
     refused = program("runs", "delete", run, "--yes")
     assert refused.code == 2
     assert f"after `amx-kimi apply {run} --undo` it can be deleted" in refused.err
     kept = program("journal", "prune", "--older-than", "0d", "--yes", "--json")
     assert (kept.code, kept.json) == (0, {"deleted": []})
     assert f"Kept: The run {run} wrote comments" in kept.err
-    assert program("apply", "last", "--yes", "--undo", "--json").json["undone"] == 2
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute("COMMENT ON TABLE orders IS 'By Ann'")
+        connection.execute("ALTER TABLE orders DROP COLUMN customer_name")
+    undone = program("apply", "last", "--yes", "--undo", "--json").json
+    assert (undone["undone"], undone["kept"], undone["gone"]) == (1, 1, 1)
     assert program("runs", "delete", run, "--yes").code == 0

@@ -1,6 +1,6 @@
 """Descriptions put into a property file that is there; what people wrote keeps its bytes."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,10 +73,10 @@ def merge_dbt(
     file = read_property_file(path)
     how = _How(run, choice, section, overwrite, only_existing)
     merge = _Merge(file, project, how)
-    tables = list(chosen_tables(rows, choice))
+    tables = deque(chosen_tables(rows, choice))
     merge.find_rivals(table[0].item for table in tables)
-    for table in tables:
-        merge.table(table)
+    while tables:  # none is held longer than it is needed
+        merge.table(tables.popleft())
     try:
         return file.mark + merge.edits.text(), merge.result
     except Unwritable as error:
