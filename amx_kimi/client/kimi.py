@@ -5,6 +5,7 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 """
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -58,6 +59,7 @@ _MORE_RETRIES = 5  # where others are answered meanwhile
 _FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
+_SHOWN_AT_MOST = 8  # characters of a key in a row
 _MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 
 
@@ -394,7 +396,11 @@ class KimiClient:
     def _without_key(self, error: KimiError) -> KimiError:
         """A service may repeat our key, in whatever shape, in its message."""
         if self.key.secret:
-            error.message = error.message.replace(self.key.secret.reveal(), str(self.key.secret))
+            whole = self.key.secret.reveal()
+            for part in (whole, whole.partition("-")[2]):  # some leave its `sk-` out
+                if len(part) >= _SHOWN_AT_MOST:
+                    shape = re.compile(re.escape(part), re.IGNORECASE)
+                    error.message = shape.sub(lambda _: str(self.key.secret), error.message)
         return error
 
     async def _pause(self, journey: Journey, error: KimiError) -> None:

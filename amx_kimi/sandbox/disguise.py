@@ -73,8 +73,17 @@ def _changed(document: dict[str, Any], manners: frozenset[str]) -> dict[str, Any
         said = choice.get("delta") or choice.get("message")
         if said and "parts" in manners:
             _in_parts(said)
+        if said and "thought-flag" in manners:
+            thought = said.pop("reasoning_content", None)
+            parts = [{"type": "text", "text": thought, "thought": True}] if thought else []
+            text = said.get("content")
+            said["content"] = [*parts, {"type": "text", "text": text}] if text else parts
         if said and "in-other-field" in manners:
             said["response"], said["content"] = said.get("content"), ""
+    if "two-choices" in manners and document.get("choices"):
+        other = {"role": "assistant", "content": "DRAFT of another choice."}
+        key = "delta" if "delta" in document["choices"][0] else "message"
+        document["choices"].insert(0, {"index": 1, key: other, "finish_reason": None})
     figure = next((value for name, value in _USAGES.items() if name in manners), None)
     if figure is not None and document.get("usage"):
         document["usage"] = dict.fromkeys(("prompt_tokens", "completion_tokens"), figure)

@@ -33,6 +33,19 @@ def _draft(text: str) -> str:
     return json.dumps({key: ["h", f"DRAFT of {key}, not meant to be read."] for key in entries})
 
 
+def _corrected(text: str) -> str:
+    """The answer with a draft of its last entry, and that entry once more behind it."""
+    try:
+        entries = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(entries, dict) or not entries:
+        return text
+    last = [*entries][-1]
+    draft = {**entries, last: ["h", f"DRAFT of {last}, not meant to be read."]}
+    return f"{json.dumps(draft)}\nWait, one correction:\n{json.dumps({last: entries[last]})}"
+
+
 CONTENTS: Mapping[str, tuple[str, _Retell]] = {
     "think-tags": ("thinking between <think> marks", lambda t: f"<think>{THOUGHT}</think>\n\n{t}"),
     "think-close": ("only the closing </think>", lambda t: f"{THOUGHT} {_draft(t)}</think>{t}"),
@@ -57,6 +70,15 @@ CONTENTS: Mapping[str, tuple[str, _Retell]] = {
         "a draft without any marks",
         lambda t: f"{THOUGHT}\n{_draft(t)}\nThat is too vague. The answer is:\n{t}",
     ),
+    "correction": ("an answer, and one entry of it once more", _corrected),
+    "example": (
+        "an example of the format behind the answer",
+        lambda t: f'{t}\nThis is as {{"T1": ["h", "first wording"], "1": ["m", "…"]}} says.',
+    ),
+    "sure-in-words": (
+        "the confidence in other words",
+        lambda t: t.replace('["h",', '["High confidence",').replace('["l",', '["niedrig",'),
+    ),
     "prose": ("prose and nothing else", lambda _: "I am sorry, I can only talk about the weather."),
 }
 WIRES: Mapping[str, str] = {
@@ -64,6 +86,8 @@ WIRES: Mapping[str, str] = {
     "in-other-field": "the whole answer in a field named response, content empty",
     "ends-without-done": "streams end after usage, without [DONE]",
     "parts": "content as a list of typed parts, thinking among them",
+    "thought-flag": "content as parts, thinking told by a flag alone",
+    "two-choices": "a second choice, which nobody asked for",
     "stream-as-json": "a stream labelled application/json",
     "stream-as-text": "a stream labelled text/plain",
     "stream-unlabelled": "a stream labelled application/octet-stream",

@@ -160,6 +160,7 @@ def test_every_error(
 def _echo(connection: Any) -> None:
     """A gateway that repeats what it was sent, in several shapes."""
     message = f"Bearer {CANARY} is wrong: {CANARY[:20]}… of org-1234567890abcdef <{CANARY}>"
+    message += f" ({CANARY[3:]}, {CANARY.upper()[3:]})"
     body = {"error": {"type": "incorrect_api_key_error", "message": message}}
     for data in response(body, 401):
         connection.sendall(data)

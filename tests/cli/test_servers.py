@@ -49,6 +49,10 @@ REFUSED: dict[str, tuple[int, str]] = {
     "moderation-403": (1, r"your input was flagged"),
     "moderation-400": (1, r"content management policy"),
     "too-large": (1, r"413 Request Entity Too Large"),
+    "ip-401": (2, r"allowlist.*\n.*IP allow-list"),
+    "model-401": (2, r"can only access models.*\nThe key may not use this model"),
+    "expired-403": (2, r"Token has expired.*\n.*key"),
+    "proxy-407": (1, r"Proxy Authentication Required.*\n.*proxy"),
     "web-page": (2, r"answered with a web page \(Sign in\).*\n.*correct api_base"),
 }
 PASSING = {"wait-ms", "wait-minutes"}
