@@ -52,9 +52,8 @@ def parse(
 
     The id decides. A name that belongs to another item of the batch contradicts it, and an entry
     without an id counts by its name; what is left is missing. Of several answers the last one
-    counts: what stands before it is a draft, unless it has much that the last one has not: that is
-    corrected by it. Wordings come without links and markup, unless
-    `markup` says that they are wanted.
+    counts, and what stands before it is a draft; a short one behind a long one corrects that only.
+    Wordings come without links and markup, unless `markup` says that they are wanted.
     """
     names = _names(batch)
     answers: list[dict[str, Entry]] = [{}]
@@ -76,7 +75,8 @@ def parse(
             position = end = value.end()
         elif ref is None and _has_text(value[0]):
             position = end = value.end()
-    return _last_answer(answers)
+    is_cut = "}" not in content[end:]
+    return answers[-1] if is_cut else _last_answer(answers)
 
 
 def _last_answer(answers: list[dict[str, Entry]]) -> dict[str, Entry]:

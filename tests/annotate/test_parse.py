@@ -184,6 +184,7 @@ ONE = json.dumps({"1 cust_id": ["h", "Customer."]})
         (f'The "2 net_amt": ["h", "A draft."] is clear.\n{answer(REAL)}', BOTH),
         (f"{answer(DRAFT)} Now for good: {ONE[:-1]}, ", {"1": ("Customer.",)}),  # cut
         (f"{answer(DRAFT)}\n{ONE}", {"1": ("Customer.",)}),
+        (f"{answer({**GOOD, **DRAFT})} Now for good: {ONE[:-1]}, ", {"1": ("Customer.",)}),  # cut
         (f"{answer(REAL)}\n" * 3 + ONE[:-4], BOTH),  # a loop, cut
         ('{"1 cust_id": ["h", "Customer."]}\n{"2 net_amt": ["h", "Amount."]}', BOTH),
         ('[{"1 cust_id": ["h", "Customer."]}, {"2 net_amt": ["h", "Amount."]}]', BOTH),
