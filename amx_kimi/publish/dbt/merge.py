@@ -91,7 +91,7 @@ class _Merge:
         self.result = Merged(warnings=[*file.warnings, *(project.warnings if project else ())])
         self._file, self._project, self._how = file, project, how
         self._entries = Entries([*file.entries, *(project.entries if project else ())])
-        self._filled: dict[int, str] = {}  # by mapping, the table that it describes
+        self._filled: dict[int, str] = {}  # by a column's mapping, the table whose it is
         self._claims: dict[int, set[str]] = {}  # by mapping, the tables that it may describe
         self._homes: dict[str, _Home] = {}
 
@@ -138,12 +138,9 @@ class _Merge:
 
     def _fill(self, entry: Entry, rows: list[Described]) -> None:
         whole = qualified(rows[0].item.schema, rows[0].item.table)
-        first = self._filled.setdefault(id(entry.described), whole)
         own = [row for row in rows if not row.item.column]
         columns = [row for row in rows if row.item.column]
-        if first != whole:
-            self._problem(f"{whole} has the name of {first}, which is there already")
-        elif entry.shared:
+        if entry.shared:
             self._problem(f"{whole}: its entry is an alias, or has one (line {entry.node.line})")
         else:
             for row in own:
