@@ -12,6 +12,7 @@ from sqlalchemy import (
     Subquery,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -53,8 +54,10 @@ class Change:
 def keep_changed(connection: Connection, run: str) -> list[Change]:
     """Leave only what changed pending, and say what did; what earlier runs did not settle stays
     pending too. Dropped are those of the tables that the run took in."""
-    database = connection.execute(select(runs.c.database).where(runs.c.id == run)).scalar_one()
-    before = _latest(database, run)
+    mine = select(runs.c.database, runs.c.options).where(runs.c.id == run)
+    database, options = connection.execute(mine).one()
+    wanted = json.loads(options).get("wanted") or {}
+    before = _latest(database, run, wanted.get("language", ""))
     present = columns.alias()
     here = present.c.run_id == run
     names = (present.c[name] for name in _NAMES)
@@ -146,10 +149,13 @@ def reopen(connection: Connection, ids: Sequence[int]) -> None:
         connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="pending"))
 
 
-def _latest(database: str, run: str) -> Subquery:
-    """Each item of this database as the latest of its other runs saw it."""
+def _latest(database: str, run: str, language: str) -> Subquery:
+    """Each item of this database as the latest of its other runs saw it: of those in this language,
+    if one has it."""
+    spoken = case((runs.c.options.like(f'%"language": {json.dumps(language)}%'), columns.c.id))
+    latest = func.coalesce(func.max(spoken), func.max(columns.c.id))
     last = (
-        select(func.max(columns.c.id).label("id"))
+        select(latest.label("id"))
         .join(runs, runs.c.id == columns.c.run_id)
         .where(
             *(runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1),

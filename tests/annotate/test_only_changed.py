@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.sources import Selection
 
 from .helpers import CHAT, Database, World
@@ -60,6 +61,20 @@ def test_with_another_model_too(sqlite_database: Database, worlds: Worlds) -> No
     result = world.run(only_changed="schema", model=CHAT)
     assert world.asked() == []
     assert result.notes == ("Nothing changed since the earlier runs",)
+
+
+def test_a_trial_in_another_language_is_passed_over(
+    sqlite_database: Database, worlds: Worlds
+) -> None:
+    sqlite_database.execute("CREATE TABLE a (x int, y int)")
+    world = worlds(sqlite_database)
+    first = {name: row.suggestion for name, row in world.found(world.run()).items()}
+    world.run(wanted=Wanted("de", alternatives=2))
+    sqlite_database.execute("ALTER TABLE a ADD COLUMN z int")
+    result = world.run(only_changed="schema")
+    found = {name: row.suggestion for name, row in world.found(result).items()}
+    assert {name: found[name] for name in first} == first
+    assert result.totals.columns == 1
 
 
 def test_what_was_never_settled_is_asked(sqlite_database: Database, worlds: Worlds) -> None:
