@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from amx_kimi.journal import Described, Journal, Run
+    from amx_kimi.publish.dbt import Merged
 
 __all__ = ["export"]
 
@@ -70,7 +71,7 @@ _OWN_OPTIONS = {
     "--project",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="dbt: the project, what whose other files describe is left alone (default: around --out).",
+    help="dbt: the project; what its other files describe is left to them (default: that around --out).",
 )
 @click.option("--strict", is_flag=True, help="dbt: exit code 1 where something was left alone.")
 @click.option("--platform", metavar="P", help="DataHub: the platform, such as snowflake.")
@@ -185,18 +186,22 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
             done = write_dbt(file, run, rows, choice, section, project)
             if out and not done.added:
                 raise _NothingToWrite  # then no file appears
-    for warning in done.warnings:
-        warn(one_line(warning), label="Warning")
-    for problem in done.problems:
-        warn(one_line(problem), label="Left alone" if is_there else "Left out")
-    verb = "merged into" if is_news else "as they stand in"
-    where = f" {verb if is_there else 'in'} {out}" if out and (is_there or done.added) else ""
-    kept = f"; {counted(done.kept, 'text')} of people's kept" if done.kept else ""
-    absent = f"; {counted(done.absent, 'item')} without an entry there" if done.absent else ""
-    warn(f"{counted(done.added, 'description')}{where}{kept}{absent}")
+    verb = ("merged into" if is_news else "as they stand in") if is_there else "in"
+    where = f" {verb} {out}" if out and (is_there or done.added) else ""
+    _say_done(done, where, left="Left alone" if is_there else "Left out")
     if not is_there and not done.problems:
         _hint(done.added, options)
     return int(options["strict"] and bool(done.problems))
+
+
+def _say_done(done: "Merged", where: str, left: str) -> None:
+    for warning in done.warnings:
+        warn(one_line(warning), label="Warning")
+    for problem in done.problems:
+        warn(one_line(problem), label=left)
+    kept = f"; {counted(done.kept, 'text')} of people's kept" if done.kept else ""
+    absent = f"; {counted(done.absent, 'item')} without an entry there" if done.absent else ""
+    warn(f"{counted(done.added, 'description')}{where}{kept}{absent}")
 
 
 class _NothingToWrite(Exception):
