@@ -71,7 +71,7 @@ _OWN_OPTIONS = {
     "--project",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="dbt: the project; what its other files describe is left to them (default: that around --out).",
+    help="dbt: the project; its other files keep what they describe (default: around --out).",
 )
 @click.option("--strict", is_flag=True, help="dbt: exit code 1 where something was left alone.")
 @click.option("--platform", metavar="P", help="DataHub: the platform, such as snowflake.")

@@ -105,14 +105,15 @@ def prune(before: str, yes: bool, store: str | None, as_json: bool) -> int:
     with _open(store) as journal:
         found = journal.read(stored.started_before, before)
         going: dict[str, Run] = {}
+        kept: dict[str, str] = {}
         for run in found:
             family = journal.read(stored.with_their_own, [run])
             reasons = {one.id: journal.read(stored.has_to_stay, one) for one in family}
-            for id_, reason in reasons.items():
-                if reason:
-                    warn(f"The run {id_} {reason}.", label="Kept")
+            kept |= {id_: reason for id_, reason in reasons.items() if reason}
             if not any(reasons.values()):
                 going |= {one.id: one for one in family}
+        for id_, reason in kept.items():
+            warn(f"The run {id_} {reason}.", label="Kept")
         if not going:
             if as_json:
                 echo_json({"deleted": []})

@@ -17,12 +17,8 @@ __all__ = ["Callbacks", "Listening", "WireReply", "absorb", "is_chunk", "read_us
 _CONTENTS = ("content", "text", "output_text", "refusal")
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_text")
 _KNOWN = frozenset((*_CONTENTS, *_THOUGHTS, "role", "name", "id", "type", "finish_reason"))
-_THOUGHT_PARTS = (
-    "think",
-    "reason",
-    "thought",
-    "analysis",
-)  # how such types begin, after `redacted_`
+# How such types begin, after `redacted_`.
+_THOUGHT_PARTS = ("think", "reason", "thought", "analysis")
 _PART_TEXTS = ("text", "thinking", "think", "reasoning", "reasoning_content", "content", "summary")
 _MOST_TOKENS = 1_000_000_000  # a count beyond it is no count
 _DEEPEST = 5
