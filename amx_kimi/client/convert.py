@@ -101,7 +101,11 @@ def _region_hint(facts: Facts) -> str:
 
 def _model_hint(facts: Facts) -> str:
     row = facts.model
-    if facts.endpoint.own and (row.retired_on or row.open_weights):
+    if row.retired_on or row.open_weights:
         when = f"was retired on {row.retired_on}" if row.retired_on else "is open weights only"
-        return f"{row.id} {when} at Moonshot's own endpoints; its successor is {row.successor}."
+        lists = (
+            "" if facts.endpoint.own else "`amx-kimi models --refresh` lists what is served here. "
+        )
+        there = f"{row.id} {when} at Moonshot's own endpoints; its successor is {row.successor}."
+        return lists + there
     return "`amx-kimi models` lists the models; some need a higher tier of the account."
