@@ -13,6 +13,7 @@ from tests.consumers.environments import environment_with
 from tests.terminal import secret_service
 
 HOST = Path(__file__).with_name("host.py")
+VERSIONS = ("0.19.0", pytest.param("0.17.0", marks=pytest.mark.slow))
 Amx = Callable[..., Any]
 
 

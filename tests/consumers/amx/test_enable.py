@@ -13,7 +13,7 @@ import pytest
 from amx_kimi.bridge.compare import misfits
 from amx_kimi.bridge.points import POINTS
 from tests.conftest import KEY
-from tests.consumers.amx.conftest import install
+from tests.consumers.amx.conftest import VERSIONS, install
 from tests.consumers.environments import ROOT
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
@@ -129,7 +129,7 @@ def test_no_amx_here(tmp_path: Path, command: str) -> None:
     assert "AMX is not installed in this environment" in done.stderr
 
 
-@pytest.fixture(params=["0.19.0", "0.17.0"])
+@pytest.fixture(params=VERSIONS)
 def tomorrow(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy of an AMX's source, to be changed."""
     (source,) = install(request.param).parents[1].glob("lib/python*/site-packages/amx")

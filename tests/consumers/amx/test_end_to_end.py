@@ -15,7 +15,7 @@ import yaml
 
 from tests.conftest import KEY
 from tests.consumers.amx import shop
-from tests.consumers.amx.conftest import install
+from tests.consumers.amx.conftest import VERSIONS, install
 from tests.consumers.amx.run import Done, analyze, environment
 from tests.terminal import needs_secret_service, put_key, secret_service
 
@@ -82,7 +82,7 @@ def run(home: Path, database: str, keyring: None) -> Run:  # noqa: ARG001
     return go
 
 
-@pytest.mark.parametrize("version", ["0.19.0", "0.17.0"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_schema_is_described_completely(
     run: Run, home: Path, database: str, start_sandbox, version: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_schema_is_described_completely(
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
-@pytest.mark.parametrize("version", ["0.19.0", "0.17.0"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_plain_amx_describes_nothing(run: Run, database: str, start_sandbox, version: str) -> None:
     sandbox = start_sandbox(keys=(KEY, OPENAI))
     done = run(version, "amx", sandbox.url)

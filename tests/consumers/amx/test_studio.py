@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from amx_kimi.facts import load_catalog
-from tests.consumers.amx.conftest import install
+from tests.consumers.amx.conftest import VERSIONS, install
 from tests.consumers.amx.run import environment
 from tests.consumers.environments import ROOT
 
@@ -57,7 +57,7 @@ def _studio(python: Path, *command: str) -> Iterator[Ask]:
         done.communicate(timeout=_PATIENCE)
 
 
-@pytest.mark.parametrize("version", ["0.19.0", pytest.param("0.17.0", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_launched_studio_has_kimi(home: Path, version: str) -> None:
     with studio(install(version), "amx-kimi", "amx") as ask:
         models = {row["model_id"]: row for row in ask("GET", "/api/pricing/models")["models"]}
