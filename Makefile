@@ -1,7 +1,7 @@
 # Two commands do everything, venv and installation included: `make demo` and `make test`.
 PYTHON ?= python3
 BIN = .venv/bin
-PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+PIP = $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
 .PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full clean
 
@@ -54,7 +54,7 @@ coverage: .venv/test
 # The real AMX 0.19.0 and 0.17.0, the LiteLLM Proxy, dbt, DataHub, a browser, three mock servers and a small
 # language model, in environments of their own.
 consumers: .venv/test
-	$(BIN)/pytest -n 2 tests/consumers $(ARGS)
+	$(BIN)/pytest -n 3 tests/consumers $(ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from tests.consumers.servers.conftest import (
 from tests.consumers.serving import free_port, serving
 
 Start = Callable[..., str]
-pytestmark = needs_npm
+pytestmark = [pytest.mark.slow, needs_npm]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.consumers.environments import environment_with
 from tests.consumers.servers.conftest import COLUMNS, Run, assert_ended_well
 from tests.consumers.serving import free_port, serving
 
+pytestmark = pytest.mark.slow
+
 MASTER = "sk-proxy-0123456789abcdefghijkl-ABCDEFGH"
 ROUTES = ("moonshot", "openai", "hosted_vllm")
 _PRICE = {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
