@@ -54,7 +54,7 @@ coverage: .venv/test
 # The real AMX 0.19.0 and 0.17.0, the LiteLLM Proxy, dbt, DataHub, a browser, three mock servers and a small
 # language model, in environments of their own.
 consumers: .venv/test
-	$(BIN)/pytest -n 3 tests/consumers $(ARGS)
+	$(BIN)/pytest -n 2 tests/consumers $(ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check .
