@@ -70,3 +70,8 @@ def test_pieces_say_the_same_as_the_whole(parts: list[str], cuts: list[int]) -> 
 def test_nothing_is_invented(parts: list[str]) -> None:
     content, _ = split_thoughts("".join(parts))
     assert len(content) <= len("".join(parts))
+
+
+def test_marks_inside_of_an_answers_texts_are_text() -> None:
+    text = '{"1 log": ["h", "What the model said, with its `<think>` block.", "Up to </think>."]}'
+    assert split_thoughts(text) == (text, "")
