@@ -180,6 +180,7 @@ def _say_progress(
     journal: "Journal", run: "Run", did: dict[str, Any], said: str, *, as_json: bool
 ) -> None:
     from amx_kimi.journal import decisions
+    from amx_kimi.publish.databases import keeps_comments
 
     counts = dict(journal.read(decisions.progress, run.id))
     if as_json:
@@ -189,8 +190,8 @@ def _say_progress(
     done = total - counts["open"]
     click.echo(f"{said}. Decided: {done:,} of {counted(total, 'suggestion')}.")
     if counts["accept"] + counts["edit"]:
-        keeps_comments = run.database.startswith(("postgresql:", "duckdb:"))
-        write = f"amx-kimi apply {run.id} --dry-run, or " if keeps_comments else ""
+        could_write = keeps_comments(run.database)
+        write = f"amx-kimi apply {run.id} --dry-run, or " if could_write else ""
         click.echo(f"Next: {write}amx-kimi export {run.id} --help")
 
 

@@ -12,30 +12,39 @@ from amx_kimi.facts import load_thoughts
 
 __all__ = ["ThoughtFilter", "split_thoughts"]
 
+_FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
+_MOST_LOOKS = 2  # for JSON: at the beginning, and behind the thought before it
+
 
 def split_thoughts(content: str) -> tuple[str, str]:
     """`content` without the thinking in it, and that thinking."""
     marks = _marks()
-    if not marks.any.search(content) or _is_json(content):  # a text in JSON may speak of marks
+    if not marks.any.search(content):
         return content, ""
     thoughts: list[str] = []
     kept: list[str] = []
     place = 0
     while opening := marks.open.search(content, place):
+        if len(thoughts) < _MOST_LOOKS and _is_json(content[place:]):
+            break  # a text in JSON may speak of marks
         kept.append(content[place : opening.start()])
         closing = marks.close.search(content, opening.end())
         thoughts.append(content[opening.end() : closing.start() if closing else None])
         place = closing.end() if closing else len(content)
     rest = "".join([*kept, content[place:]])
+    if _is_json(rest):
+        return rest, "\n".join(thoughts)
     if alone := list(marks.close.finditer(rest)):
         thoughts.insert(0, rest[: alone[-1].start()])
         rest = rest[alone[-1].end() :]
     return marks.noise.sub("", rest), "\n".join(thoughts)
 
 
-def _is_json(content: str) -> bool:
+def _is_json(text: str) -> bool:
+    """Whether a text is one JSON document, alone or in a fence."""
+    fenced = _FENCE.fullmatch(text.strip())
     try:
-        return isinstance(json.loads(content), dict | list)
+        return isinstance(json.loads(fenced[1] if fenced else text), dict | list)
     except (ValueError, RecursionError):
         return False
 
@@ -43,7 +52,8 @@ def _is_json(content: str) -> bool:
 class ThoughtFilter:
     """The same for an answer that arrives in pieces, for those who listen.
 
-    A thought whose opening mark never came is not known as one before it ends.
+    A thought whose opening mark never came is not known as one before it ends, and a mark inside of
+    JSON is taken for one.
     """
 
     def __init__(self) -> None:

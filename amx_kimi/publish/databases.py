@@ -25,7 +25,7 @@ from amx_kimi.drivers import with_driver
 from amx_kimi.errors import SourceError
 from amx_kimi.publish.statements import Dialect, Place, dialects, statement
 
-__all__ = ["Comment", "Comments", "Present", "Refused", "open_comments"]
+__all__ = ["Comment", "Comments", "Present", "Refused", "keeps_comments", "open_comments"]
 
 _RELATION_KINDS = {
     "r": "table",
@@ -87,6 +87,11 @@ class Comments(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+def keeps_comments(identity: str) -> bool:
+    """Whether comments could be written to a database, by its identity (`duckdb:/data/dwh`)."""
+    return identity.partition(":")[0] in ("duckdb", "postgresql")
 
 
 def open_comments(target: str | URL) -> Comments:

@@ -68,6 +68,8 @@ def _framed(document: bytes, manners: frozenset[str]) -> bytes:
 def _changed(document: dict[str, Any], manners: frozenset[str]) -> dict[str, Any]:
     """A chunk, or a whole answer, in another shape."""
     for choice in document.get("choices") or ():
+        if "filtered" in manners and choice.get("finish_reason"):
+            choice["finish_reason"] = "content_filter"
         if "finish-null" in manners:
             choice["finish_reason"] = None
         said = choice.get("delta") or choice.get("message")

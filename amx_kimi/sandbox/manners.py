@@ -97,6 +97,7 @@ WIRES: Mapping[str, str] = {
     "bom": "a byte order mark first",
     "done-blank": "a blank after [DONE]",
     "whole": "stream is ignored: one JSON document",
+    "filtered": "a whole answer with finish_reason content_filter",
     "finish-null": "finish_reason is null to the end",
     "usage-huge": "usage of 2^63",
     "usage-float": "usage of 1e26",

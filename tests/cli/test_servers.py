@@ -142,7 +142,7 @@ def examined(documented: Any, start_sandbox: Start) -> Callable[..., Any]:
     return run
 
 
-@pytest.mark.parametrize("manner", sorted(ANSWERED))
+@pytest.mark.parametrize("manner", sorted(ANSWERED - {"filtered"}))  # to doctor a refusal
 def test_doctor_finds_nothing_wrong_with_another_shape(
     examined: Callable[..., Any], manner: str
 ) -> None:
@@ -178,6 +178,13 @@ def test_a_model_without_usable_answers_is_stopped_early(describe: Describe) -> 
     assert ended.json["cost"]["amount"] < 0.01
     assert "no usable entry" in ended.err
     assert texts(rows) == []
+
+
+def test_a_model_that_only_thinks_is_stopped_early(describe: Describe) -> None:
+    ended, sandbox, rows = describe(thinking_base=200_000)
+    assert (ended.code, texts(rows)) == (1, [])
+    assert [seen.body["max_tokens"] for seen in sandbox.chats] == [32_768, 131_072] * 2
+    assert "AMX_LLM_MIN_MAX_TOKENS" in ended.err
 
 
 def test_it_says_that_what_was_paid_for_could_not_be_kept(

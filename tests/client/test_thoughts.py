@@ -72,6 +72,10 @@ def test_nothing_is_invented(parts: list[str]) -> None:
     assert len(content) <= len("".join(parts))
 
 
-def test_marks_inside_of_an_answers_texts_are_text() -> None:
-    text = '{"1 log": ["h", "What the model said, with its `<think>` block.", "Up to </think>."]}'
-    assert split_thoughts(text) == (text, "")
+@pytest.mark.parametrize("before", ["", "<think>Hm: [THINK]</think>\n"])
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "\n{}\n"])
+def test_marks_inside_of_an_answers_texts_are_text(before: str, around: str) -> None:
+    text = '{"1 log": ["h", "What was said, with its `<think>` block.", "Up to </think>."]}'
+    content, thoughts = split_thoughts(before + around.replace("{}", text))
+    assert content.strip() == around.replace("{}", text).strip()
+    assert thoughts == ("Hm: [THINK]" if before else "")
