@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import nullcontext, suppress
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from amx_kimi.wrap import counted, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from amx_kimi.journal import Described, Journal, Run
+    from amx_kimi.journal import Described, Run
     from amx_kimi.publish.dbt import Merged
 
 __all__ = ["export"]
@@ -89,7 +88,7 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
     was accepted waits there for /apply. Each says the model, run, confidence, reviewer, and that a
     text is AI-generated.
     """
-    from amx_kimi.cli.results import note_if_going
+    from amx_kimi.cli.results import note_if_going, rows_of
     from amx_kimi.cli.run import open_journal
     from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
@@ -104,7 +103,7 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
             raise click.UsageError(f"--format {format_} holds everything, as it is.")
         if format_ == "amx" and (options["tables"] or options["schemas"]):
             raise click.UsageError("--format amx hands a run over as a whole.")
-        rows = _rows(journal, found, options)
+        rows = rows_of(journal, found, options["schemas"], options["tables"])
         if format_ in _PLAIN:
             return _plain(rows, found, format_, out)
         if format_ == "amx":
@@ -114,25 +113,6 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
         if format_ == "dbt":
             return _dbt(rows, found, out, options)
         return _datahub(rows, found, out, options)
-
-
-def _rows(journal: "Journal", run: "Run", options: dict[str, Any]) -> "Iterator[Described]":
-    """What is to be exported: all of the run, or by --schema and --table."""
-    from amx_kimi.annotate.sources import Selection
-    from amx_kimi.errors import JournalError
-    from amx_kimi.journal import results
-
-    selection = Selection(options["schemas"], options["tables"])
-    rows = (
-        row
-        for row in journal.stream(results.described, run.id)
-        if selection.takes(row.item.schema, row.item.table)
-    )
-    first = next(rows, None)
-    if first is None and (selection.schemas or selection.tables):
-        wanted = " or ".join((*selection.tables, *selection.schemas))
-        raise JournalError(f"The run {run.id} has nothing of {wanted}")
-    return chain([first] if first else [], rows)
 
 
 def _plain(rows: "Iterator[Described]", run: "Run", format_: str, out: Path | None) -> int:

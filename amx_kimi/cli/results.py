@@ -1,6 +1,6 @@
 """`show`: what a run found, read from the journal."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,9 @@ from amx_kimi.wrap import one_line
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from amx_kimi.journal import Described, Run
+    from amx_kimi.journal import Described, Journal, Run
 
-__all__ = ["note_if_going", "print_tables", "show"]
+__all__ = ["note_if_going", "print_tables", "rows_of", "show"]
 
 _STYLES = {"high": "green", "medium": "yellow", "low": "red"}
 _SAID = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
@@ -53,25 +53,14 @@ def show(run: str, tables: tuple[str, ...], low: bool, store: str | None, as_jso
 
     With --json: one object a line, all wordings included.
     """
-    from amx_kimi.annotate.sources import Selection
     from amx_kimi.cli.run import open_journal
-    from amx_kimi.errors import JournalError
-    from amx_kimi.journal import meant, results
+    from amx_kimi.journal import meant
     from amx_kimi.publish.export import as_row
     from amx_kimi.settings import Settings
 
     with open_journal(store, Settings.from_environment(), create=False) as journal:
         found = journal.read(meant.run_with_results, run)
-        selection = Selection(tables=tables)
-        chosen = (
-            row
-            for row in journal.stream(results.described, found.id)
-            if selection.takes(row.item.schema, row.item.table)
-        )
-        first = next(chosen, None)
-        if first is None and tables:
-            raise JournalError(f"The run {found.id} has no table {' or '.join(tables)}")
-        rows = chain([first] if first else [], chosen)
+        rows = rows_of(journal, found, (), tables)
         if as_json:
             for row in rows:
                 if not low or _is_low(row):
@@ -80,6 +69,31 @@ def show(run: str, tables: tuple[str, ...], low: bool, store: str | None, as_jso
         print_tables(rows, low=low, paged=True)
         if found.error:
             warn(f"The run stopped early: {found.error}")
+
+
+def rows_of(
+    journal: "Journal", run: "Run", schemas: "Sequence[str]", tables: "Sequence[str]"
+) -> "Iterator[Described]":
+    """What a run has of these schemas and tables (names or patterns), or of all.
+
+    Raises:
+        JournalError: it has nothing of them.
+    """
+    from amx_kimi.annotate.sources import Selection
+    from amx_kimi.errors import JournalError
+    from amx_kimi.journal import results
+
+    selection = Selection(tuple(schemas), tuple(tables))
+    rows = (
+        row
+        for row in journal.stream(results.described, run.id)
+        if selection.takes(row.item.schema, row.item.table)
+    )
+    first = next(rows, None)
+    if first is None and (schemas or tables):
+        wanted = " or ".join((*tables, *schemas))
+        raise JournalError(f"The run {run.id} has nothing of {wanted}")
+    return chain([first] if first else [], rows)
 
 
 def print_tables(
