@@ -105,28 +105,37 @@ def source(name: str, schema: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "schema", "is_it"),
+    ("name", "schema"),
     [
-        ("sales", "\"{{ var('s', 'raw') }}\"", True),
-        ("SALES", "\"{{ var('s', 'raw') }}\"", True),
-        ("shop", "\"{{ var('s', 'raw') }}\"", True),  # it may be, and a second one is refused
-        ("shop", "'{% if x %}a{% else %}b{% endif %}'", True),
-        ("shop", "sales", True),
-        ("shop", "'\"sales\"'", True),
-        ("sales", "other", False),
-        ("shop", "other", False),
+        ("sales", "\"{{ var('s', 'raw') }}\""),
+        ("SALES", "\"{{ var('s', 'raw') }}\""),
+        ("shop", "\"{{ var('s', 'raw') }}\""),  # it may be, and a second one is refused
+        ("shop", "'{% if x %}a{% else %}b{% endif %}'"),
+        ("shop", "sales"),
+        ("shop", "'\"sales\"'"),
     ],
 )
-def test_whose_table_it_is(tmp_path: Path, name: str, schema: str, is_it: bool) -> None:
+def test_a_table_of_this_source(tmp_path: Path, name: str, schema: str) -> None:
     _, found, outcome = merged(tmp_path, {"models/a.yml": source(name, schema)})
-    first, *added = found["sources"]
-    if is_it:
-        assert (texts(first["tables"][0]), added) == ({"id": "Key.", "net": "Net."}, [])
-    else:
-        assert texts(first["tables"][0]) == {}
-        assert outcome.problems or [one["schema"] for one in added] == ["sales"]
-    names = [(one["name"].lower(), t["name"]) for one in found["sources"] for t in one["tables"]]
-    assert len(names) == len(set(names))
+    (only,) = found["sources"]
+    assert outcome.problems == []
+    assert [texts(table) for table in only["tables"]] == [{"id": "Key.", "net": "Net."}]
+
+
+def test_a_table_of_another_schema(tmp_path: Path) -> None:
+    _, found, outcome = merged(tmp_path, {"models/a.yml": source("shop", "other")})
+    assert outcome.problems == []
+    theirs, added = found["sources"]
+    assert texts(theirs["tables"][0]) == {}
+    assert (added["schema"], texts(added["tables"][0])) == ("sales", {"id": "Key.", "net": "Net."})
+
+
+def test_a_source_of_this_name_for_another_schema(tmp_path: Path) -> None:
+    old = source("sales", "other")
+    new, _, outcome = merged(tmp_path, {"models/a.yml": old})
+    (problem,) = outcome.problems
+    assert (new, outcome.added) == (old, 0)
+    assert "sales.orders has the name of another table in" in problem
 
 
 def test_the_source_of_the_schema_comes_before_one_with_a_template(tmp_path: Path) -> None:
