@@ -47,7 +47,9 @@ __all__ = [
     "prompt_options",
     "run_main",
     "say",
+    "schema_option",
     "store_option",
+    "table_option",
     "warn",
 ]
 
@@ -153,6 +155,29 @@ def json_option(function: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def table_option(function: _F) -> _F:
+    """`--table T`, of which `Selection` takes the names and patterns."""
+    return click.option(
+        "--table",
+        "tables",
+        metavar="T",
+        multiple=True,
+        help="Only this table or schema.table, or those of a pattern: 'sales.*'; not those of "
+        "'!tmp_*' (repeat).",
+    )(function)
+
+
+def schema_option(function: _F) -> _F:
+    """`--schema S`, likewise."""
+    return click.option(
+        "--schema",
+        "schemas",
+        metavar="S",
+        multiple=True,
+        help="Only this schema, or those of a pattern; not those of '!tmp_*' (repeat).",
+    )(function)
+
+
 def profile_option(function: _F) -> _F:
     """`--profile NAME`."""
     return click.option(
@@ -188,21 +213,8 @@ def database_options(function: _F) -> _F:
             is_flag=True,
             help="Also the tables that belong to PostgreSQL's extensions.",
         ),
-        click.option(
-            "--table",
-            "tables",
-            metavar="T",
-            multiple=True,
-            help="Only this table or schema.table, or those of a pattern: 'sales.*'; not those of "
-            "'!tmp_*' (repeat).",
-        ),
-        click.option(
-            "--schema",
-            "schemas",
-            metavar="S",
-            multiple=True,
-            help="Only this schema, or those of a pattern; not those of '!tmp_*' (repeat).",
-        ),
+        table_option,
+        schema_option,
         click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles."),
         click.argument("urls", metavar="[URL]", nargs=-1),
     ):

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, choice_options, complete_runs, store_option, warn
+from amx_kimi.cli.common import (
+    KimiCommand,
+    choice_options,
+    complete_runs,
+    schema_option,
+    store_option,
+    table_option,
+    warn,
+)
 from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
@@ -45,16 +53,11 @@ _OWN_OPTIONS = {
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write (default: stdout). An existing dbt file is merged into.",
+    help="The file to write (default: stdout). A dbt file that is there is merged into, any other"
+    " replaced.",
 )
-@click.option(
-    "--table",
-    "tables",
-    metavar="T",
-    multiple=True,
-    help="Only this table or schema.table (repeat).",
-)
-@click.option("--schema", "schemas", metavar="S", multiple=True, help="Only this schema (repeat).")
+@table_option
+@schema_option
 @choice_options
 @click.option(
     "--as",

@@ -12,6 +12,7 @@ from amx_kimi.cli.common import (
     echo_json,
     json_option,
     store_option,
+    table_option,
     warn,
 )
 from amx_kimi.cli.tables import Cell, Column, lay_out, print_lines, screen_width
@@ -43,7 +44,7 @@ def note_if_going(run: "Run") -> None:
 
 @click.command(cls=KimiCommand)
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--table", "tables", metavar="T", multiple=True, help="Only this table (repeat).")
+@table_option
 @click.option("--low", is_flag=True, help="Only what came back with low confidence.")
 @store_option
 @json_option
