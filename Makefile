@@ -1,7 +1,7 @@
 # Two commands do everything, venv and installation included: `make demo` and `make test`.
 PYTHON ?= python3
 BIN = .venv/bin
-PIP = $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full clean
 

@@ -32,7 +32,7 @@ def environment_with(
             packages = [*wanted, *(["-e", str(ROOT)] if ours else [])]
             environment = {**os.environ, **(build or {})}
             subprocess.run(
-                [*pip, "install", "--quiet", "--no-compile", *packages], check=True, env=environment
+                [*pip, "install", "--quiet", *packages], check=True, env=environment
             )
             # AMX would try to install its extras again and again.
             subprocess.run([*pip, "uninstall", "--quiet", "--yes", "pip"], check=True)

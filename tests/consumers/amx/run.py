@@ -48,7 +48,7 @@ def environment(python: Path, **more: str) -> dict[str, str]:
 
 
 def analyze(
-    command: list[str], tables: list[str], env: dict[str, str], seconds: float = 30
+    command: list[str], tables: list[str], env: dict[str, str], seconds: float = 120
 ) -> Done:
     """`/run-apply` of these tables of the schema public; so long between two questions at most."""
     chosen = [word for table in tables for word in ("-t", table)]
