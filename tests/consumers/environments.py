@@ -31,9 +31,7 @@ def environment_with(
             pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
             packages = [*wanted, *(["-e", str(ROOT)] if ours else [])]
             environment = {**os.environ, **(build or {})}
-            subprocess.run(
-                [*pip, "install", "--quiet", *packages], check=True, env=environment
-            )
+            subprocess.run([*pip, "install", "--quiet", *packages], check=True, env=environment)
             # AMX would try to install its extras again and again.
             subprocess.run([*pip, "uninstall", "--quiet", "--yes", "pip"], check=True)
     return _HOME / name / "bin/python"
