@@ -427,7 +427,9 @@ def test_prose_of_any_kind(text: str) -> None:
         ("(nachname)::text ~~ 'sch%'::text", "(nachname)::text ~~ 'aaa%'::text"),
         ("\"E-Mail\" = 'x'", "\"E-Mail\" = 'a'"),
         ("a = E'it\\'s Anna Schmidt'", "a = 'aa''a Aaaa Aaaaaaa'"),
-        ("id = 123456789 OR id < 10", "id = 999999999 OR id < 10"),
+        ("id = 123456789 OR id < 10", "id = 999999999 OR id < 99"),
+        ("salary > 85000.50 AND n = 1e6 OR x = 0xFF", "salary > 99999.99 AND n = 9a9 OR x = 9aAA"),
+        ("t2024.c1 = 1 AND y = .5 AND z > .75", "t2024.c1 = 1 AND y = .5 AND z > .99"),
         ("st = 'Offen Anna von Berg'", "st = 'Aaaaa Aaaa aaa Aaaa'"),
     ],
 )

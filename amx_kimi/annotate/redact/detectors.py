@@ -10,50 +10,52 @@ from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["COUNTRIES", "is_formatted", "is_full_name", "sounds_personal", "spans"]
+from amx_kimi.annotate.redact.words import ordinary_words
+from amx_kimi.conceal import key_spans, merged
 
-_COLUMN = re.compile(  # in a column's name: people, places, ways to reach them, secrets
-    r"name|mail|phone|tel(?!l)|fax|mobil|handy|add?r|street|stra?(ss|ß)e|^str$|city|town|"
-    r"(^|_|wohn)ort|plz|zip|postal|birth|geb|iban|konto|kto|acc(oun)?t_?n|ssn|passw|pwd|kennw|"
-    r"secret|token|card|vorn|nachn|person|kontakt|contact|user|usr|login|bemerk|comm?ent|komment|"
-    r"note|notiz|text|txt|memo|(^|_)nm\d?$|mitarb|angest|ansprech|verk(ae|ä)ufer|sachb|bearb|erfass|"
-    r"erstell|author|autor|owner|actor|(^|_)by$|inhaber|kunde$|customer$|patient|diagn|dob$|"
-    r"(^|_)pin$|(^|_)key$|api_?key|steuer_?n|tax_?id|cc_|plate|vermerk|"
-    r"(^|_)(lat|lon|lng)$|latitud|longitud|salar|gehalt|religio|ethnic|gesundh|health",
-    re.IGNORECASE,
-)
+__all__ = ["COUNTRIES", "is_formatted", "spans"]
+
 _VALUE = re.compile(  # in a value: an address of any kind, long digits, a key
     r"@|://|\d{7,}|(?:\d[ (),./-]*){9,}|^\+[\d ()./-]{6,}$|^\(?0\d{1,5}\)?[ ./-]+\d{3,}|"
     r"^\d{3}[ .-]\d{4}$|\b(?:\d{1,3}\.){3}\d{1,3}\b|::|(?:[0-9A-Fa-f]{1,4}:){3}|"
-    r"(?:[0-9A-Fa-f]{2}-){5}|[A-Za-z0-9+/=]{20,}|(?=[A-Za-z_+/=-]*\d)[A-Za-z0-9_+/=-]{20,}|^(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]|"
+    r"^(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]|"
     r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$|^[\[{]"
+)
+_RUN = re.compile(r"[A-Za-z0-9+/=]{20,}|(?=[A-Za-z_+/=-]*\d)[A-Za-z0-9_+/=-]{20,}")
+_HUMP = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^A-Za-z+/=]+")
+_MAC = r"(?:[0-9A-Fa-f]{2}[-: ]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}[.-]){2}[0-9A-Fa-f]{4}"
+_BARE_MAC = r"(?=\d*[A-Fa-f])(?=[A-Fa-f]*\d)[0-9A-Fa-f]{12}"
+_SITE = (  # a URL without its scheme
+    r"\bwww\.[\w-]+|(?<![\w@.-])(?:[\w-]{1,63}\.){1,4}[A-Za-z]{2,12}(?::\d{1,5})?/[\w~%.?=&#/-]|"
+    r"(?<![\w@.-])(?:[\w-]{1,63}\.){1,4}(?:com|org|net|edu|gov|de|ch|fr|es|nl|be|pl|tr|ru|uk|eu|us|cn|jp|kr|br|mx|"
+    r"io|ai|biz)\b(?![\w.-])"
 )
 _TEXT = re.compile(  # the same inside prose, where they begin and end at something else
     r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]{1,255}|\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s<>\"')]+|"
     r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{2,4}){3,9}\b|\+?\(?\d(?:[ ()/.-]{0,2}\d){6,}|"
-    r"\b(?:\d{1,3}\.){3}\d{1,3}\b|(?:[0-9A-Fa-f]{0,4}:){3,}[0-9A-Fa-f]{0,4}|"
-    r"\b(?:[0-9A-Fa-f]{2}[-:]){5}[0-9A-Fa-f]{2}\b|\b(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]\w[\w-]{5,}|"
+    r"\b(?:\d{1,3}\.){3}\d{1,3}\b|(?<![\w:])[0-9A-Fa-f]{0,4}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f.]{0,15}(?![\w:])|"
+    rf"\b(?:{_MAC}|{_BARE_MAC})\b|"
+    rf"(?:{_SITE})[^\s<>\"')]*|"
     r"(?<![\w+/=-])(?=(?:[A-Za-z_+/=-]*\d){3})(?=[\d_+/=-]*[A-Za-z])[A-Za-z0-9_+/=-]{20,}"
 )
+_FORMATS = re.compile(rf"\b(?:{_MAC}|{_BARE_MAC})\b|{_SITE}")
 _PLACE = re.compile(  # a street with its number, a postal code with its town
-    r"(?:str(?:\.|asse|aße)|weg|platz|allee|gasse|ring|ufer|damm|straat|laan|plein|gatan|vej)\s+\d|"
+    r"(?:str(?:\.|asse|aße)?|weg|platz|allee|gasse|ring|ufer|damm|chaussee|steig|stieg|pfad|graben|wall|berg|"
+    r"hof|markt|tal|park|brücke|bruecke|garten|hain|anger|feld|wiese|kamp|straat|laan|plein|gatan|vägen|vej|gata|vei|katu|"
+    r"utca|sokak|sokağı|caddesi|cadde|улица|ул\.?|проспект|пр\.?|переулок)\.?,?\s+(?:д\.?\s*|no:?\s*|nr\.?\s*)?\d|"
     r"\d+\w?,?\s+(?:[\w.'-]+\s+){0,3}(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|way|court|ct|"
-    r"place|pl|square|boulevard|blvd|terrace|parkway|highway)\b|"
+    r"place|pl|square|boulevard|blvd|terrace|parkway|highway|circle|crescent|close|grove)\b|"
     r"\b(?:rue|avenue|boulevard|chemin|impasse|place|quai|via|viale|piazza|corso|vicolo|calle|"
-    r"avenida|plaza|paseo|camino|rua|ul)\b\.?.*\d|\d.*\b(?:rue|chemin|boulevard|avenue)\b|"
-    r"\b\d{4,5}\s+[^\W\d_]{3,}",
+    r"avenida|av|plaza|paseo|camino|rua|travessa|ul|ulica|aleja|plac|ул|улица|пр|проспект)\b\.?.*\d|"
+    r"\d.*\b(?:rue|chemin|boulevard|avenue)\b|"
+    r"^(?:am|an|auf|beim?|hinter|im|in|neben|ober|unter|vor|zum?|zur)\s+(?:de[mnrs]\s+|die\s+|das\s+)?"
+    r"(?:[^\W\d_][\w.-]*\s+){1,4}\d{1,4}\s?[a-z]?$|"
+    r"\b(?:[a-z]{1,2}[- ])?\d{4,5}\s+[^\W\d_]{3,}|"
+    r"\b\d{3}\s\d{2}\s+[^\W\d_]{3,}|\b\d{4}\s[A-Z]{2}\b|\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b|"
+    r"\b[A-Z]{2}\s+\d{5}(?:-\d{4})?\b|"
+    r"\d+\s*(?:号|號|弄|室|楼|丁目|番地|番|号室)|(?:路|街|道|巷|로|길)\s*\d|〒",
     re.IGNORECASE,
 )
-_NAME_PART = re.compile(r"[\w.'’-]+")
-_NO_NAME = frozenset(  # words that stand beside other words in a status, not beside a first name
-    "a an and are at awaiting by closed completely for from full fully in is new no not of off on "
-    "open or out over partially partly per pre re the to under up via waiting with without yes "
-    "an auf aus bei bis das dem den der des die ein in ist mit nach nicht noch oder ohne teilweise "
-    "und vom von vor wird zu zum zur".split()
-)
-_PARTICLES = frozenset("al bin da de del della den der di du el la le van vom von zu zur".split())
-_INVERTED = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]+)?\s*,\s*[^\W\d_]{2,}")
-_BETWEEN = re.compile(r"[\s,;:/()\"]+")
 _DATE = re.compile(r"(?:19|20)\d\d[-./ ]?\d\d[-./ ]?\d\d|\d\d?[-./ ]\d\d?[-./ ](?:19|20)\d\d")
 _PHONE = re.compile(r"[\d+()/. -]+")
 
@@ -71,43 +73,32 @@ COUNTRIES = frozenset(_NUMBERS)
 """The countries whose numbers of people can be told; phone numbers of any country can."""
 
 
-@lru_cache(maxsize=1_000)
-def sounds_personal(column: str) -> bool:
-    """Whether a column's name suggests people, places, ways to reach them, secrets or free text."""
-    return _COLUMN.search(column) is not None
-
-
 def is_formatted(value: str, countries: Sequence[str]) -> bool:
     """Whether a value has the format of somebody's address, number or key."""
     return (
         _VALUE.search(value) is not None
+        or _FORMATS.search(value) is not None
         or _PLACE.search(value) is not None
+        or any(True for _ in key_spans(value))
+        or any(not _are_words(run) for run in _RUN.findall(value))
         or _is_number_of_somebody(value, countries)
     )
 
 
-def is_full_name(value: str) -> bool:
-    """Anna Schmidt; Müller, Hans; WEBER,ANNA; K. Lang; Anna von Berg, also within a longer text:
-    capitalised words side by side, the last of them not in capitals only; two words and a comma."""
-    if _INVERTED.fullmatch(value):
-        return True
-    words = [word for word in _BETWEEN.split(value) if word]
-    parts = [word for word in words if word.lower() not in _PARTICLES]
-    return any(map(_is_pair, parts, parts[1:]))
-
-
-def _is_pair(first: str, last: str) -> bool:
-    return (
-        all(_NAME_PART.fullmatch(word) and word[0].isupper() for word in (first, last))
-        and any(character.islower() for character in last)
-        and first.lower() not in _NO_NAME
-        and last.lower() not in _NO_NAME
-    )
+def _are_words(run: str) -> bool:
+    """Whether a long run is ordinary words in a row, such as `partiallyFulfilledOrder`."""
+    return all(part.lower() in ordinary_words() for part in _HUMP.findall(run))
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where in prose such formats stand."""
-    return (found.span() for found in _TEXT.finditer(text))
+    """Where in prose such formats stand, in order."""
+    formats = (found.span() for found in _TEXT.finditer(text) if not _is_time(found[0]))
+    yield from merged([*formats, *key_spans(text)])
+
+
+def _is_time(text: str) -> bool:
+    """Whether what has two colons is no IPv6 address, such as 10:30:00."""
+    return text.count(":") == 2 and "::" not in text and not any(c.isalpha() for c in text)
 
 
 def _is_number_of_somebody(value: str, countries: Sequence[str]) -> bool:

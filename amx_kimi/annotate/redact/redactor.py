@@ -1,11 +1,13 @@
 """What a run may show of columns and tables, under the rules of `kimi.yml` and its options."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from amx_kimi.annotate.redact.detectors import is_formatted, is_full_name, sounds_personal
+from amx_kimi.annotate.redact.columns import sense_of
+from amx_kimi.annotate.redact.detectors import is_formatted
+from amx_kimi.annotate.redact.people import are_names, are_words, is_full_name
 from amx_kimi.annotate.redact.shapes import Masked, shape
 from amx_kimi.annotate.redact.texts import LONGEST_VALUE, declared_value, redact_sql, redact_text
 from amx_kimi.annotate.sources.base import RawFacts
@@ -19,7 +21,6 @@ _MANY = 30  # so many different words are names of something: people, places, fi
 _LONGEST_ALLOWED = 200
 _LONGEST_COMMENT = 600
 _LONGEST_TYPE = 1_000
-_WORD = 4  # letters in a row
 
 Rule = Literal["never", "always"] | None
 
@@ -91,7 +92,7 @@ class Redactor:
         known = kept(item)
         if not self._shows_values(item):
             return ColumnFacts(raw.nulls, raw.distinct, known=known)
-        shapes_only = self._rule(item) is None and _is_many_words(raw)
+        shapes_only = self._rule(item) is None and _are_names(item, raw)
         counts = dict(raw.values)
 
         def masked(value: str, count: int) -> Masked:
@@ -130,8 +131,7 @@ class Redactor:
         return (
             occurrences >= _LEAST_OCCURRENCES
             and len(value) <= LONGEST_VALUE
-            and not sounds_personal(item.column)
-            and not is_full_name(value)
+            and _may_name(item, value)
         )
 
     def _shows_values(self, item: Item) -> bool:
@@ -165,7 +165,7 @@ class Redactor:
         if key == "check":
             return (redact_sql(value, countries, declared=True) or None) if values else None
         if key == "values":
-            many = len(value) >= _MANY and _are_words(value)
+            many = len(value) >= _MANY and are_words(value)
             return [declared_value(v, countries) for v in value] if values and not many else None
         return value
 
@@ -216,22 +216,18 @@ def _as_masked(value: Any) -> Any:
     return [_as_masked(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _is_many_words(raw: RawFacts) -> bool:
-    """Many different values that are mostly words: names of people, places or firms have no
-    checksum, but they are many."""
-    if max(raw.distinct or 0, raw.seen, len(raw.values)) < _MANY:
+def _are_names(item: Item, raw: RawFacts) -> bool:
+    """Whether a column's values are names: of people, or many words that no dictionary has. Names
+    of people, places or firms have no checksum, but they are many."""
+    sense = sense_of(item.column, item.table)
+    if sense == "thing":
         return False
-    return _are_words([value for value, _ in raw.values])
+    values = [value for value, _ in raw.values]
+    are_many = max(raw.distinct or 0, raw.seen, len(values)) >= _MANY
+    return (are_many and are_words(values)) or (sense == "" and are_names(values))
 
 
-def _are_words(values: Sequence[str]) -> bool:
-    return 2 * sum(map(_has_word, values)) >= len(values)
-
-
-def _has_word(value: str) -> bool:
-    run = 0
-    for character in value:
-        run = run + 1 if character.isalpha() else 0
-        if run >= _WORD:
-            return True
-    return False
+def _may_name(item: Item, value: str) -> bool:
+    """Whether neither the column's name nor the value itself says that it belongs to a person."""
+    sense = sense_of(item.column, item.table)
+    return sense == "thing" or (sense != "personal" and not is_full_name(value))

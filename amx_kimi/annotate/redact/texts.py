@@ -2,7 +2,8 @@
 
 import re
 
-from amx_kimi.annotate.redact.detectors import is_formatted, is_full_name, spans
+from amx_kimi.annotate.redact.detectors import is_formatted, spans
+from amx_kimi.annotate.redact.people import is_full_name
 from amx_kimi.annotate.redact.shapes import Masked, shape
 
 __all__ = ["LONGEST_VALUE", "declared_value", "redact_sql", "redact_text"]
@@ -15,7 +16,7 @@ _SQL = re.compile(  # or what may hold an apostrophe that begins none; the end m
     r"""\b[eE]'(?P<escaped>(?:[^'\\]++|''|\\.)*+)(?:'|\\?\Z)|"""
     r"""'(?P<text>(?:[^']++|'')*+)(?:'|\Z)|"""
     r"""\$(?P<tag>\w*)\$(?P<dollar>.*?)(?:\$(?P=tag)\$|\Z)|"""
-    r"""(?P<quoted>"[^"]*+(?:"|\Z)|`[^`]*+(?:`|\Z))|(?P<number>(?<![\w.])\d{3,}+)""",
+    r"""(?P<quoted>"[^"]*+(?:"|\Z)|`[^`]*+(?:`|\Z))|(?P<number>(?<![\w.])\.?\d[\w.]*+)""",
     re.DOTALL,
 )
 _UNSURE = re.compile(  # where quotes may mean something else: nobody can say what is a literal
@@ -36,7 +37,8 @@ def redact_text(text: str) -> Masked:
 def redact_sql(
     sql: str, countries: tuple[str, ...] = (), *, declared: bool = False, values: bool = True
 ) -> Masked:
-    """SQL without its comments, its literals as their shapes (without `values`: not even those).
+    """SQL without its comments, its literals as their shapes (without `values`: not even those);
+    a single digit, such as a flag or a place in a list, stays.
 
     `declared` is for checks and types: their values are part of the schema, and only what has a
     personal format, or is a full name, is masked. SQL whose quoting is not sure is left out.
@@ -54,8 +56,8 @@ def redact_sql(
         if (name := found["quoted"]) is not None:
             return name[0] + identifier(name[1:], countries)
         if (number := found["number"]) is not None:
-            harmless = values and not is_formatted(number, countries)
-            return number if harmless else shape(number)
+            is_told = values and declared and not is_formatted(number, countries)
+            return number if is_told or len(number.strip(".")) == 1 else shape(number)
         if found["escaped"] is not None:
             return literal(re.sub(r"\\(.)|''", lambda m: m[1] or "'", found["escaped"]))
         text = found["dollar"] if found["text"] is None else found["text"].replace("''", "'")

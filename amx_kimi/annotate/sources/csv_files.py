@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from amx_kimi.annotate.redact.detectors import is_formatted, is_full_name, sounds_personal
+from amx_kimi.annotate.redact.columns import sense_of
+from amx_kimi.annotate.redact.detectors import is_formatted
+from amx_kimi.annotate.redact.people import is_full_name
 from amx_kimi.annotate.redact.shapes import shape
 from amx_kimi.errors import SourceError
 
@@ -160,7 +162,7 @@ def _is_like(cell: str, values: Sequence[str]) -> bool:
         return True
     if any(map(str.isdigit, cell)) and _mostly(shape(value) == shape(cell) for value in values):
         return True
-    is_name = is_full_name(cell) and not sounds_personal(cell)
+    is_name = is_full_name(cell) and not sense_of(cell)
     return is_name and _mostly(map(is_full_name, values))
 
 

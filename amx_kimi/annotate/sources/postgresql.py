@@ -136,14 +136,16 @@ class PostgresqlSource:
                 return {name: RawFacts(nulls=0, distinct=0) for name in columns}
             named = {"relation": found.oid, "columns": list(columns)}
             known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
+            analyzed = max(found.rows, rows)
             if not known and kind == "p":
                 # Autovacuum never analyses a partitioned table: its largest partition speaks.
                 leaf = connection.execute(text(sql.LARGEST), named).mappings().one_or_none()
                 if leaf:
                     known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()
+                    analyzed = max(leaf["rows"], 0)
             extended = connection.execute(text(sql.EXTENDED), {**place, **named}).all()
         estimate = max(found.rows, (table.rows or 0) if kind == "p" else 0)
-        facts = statistics_of(known, extended, columns, estimate)
+        facts = statistics_of(known, extended, columns, estimate, analyzed)
         missing = [name for name in columns if name not in facts]
         if missing and self._may_sample(kind, estimate):
             sized = found.relpages > 0 or kind == "p"

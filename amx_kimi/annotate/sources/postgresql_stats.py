@@ -13,13 +13,21 @@ __all__ = ["statistics_of"]
 
 
 def statistics_of(
-    rows: Iterable[Any], extended: Iterable[Any], columns: Sequence[str], estimate: int
+    rows: Sequence[Any],
+    extended: Iterable[Any],
+    columns: Sequence[str],
+    estimate: int,
+    analyzed: int,
 ) -> dict[str, RawFacts]:
     """Facts of those columns that the statistics know. A later row for a column wins; `estimate`
-    is the table's number of rows (`rows` may be of its largest partition)."""
-    facts = {name: _facts(estimate, *figures) for name, *figures in rows}
+    is the table's number of rows, `analyzed` that of the table or partition whose statistics they
+    are: a value counts as often as it was in the rows that ANALYZE looked at."""
+    facts = {
+        name: _facts(estimate, min(analyzed, sample), *figures) for name, *figures, sample in rows
+    }
+    least_sample = min((*(row[-1] for row in rows), analyzed))
     for names, combinations, shares in extended:
-        for name, (values, seen) in _alone(names, combinations, shares, estimate).items():
+        for name, (values, seen) in _alone(names, combinations, shares, least_sample).items():
             if name in columns and not facts.get(name, RawFacts()).values:
                 facts[name] = replace(facts.get(name, RawFacts()), values=values, seen=seen)
     return facts
@@ -27,6 +35,7 @@ def statistics_of(
 
 def _facts(
     rows: int,
+    sampled: int,
     null_fraction: float,
     distinct: float,
     values: list[str] | None,
@@ -47,7 +56,7 @@ def _facts(
             return RawFacts(nulls=nulls if rows else None, keys=keys)
     if elements:  # of an array: its elements say more than whole arrays do
         common = zip(elements, element_frequencies or [], strict=False)
-        frequent = _counted(common, rows) if not text_search else ()
+        frequent = _counted(common, sampled) if not text_search else ()
         return RawFacts(nulls=nulls if rows else None, values=frequent, seen=len(elements))
     common = zip(values or [], frequencies or [], strict=False)
     # The histogram leaves out the most common values.
@@ -58,7 +67,7 @@ def _facts(
         distinct=0 if null_fraction == 1 else count or None,
         least=ordered[0] if ordered else None,
         greatest=ordered[-1] if ordered else None,
-        values=_counted(common, rows),
+        values=_counted(common, sampled),
     )
 
 

@@ -1,0 +1,135 @@
+"""Keys and passwords inside of texts: found, and taken out before somebody sees or keeps the text.
+
+Keys of known makers are told by detect-secrets' rules and by a table (`facts/key_makers.yml`).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from urllib.parse import unquote
+
+from amx_kimi.plain_yaml import FAST_LOADER, load_yaml
+from amx_kimi.types import Secret, mask_key
+
+__all__ = ["conceal_key", "conceal_keys", "conceal_url", "key_spans", "may_be_secret", "merged"]
+
+# Its rules for npm and for words before a key (Cloudant, IBM, Softlayer) take quadratic time and
+# more with hostile texts; those for JWT, keywords and entropy find too much or too little.
+_DETECTORS = (
+    *("artifactory.Artifactory", "aws.AWSKey", "azure_storage_key.AzureStorageKey"),
+    *("basic_auth.BasicAuth", "discord.DiscordBotToken", "github_token.GitHubToken"),
+    *("gitlab_token.GitLabToken", "mailchimp.Mailchimp", "openai.OpenAI", "pypi_token.PypiToken"),
+    *("sendgrid.SendGrid", "slack.Slack", "square_oauth.SquareOAuth", "stripe.Stripe"),
+    *("telegram_token.TelegramBotToken", "twilio.TwilioKey"),
+)
+_BLOCK = (
+    r"-{0,5} ?BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-*"
+    r"(?:[^-]{0,20000}-{0,5} ?END [A-Z0-9 ]{0,60}-*)?"
+)
+_HEADER = r"\b(?i:basic|bearer)[ :]+(?=[\w+/=.-]*[\d=A-Z])[A-Za-z0-9+/=._-]{8,}"
+_ASSIGNED = re.compile(
+    r"(?:pass|pw|pwd|secret|token|credential|api.?key|access.?key|private.?key|auth)\w*"
+    r"[\"']?\s*(?:[=:]|\s)\s*[\"']?\S",
+    re.IGNORECASE,
+)
+_USER_INFO = re.compile(r"(?<=//)[^/\s]*@")
+_SECRET_PARAMETER = re.compile(
+    r"(?i)(\b\w*(?:pass|pwd|secret|token|key)\w*\s*=\s*)('[^']*'|[^\s&;]+)"
+)
+_SHORTEST_PIECE = 9  # "longer than 8 of its characters in a row"
+
+
+@cache
+def _key_rules() -> tuple[re.Pattern[str], ...]:
+    """The rules; importing detect-secrets takes a third of a second, so not before it is needed."""
+    table = load_yaml(
+        (files("amx_kimi.facts") / "key_makers.yml").read_text(encoding="utf-8"), FAST_LOADER
+    )
+    own = [rf"{re.escape(p)}[A-Za-z0-9]{{{n},}}" for p, n in table["words"].items()]
+    own += [rf"{re.escape(p)}[\w.=-]{{{n},}}" for p, n in table["phrases"].items()]
+    begins = rf"(?<![A-Za-z0-9])(?:{'|'.join(own)})"
+    theirs = []
+    for name in _DETECTORS:
+        module, kind = name.split(".")
+        detector = getattr(import_module(f"detect_secrets.plugins.{module}"), f"{kind}Detector")
+        theirs += detector.denylist
+    return (re.compile(f"{_BLOCK}|{_HEADER}|{begins}"), *theirs)
+
+
+def key_spans(text: str) -> Iterable[tuple[int, int]]:
+    """Where keys of known makers stand in a text, private keys, and what an `Authorization` header
+    has; they may overlap."""
+    return (found.span() for rule in _key_rules() for found in rule.finditer(text))
+
+
+def conceal_keys(text: str) -> str:
+    """A text with `sk-…` and the last four characters in place of each key of a known maker."""
+    return _without(text, key_spans(text), mask_key)
+
+
+def may_be_secret(line: str) -> bool:
+    """Whether a typed line may hold a key or a password."""
+    has_key = any(True for _ in key_spans(line))
+    return has_key or "sk-" in line.lower() or "@" in line or _ASSIGNED.search(line) is not None
+
+
+def conceal_url(url: str) -> str:
+    """A URL, a connection string or a configuration's value, fit to show: without what stands
+    before an `@`, passwords among its parameters, and keys."""
+    plain = _SECRET_PARAMETER.sub(r"\1…", _USER_INFO.sub("…@", url))
+    if "@" in plain and "://" not in plain:
+        plain = "…@" + plain.rpartition("@")[2]
+    return conceal_keys(plain)
+
+
+def conceal_key(text: str, key: Secret) -> str:
+    """A text without this key: whatever is longer than 8 of its characters in a row is replaced, in
+    capitals or not, percent-encoded, or with other signs between them."""
+    own = _letters(key.reveal())
+    pieces = {own[at : at + _SHORTEST_PIECE] for at in range(len(own) - _SHORTEST_PIECE + 1)}
+    if not pieces or not any(piece in _letters(text) for piece in pieces):
+        return text
+    kept, places = _placed(text)
+    found = (
+        (places[at][0], places[at + _SHORTEST_PIECE - 1][1])
+        for at in range(len(kept) - _SHORTEST_PIECE + 1)
+        if kept[at : at + _SHORTEST_PIECE] in pieces
+    )
+    return _without(text, found, lambda _: str(key))
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text, in small letters."""
+    return re.sub(r"[\W_]", "", unquote(text)).lower()
+
+
+def _placed(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The same, and where each of them stands."""
+    kept, places = [], []
+    for found in re.finditer(r"%[0-9A-Fa-f]{2}|[^\W_]", text):
+        letter = _letters(found[0])
+        if len(letter) == 1:
+            kept.append(letter)
+            places.append(found.span())
+    return "".join(kept), places
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]], show: Callable[[str], str]) -> str:
+    parts, end = [], 0
+    for start, stop in merged(spans):
+        parts += [text[end:start], show(text[start:stop])]
+        end = stop
+    return "".join([*parts, text[end:]])
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, those that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged

@@ -1,0 +1,172 @@
+"""Names of people and of columns in many scripts, and what is none."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amx_kimi.annotate.redact import Redactor, shape
+from amx_kimi.annotate.sources import RawFacts
+
+from .helpers import column_item, mask, redact, table_item
+
+MANY = {  # first or last names, as a column of many has them
+    "han": "王伟 李娜 张敏 刘洋 陈杰 杨静 黄磊 周强",
+    "one sign": "王 李 张 刘 陈 杨 黄 周",
+    "kana": "さくら ハルト ひまり ソウタ ゆい レン めい ユウト",
+    "hangul": "민준 서연 도윤 하은 시우 지우 예준 수아",
+    "devanagari": "आरव प्रिया राहुल नेहा अमित पूजा विकास अंजलि",
+    "arabic": "محمد فاطمة أحمد مريم علي زينب حسن نور",
+    "thai": "สมชาย สมหญิง อนันต์ มาลี ประเสริฐ วิไล ธนา สุดา",
+    "hebrew": "נועם מאיה איתי נועה יוסף תמר דוד שרה",
+    "greek": "Γιώργος Μαρία Νίκος Ελένη Κώστας Άννα",
+    "cyrillic": "Иван Мария Пётр Анна Олег Юлия",
+    "short": "Bo Li Al Ng Jo Ed Ty Vi",
+    "short capitals": "KIM LI NG CHO AU OH YI HU",
+    "small": "anna otto ilse emil hugo irma",
+}
+
+
+def column_of(values: list[str], distinct: int, name: str = "c1", table: str = "t") -> list[str]:
+    facts = RawFacts(0, distinct, min(values), max(values), tuple((v, 90) for v in values))
+    return list(Redactor().column(column_item(table_item(table), name), facts).samples)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("kind", MANY)
+def test_many_names_leave_as_shapes_in_every_script(kind: str, form: str) -> None:
+    values = unicodedata.normalize(form, MANY[kind]).split()
+    assert not set(column_of(values, 40)) & {value for value in values if value != shape(value)}
+
+
+FULL = [
+    *("Anna Schmidt", "ANNA SCHMIDT", "anna schmidt", "SCHMIDT Anna", "Anna von Berg", "K. Lang"),
+    *("Mark Baker", "John Smith", "GRACE HALL", "Nguyễn Văn An", "Иван Петров", "ИВАН ПЕТРОВ"),
+    *(
+        "Γιώργος Παπαδόπουλος",
+        "محمد علي",
+        "राम शर्मा",
+        "김 민수",
+        "佐藤 花子",
+        "สมชาย ใจดี",
+        "דוד כהן",
+    ),
+    *("Mehmet Yılmaz", "Łukasz Żuk", "José García", "Baker, Grace", "weber, anna", "Anna/Schmidt"),
+]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", FULL)
+def test_a_full_name_leaves_in_no_script(name: str, form: str) -> None:
+    value = unicodedata.normalize(form, name)
+    assert mask("c1", value, 1_000) == shape(value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "王伟 李娜 张敏 刘洋 陈杰",
+        "欧阳娜娜 李明 司马光 王小明",
+        "佐藤花子 鈴木一郎 高橋健 田中美咲",
+        "김민수 이영희 박지훈 최서연",
+    ],
+)
+def test_a_few_full_names_without_spaces_leave_as_shapes(names: str) -> None:
+    assert not set(column_of(names.split(), 4)) & set(names.split())
+
+
+HARMLESS = [
+    "Credit Card|Bank Transfer|Gift Card|Cash on Delivery|Direct Debit",
+    "Human Resources|Research and Development|Quality Assurance|Customer Support",
+    "ORDER PLACED|READY TO SHIP|partially shipped|On Hold|Closed Won",
+    "Type A|Class B|Vitamin C|Room 12|X-Ray",
+    "Offene Rechnung|In Bearbeitung|Neuer Kunde|Technischer Einkauf",
+    "Tarjeta Bancaria|En attente|Nowe Zamówienie|Kredi Kartı|Новый Заказ",
+    "已完成|待付款|已发货|已取消",
+    "周一|周二|周三|周四|周五",
+    "黄色|白色|金色|蓝色",
+    "완료|진행중|대기|취소",
+    "partiallyFulfilledShipment|application/javascript|IN_PROGRESS",
+    "North America|Middle East|United Kingdom|Latin America",
+]
+
+
+@pytest.mark.parametrize("values", HARMLESS)
+def test_words_of_a_dictionary_are_no_names(values: str) -> None:
+    assert column_of(values.split("|"), values.count("|") + 1) == values.split("|")
+
+
+def test_many_ordinary_words_leave() -> None:
+    values = ["Wooden Chair", "Office Desk", "Paper Towels", "Table Lamp", "Garden Hose"]
+    assert column_of(values, 400) == values
+
+
+PERSONAL_COLUMNS = (
+    "姓名 联系人 电话 xingming 氏名 フリガナ 住所 이름 전화번호 имя фамилия отчество адрес "
+    "isim soyadı SOYADI dogum_tarihi doğumTarihi apellido nombre_completo direccion nome "
+    "cognome codiceFiscale nazwisko imie الاسم الهاتف שם_משפחה नाम ชื่อ ονομα ho_ten "
+    "prenom nom_famille achternaam geboortedatum sukunimi jmeno prezime nume alamat jina "
+    "dob date_of_birth birthday geburtsdatum pw pass otp cvv pin hash salt puk "
+    "security_code apiKey totp_seed tan"
+).split()
+
+
+@pytest.mark.parametrize("column", PERSONAL_COLUMNS)
+def test_columns_that_sound_personal_in_any_language(column: str) -> None:
+    assert mask(column, "Xy", 10_000) == "Aa"
+    assert mask(unicodedata.normalize("NFD", column), "Xy", 10_000) == "Aa"
+
+
+HARMLESS_COLUMNS = (
+    "country_name product_name ProductName filename card_type cardType telemetry "
+    "contact_type user_role email_status address_format phone_type customer_segment "
+    "is_email_verified tipo_tarjeta nombre_producto 产品名称 用户类型 商品名 capacity "
+    "velocity export import transport template spin monkey keyboard currency ship tooltip "
+    "market_cap"
+).split()
+
+
+@pytest.mark.parametrize("column", HARMLESS_COLUMNS)
+def test_columns_whose_names_only_sound_so(column: str) -> None:
+    assert mask(column, "Xy", 10_000) == "Xy"
+
+
+@pytest.mark.parametrize(
+    ("table", "leaves"),
+    [("countries", True), ("product_categories", True), ("Currency", True), ("users", False)],
+)
+def test_a_bare_name_is_what_its_table_says(table: str, leaves: bool) -> None:
+    values = ["Wakanda", "Genovia", "Ruritania"]
+    assert (column_of(values, 200, "name", table) == values) is leaves
+
+
+FORMATS = [
+    *("Am Bach 3a", "An der Alten Post 12", "Unter den Linden 77", "Im Winkel 4", "Musterhof 3"),
+    *("80331 München", "D-80331 München", "1010 Wien", "111 22 Stockholm", "SW1A 1AA"),
+    *("www.example.de/u/7", "example.com/~anna", "anna-schmidt.de", "example.org:8080/x"),
+    *("001a.2b3c.4d5e", "001A2B3C4D5E", "00-1a-2b-3c-4d-5e", "00:1a:2b:3c:4d:5e"),
+    *("::ffff:10.1.2.3", "fe80::1", "2001:db8::8a2e:370:7334", "1:2:3:4:5:6:7:8"),
+    *("ул. Ленина 5", "Atatürk Caddesi 12", "中山路12号", "1丁目2番地"),
+]
+
+
+@pytest.mark.parametrize("value", FORMATS)
+def test_addresses_of_every_kind(value: str) -> None:
+    assert mask("c1", value, 10_000) == shape(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["10:30", "10:30:00", "1.2.3", "v1.2", "a/b", "Node.js", "EUR/USD"]
+)
+def test_what_only_looks_like_an_address(value: str) -> None:
+    assert mask("c1", value, 10_000) == value
+
+
+@given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=12))
+def test_no_text_breaks_the_rules(value: str, column: str) -> None:
+    masked = mask(column, value, 1_000)
+    assert masked in (value, shape(value))
+    assert redact(column, RawFacts(0, 50, value, value, ((value, 9),))).samples
