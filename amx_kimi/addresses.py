@@ -4,7 +4,7 @@ import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-__all__ = ["is_private_host", "public_address"]
+__all__ = ["is_private_host", "is_this_machine", "public_address"]
 
 # RFC 1918, loopback, link-local, unique local: `is_private` has documentation and Teredo in it too.
 _PRIVATE = tuple(
@@ -18,6 +18,9 @@ _PRIVATE = tuple(
 )
 
 
+_LOOPBACK = 127
+
+
 def is_private_host(host: str) -> bool:
     """Whether a URL's host is a loopback or private address, `localhost`, or a bare name of the
     local network, such as a container's; what that means is for `public_address` to say."""
@@ -28,6 +31,21 @@ def is_private_host(host: str) -> bool:
         return _is_private(ip_address(host))
     except ValueError:
         return False
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a URL's host is loopback, in whatever spelling: `localhost`, `app.localhost`,
+    127.0.0.2, 127.1, `::ffff:127.0.0.1`."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    with suppress(ValueError):
+        address = ip_address(name.partition("%")[0])
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return bool(plain.is_loopback or plain.is_unspecified)
+    with suppress(OSError):
+        return socket.inet_aton(name)[0] == _LOOPBACK
+    return False
 
 
 def public_address(host: str) -> str | None:

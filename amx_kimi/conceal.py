@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from amx_kimi.plain_yaml import FAST_LOADER, load_yaml
 from amx_kimi.types import Secret, mask_key
 
-__all__ = ["conceal_key", "conceal_keys", "conceal_url", "key_spans", "may_be_secret", "merged"]
+__all__ = ["conceal_key", "conceal_text", "conceal_url", "key_spans", "may_be_secret", "merged"]
+__all__ += ["shown"]
 
 # Its rules for npm and for words before a key (Cloudant, IBM, Softlayer) take quadratic time and
 # more with hostile texts; those for JWT, keywords and entropy find too much or too little.
@@ -26,7 +27,7 @@ _DETECTORS = (
 )
 _BLOCK = (
     r"-{0,5} ?BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-*"
-    r"(?:[^-]{0,20000}-{0,5} ?END [A-Z0-9 ]{0,60}-*)?"
+    r"(?:[^-]{0,20000}-{0,5} ?END [A-Z0-9 ]{0,60}-*|(?:\s+[A-Za-z0-9+/=]{8,}){0,500})"
 )
 _HEADER = r"\b(?i:basic|bearer)[ :]+(?=[\w+/=.-]*[\d=A-Z])[A-Za-z0-9+/=._-]{8,}"
 _ASSIGNED = re.compile(
@@ -34,39 +35,43 @@ _ASSIGNED = re.compile(
     r"[\"']?\s*(?:[=:]|\s)\s*[\"']?\S",
     re.IGNORECASE,
 )
-_USER_INFO = re.compile(r"(?<=//)[^/\s]*@")
-_SECRET_PARAMETER = re.compile(
-    r"(?i)(\b\w*(?:pass|pwd|secret|token|key)\w*\s*=\s*)('[^']*'|[^\s&;]+)"
+_USER_PASSWORD = re.compile(r"(?<=://)([^\s\"'<>:/@]*):[^\s\"'<>]*@")
+_PASSWORD = re.compile(
+    r"\b(\w*(?:passw(?:or)?d|pwd|secret)|api_?key|\w*access_?token|auth_?token)"
+    r"(\s*=\s*)('[^']*'|[^\s&;,'\")]+)",
+    re.IGNORECASE,
 )
+_RANDOM = re.compile(r"(?=[A-Za-z]*\d[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}")
+_LONGEST_SHOWN = 60
 _SHORTEST_PIECE = 9  # "longer than 8 of its characters in a row"
 
 
 @cache
-def _key_rules() -> tuple[re.Pattern[str], ...]:
-    """The rules; importing detect-secrets takes a third of a second, so not before it is needed."""
-    table = load_yaml(
-        (files("amx_kimi.facts") / "key_makers.yml").read_text(encoding="utf-8"), FAST_LOADER
-    )
+def _own_rule() -> re.Pattern[str]:
+    """Private keys, headers, and the beginnings of keys in our table."""
+    text = (files("amx_kimi.facts") / "key_makers.yml").read_text(encoding="utf-8")
+    table = load_yaml(text, FAST_LOADER)
     own = [rf"{re.escape(p)}[A-Za-z0-9]{{{n},}}" for p, n in table["words"].items()]
     own += [rf"{re.escape(p)}[\w.=-]{{{n},}}" for p, n in table["phrases"].items()]
-    begins = rf"(?<![A-Za-z0-9])(?:{'|'.join(own)})"
-    theirs = []
+    return re.compile(f"{_BLOCK}|{_HEADER}|(?<![A-Za-z0-9])(?:{'|'.join(own)})")
+
+
+@cache
+def _their_rules() -> tuple[re.Pattern[str], ...]:
+    """Of detect-secrets, whose import takes a third of a second."""
+    rules: list[re.Pattern[str]] = []
     for name in _DETECTORS:
         module, kind = name.split(".")
         detector = getattr(import_module(f"detect_secrets.plugins.{module}"), f"{kind}Detector")
-        theirs += detector.denylist
-    return (re.compile(f"{_BLOCK}|{_HEADER}|{begins}"), *theirs)
+        rules += detector.denylist
+    return tuple(rules)
 
 
 def key_spans(text: str) -> Iterable[tuple[int, int]]:
     """Where keys of known makers stand in a text, private keys, and what an `Authorization` header
     has; they may overlap."""
-    return (found.span() for rule in _key_rules() for found in rule.finditer(text))
-
-
-def conceal_keys(text: str) -> str:
-    """A text with `sk-…` and the last four characters in place of each key of a known maker."""
-    return _without(text, key_spans(text), mask_key)
+    rules = (_own_rule(), *_their_rules())
+    return (found.span() for rule in rules for found in rule.finditer(text))
 
 
 def may_be_secret(line: str) -> bool:
@@ -75,13 +80,24 @@ def may_be_secret(line: str) -> bool:
     return has_key or "sk-" in line.lower() or "@" in line or _ASSIGNED.search(line) is not None
 
 
+def conceal_text(text: str) -> str:
+    """A text for people, such as an error's: URLs and connection strings without passwords, and `sk-…` with the last four characters in place of each key."""
+    plain = _PASSWORD.sub(r"\1\2…", _USER_PASSWORD.sub(r"\1:…@", text))
+    return _own_rule().sub(lambda found: mask_key(found[0]), plain)
+
+
 def conceal_url(url: str) -> str:
-    """A URL, a connection string or a configuration's value, fit to show: without what stands
-    before an `@`, passwords among its parameters, and keys."""
-    plain = _SECRET_PARAMETER.sub(r"\1…", _USER_INFO.sub("…@", url))
-    if "@" in plain and "://" not in plain:
-        plain = "…@" + plain.rpartition("@")[2]
-    return conceal_keys(plain)
+    """A URL, or what was meant to be one, fit to show."""
+    plain = conceal_text(url)
+    return f"…@{plain.rpartition('@')[2]}" if "@" in plain and "://" not in plain else plain
+
+
+def shown(value: object) -> str:
+    """A value of a configuration, or a word of a command line, as an error repeats it: quoted, cut,
+    and without what may be a key."""
+    plain = conceal_url(value) if isinstance(value, str) else conceal_text(repr(value))
+    plain = _RANDOM.sub(lambda found: f"…{found[0][-4:]}", plain)
+    return (repr(plain) if isinstance(value, str) else plain)[:_LONGEST_SHOWN]
 
 
 def conceal_key(text: str, key: Secret) -> str:

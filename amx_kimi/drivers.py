@@ -17,8 +17,14 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
     """`url` with an installed driver in its name.
 
     Raises:
-        KimiError: as the class `error`, with the pip line: no driver is installed.
+        KimiError: as the class `error`: no driver is installed (with the pip line), or a password
+            has an `@` that the URL takes for its end.
     """
+    if "@" in (url.host or ""):  # what stands before it is looked up as a host, and shown
+        raise error(
+            "The URL of the database has more than one @",
+            remedy="Write %40 for an @ in a user's name or a password.",
+        )
     if url.drivername in ("postgresql", "postgres"):
         for driver in _POSTGRESQL:
             if find_spec(driver):

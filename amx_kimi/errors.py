@@ -40,6 +40,8 @@ cost money: True, False, or None when nobody knows) and `exit_code`.
 
 from typing import TYPE_CHECKING
 
+from amx_kimi.conceal import conceal_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -83,6 +85,8 @@ __all__ = [
 class KimiError(Exception):
     """Base of the tree. `str()` gives the message, then the call, then the remedy, a line each.
 
+    Keys and passwords in them are taken out.
+
     `attempts` are the requests that a question took before it ended so.
     """
 
@@ -94,10 +98,11 @@ class KimiError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, call: str = "", remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.call = call
-        self.remedy = remedy
+        # Nothing that a person or a service wrote is repeated but through here.
+        self.message = conceal_text(message)
+        self.call = conceal_text(call)
+        self.remedy = conceal_text(remedy)
+        super().__init__(self.message)
         self.attempts: Sequence[Attempt] = ()
 
     def __str__(self) -> str:

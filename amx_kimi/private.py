@@ -1,9 +1,45 @@
-"""Files and folders for their owner only, whatever the umask, and never through a link."""
+"""Files and folders for their owner only, whatever the umask, and never through a link; and files
+that are read, which are files: no pipes, devices or sockets that never end."""
 
+import errno
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["private_file", "private_folder"]
+__all__ = ["check_regular", "open_regular", "private_file", "private_folder"]
+
+
+def open_regular(path: Path, most: int | None = None) -> BinaryIO:
+    """A file, open to be read in bytes; of no more than `most` of them.
+
+    Raises:
+        OSError: it cannot be opened, or is a pipe, a device or the like: nobody knows when those
+            end, nor whether they ever begin. Or it is longer.
+    """
+    check_regular(path, path.stat().st_mode)  # opening a device may already do something
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        there = os.fstat(descriptor)
+        check_regular(path, there.st_mode)
+        if most is not None and there.st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return os.fdopen(descriptor, "rb")
+
+
+def check_regular(path: Path, mode: int) -> None:
+    """Refuse what is no file.
+
+    Raises:
+        OSError: it is a folder, a pipe, a device or the like.
+    """
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe, a device or the like, not a file", str(path))
 
 
 def private_folder(path: Path) -> None:
@@ -24,12 +60,14 @@ def private_file(path: Path, *, tighten: bool = True) -> None:
     so, unless `tighten` is False.
 
     Raises:
-        OSError: it cannot be opened to write; a link is not (`ELOOP`).
+        OSError: it cannot be opened to write; a link is not (`ELOOP`), nor a pipe or a device.
     """
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
     try:
         there = os.fstat(descriptor)
+        check_regular(path, there.st_mode)
         is_wide = tighten and there.st_mode & 0o077 and there.st_uid == os.geteuid()
         if is_new or is_wide:
             os.fchmod(descriptor, 0o600)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast, get_args
 
+from amx_kimi.conceal import shown
 from amx_kimi.errors import SettingError
 from amx_kimi.types import Secret
 
@@ -82,7 +83,7 @@ def _read(name: str, parse: Callable[[str], _T]) -> _T | None:
         return parse(raw)
     except ValueError as error:
         raise SettingError(
-            f"{name} is {raw!r}, which is not allowed: it takes {error}",
+            f"{name} is {shown(raw)}, which is not allowed: it takes {error}",
             remedy=f"Set {name} to such a value, or unset it.",
         ) from None
 

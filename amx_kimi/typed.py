@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
+from amx_kimi.conceal import shown
 from amx_kimi.errors import ConfigError, FactsError
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ class _Mismatch(Exception):
 
 def _build(kind: type[_T], values: object, where: str) -> _T:
     if not isinstance(values, Mapping):
-        raise _Mismatch(f"{where}: expected a mapping, found {_shown(values)}")
+        raise _Mismatch(f"{where}: expected a mapping, found {shown(values)}")
     known = {f.name: f for f in fields(kind)}
     if unknown := sorted(set(map(str, values)) - set(known)):
-        raise _Mismatch(f"{where}: unknown key {unknown[0]!r} (known: {', '.join(known)})")
+        raise _Mismatch(f"{where}: unknown key {shown(unknown[0])} (known: {', '.join(known)})")
     for name, column in known.items():
         if name not in values and column.default is MISSING and column.default_factory is MISSING:
             raise _Mismatch(f"{where}: the key {name!r} is missing")
@@ -51,15 +52,15 @@ def _typed(kind: Any, value: object, where: str) -> Any:
         return None if value is None else _typed(args[0], value, where)
     if origin is Literal:
         if value not in args:
-            raise _Mismatch(f"{where}: {_shown(value)} is none of {', '.join(map(repr, args))}")
+            raise _Mismatch(f"{where}: {shown(value)} is none of {', '.join(map(repr, args))}")
         return value
     if origin is tuple:
         if not isinstance(value, list):
-            raise _Mismatch(f"{where}: expected a list, found {_shown(value)}")
+            raise _Mismatch(f"{where}: expected a list, found {shown(value)}")
         return tuple(_typed(args[0], entry, where) for entry in value)
     if origin is Mapping:
         if not isinstance(value, dict):
-            raise _Mismatch(f"{where}: expected a mapping, found {_shown(value)}")
+            raise _Mismatch(f"{where}: expected a mapping, found {shown(value)}")
         return {_typed(args[0], k, where): _typed(args[1], v, where) for k, v in value.items()}
     if is_dataclass(kind):
         return _build(kind, value, where)  # type: ignore[arg-type]
@@ -74,8 +75,4 @@ def _scalar(kind: Any, value: object, where: str) -> Any:
         return kind(str(value))
     if kind in (str, bool, datetime.date) and type(value) is kind:
         return value
-    raise _Mismatch(f"{where}: expected {kind.__name__}, found {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    return f"{value!r:.60}"
+    raise _Mismatch(f"{where}: expected {kind.__name__}, found {shown(value)}")

@@ -35,7 +35,7 @@ def test_the_wheel_holds_nothing_else(wheel: list[str]) -> None:
 
 def test_the_wheel_holds_code_and_its_data_only(wheel: list[str]) -> None:
     ends = {Path(name).suffix for name in wheel if ".dist-info/" not in name}
-    assert ends == {".py", ".yml", ".sql", ".j2", ".css", ".js", ".typed"}
+    assert ends == {".py", ".yml", ".txt", ".sql", ".j2", ".css", ".js", ".typed"}
 
 
 def test_the_source_distribution_holds_the_project_and_nothing_else(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from amx_kimi.cli.review import review
 from amx_kimi.cli.run import run
 from amx_kimi.cli.runs import runs, usage
 from amx_kimi.cli.sandbox import sandbox
+from amx_kimi.conceal import shown
 
 __all__ = ["cli", "main"]
 
@@ -58,7 +59,7 @@ class _Group(click.Group):
         if not (ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name)):
             near = difflib.get_close_matches(name, self.commands, 3)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"No such command {name!r}.{hint}")
+            ctx.fail(f"No such command {shown(name)}.{hint}")
         return super().resolve_command(ctx, args)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from amx_kimi.conceal import conceal_text
 from amx_kimi.errors import KimiError
 from amx_kimi.wrap import wrap
 
@@ -344,11 +345,8 @@ def run_main(
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        click.echo(
-            _with_slash(shown.getvalue(), group) if session else shown.getvalue(),
-            err=True,
-            nl=False,
-        )
+        text = conceal_text(shown.getvalue())
+        click.echo(_with_slash(text, group) if session else text, err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("Interrupted.")

@@ -129,11 +129,22 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
 
 
 def open_journal(store: str | None, settings: "Settings", *, create: bool = True) -> "Journal":
-    """The journal named by `--store` (a URL or a path), or the one in AMX's folder."""
+    """The journal named by `--store` (a URL or a path), or the one in AMX's folder.
+
+    Raises:
+        ConfigError: `--store` is neither: a connection's string, say, with a password in it.
+    """
     from amx_kimi.config import journal_path
+    from amx_kimi.errors import ConfigError
     from amx_kimi.journal import Journal
 
     if store and "://" not in store:
+        if set(store) & _NOT_IN_PATHS and not Path(store).is_file():
+            raise ConfigError(
+                "--store is no URL of a database, and looks like no file either",
+                remedy="It takes postgresql://user@host/database, sqlite:///folder/file.db, or a "
+                "file's path.",
+            )
         return Journal(Path(store), create=create)
     return Journal(store or journal_path(settings.config_dir), create=create)
 
@@ -166,6 +177,7 @@ def _resume(
     return _execute(job_of(found, profile), target, journal, settings, options, found)
 
 
+_NOT_IN_PATHS = frozenset("@=:")
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
     *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),

@@ -15,6 +15,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
 from amx_kimi.cli.common import run_main
+from amx_kimi.conceal import may_be_secret
 from amx_kimi.config import active_profile
 from amx_kimi.errors import KimiError
 from amx_kimi.private import private_file, private_folder
@@ -151,5 +152,5 @@ class _Discreet(FileHistory):
         super().__init__(str(path))
 
     def store_string(self, string: str) -> None:
-        if "@" not in string and "sk-" not in string and "password" not in string.lower():
+        if not may_be_secret(string):
             super().store_string(string)

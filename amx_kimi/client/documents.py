@@ -20,6 +20,7 @@ _BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb"(?:data|event|id|retry)?[ \t]*:")
 _LONGEST_FIELD = 16  # bytes that tell an event stream from prose
 _DECODER = json.JSONDecoder()
+_NO_BLANK = re.compile(r"\S")
 
 
 class MalformedError(ValueError):
@@ -54,14 +55,13 @@ class Documents:
             MalformedError: an event is no JSON.
             UnicodeDecodeError: an event is no UTF-8.
         """
-        if not self.kind:
-            chunk = self._taken() + chunk
+        if not self.kind:  # blanks are not held: there may be many of them
+            chunk = (self._taken() + chunk).removeprefix(_BOM).lstrip(_BLANK)
             self.kind = _kind_of(chunk, is_all=False)
-            chunk = chunk.removeprefix(_BOM) if self.kind else chunk
         ends_line = b"\n" in chunk or b"\r" in chunk
         if self.kind == "events" and ends_line:
             yield from self._lines(chunk)
-        else:
+        elif chunk:
             self._held.append(chunk)
 
     def close(self) -> Iterator[Event]:
@@ -158,10 +158,9 @@ def _kind_of(data: bytes, *, is_all: bool) -> Kind:
 def _sequence(text: str) -> Iterator[Event]:
     """One document, or several, such as one a line."""
     place = 0
-    while rest := text[place:].lstrip():
-        place = len(text) - len(rest)
+    while found := _NO_BLANK.search(text, place):
         try:
-            document, place = _DECODER.raw_decode(text, place)
+            document, place = _DECODER.raw_decode(text, found.start())
         except (ValueError, RecursionError) as error:
             raise MalformedError(str(error)) from None
         yield Event(document)

@@ -5,14 +5,16 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import certifi
 import httpx
 import truststore
 
-from amx_kimi.addresses import public_address
-from amx_kimi.client.wire import bounded
+from amx_kimi.addresses import is_this_machine, public_address
+from amx_kimi.client.bounds import bounded
 from amx_kimi.errors import ConfigError
+from amx_kimi.private import open_regular
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
@@ -22,7 +24,7 @@ _CONNECT_SECONDS = 20.0
 
 
 class Connections:
-    """Connections to one endpoint; proxies as the environment says.
+    """Connections to one endpoint; proxies as the environment says, for https only.
 
     Each is an httpx client with one connection: httpx's own pool asks every idle connection's
     socket at each request, half of all the work with 50 of them (`benchmarks/README.md`).
@@ -96,8 +98,9 @@ class Connections:
             timeout=self._timeout,
             follow_redirects=False,
             verify=self._tls,
-            # A proxy from the environment is no way to this very machine.
-            trust_env=self._url.host not in ("localhost", "127.0.0.1", "::1"),
+            # Through a proxy, plain http is a key in clear to whoever runs it; and none is a way to
+            # this very machine.
+            trust_env=self._url.scheme == "https" and not is_this_machine(self._url.host),
             event_hooks={"response": [bounded]},
         )
 
@@ -114,6 +117,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
     context.load_verify_locations(certifi.where())
     if settings.ca_bundle:
         try:
+            open_regular(Path(settings.ca_bundle)).close()  # a pipe would be waited for
             context.load_verify_locations(settings.ca_bundle)
         except (ssl.SSLError, OSError) as error:
             raise ConfigError(

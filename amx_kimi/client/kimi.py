@@ -5,7 +5,6 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 """
 
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -34,6 +33,7 @@ from amx_kimi.client.journey import (
 )
 from amx_kimi.client.limiter import Limits, Refusal, shared
 from amx_kimi.client.wire import exchange, get_json
+from amx_kimi.conceal import conceal_key
 from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
 from amx_kimi.errors import (
     BadRequestError,
@@ -59,7 +59,6 @@ _MORE_RETRIES = 5  # where others are answered meanwhile
 _FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
-_SHOWN_AT_MOST = 8  # characters of a key in a row
 _MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 
 
@@ -396,11 +395,8 @@ class KimiClient:
     def _without_key(self, error: KimiError) -> KimiError:
         """A service may repeat our key, in whatever shape, in its message."""
         if self.key.secret:
-            whole = self.key.secret.reveal()
-            for part in (whole, whole.partition("-")[2]):  # some leave its `sk-` out
-                if len(part) >= _SHOWN_AT_MOST:
-                    shape = re.compile(re.escape(part), re.IGNORECASE)
-                    error.message = shape.sub(lambda _: str(self.key.secret), error.message)
+            error.message = conceal_key(error.message, self.key.secret)
+            error.remedy = conceal_key(error.remedy, self.key.secret)
         return error
 
     async def _pause(self, journey: Journey, error: KimiError) -> None:

@@ -27,9 +27,9 @@ from amx_kimi.errors import (
 )
 from amx_kimi.facts import Facts
 
-__all__ = ["bounded", "exchange", "get_json"]
+__all__ = ["exchange", "get_json"]
 
-_MOST_BYTES = 64 * 1024 * 1024
+_MOST_EVENTS = 1_000_000  # several for each token of the longest answer
 _MOST_ERROR_BYTES = 64 * 1024
 _AFTER_DONE_SECONDS = 0.5
 _MOST_GET_SECONDS = 60.0
@@ -113,27 +113,6 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
     return document
 
 
-async def bounded(response: httpx.Response) -> None:
-    """An httpx response hook: whatever the server sends, no more than 64 MB are read."""
-    response.stream = _BoundedStream(response.stream)  # type: ignore[arg-type]
-
-
-class _BoundedStream(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        total = 0
-        async for chunk in self._stream:
-            total += len(chunk)
-            if total > _MOST_BYTES:
-                raise httpx.ReadError("the answer is longer than 64 MB")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
 async def _read_bounded(response: httpx.Response) -> str:
     data = b""
     async for chunk in response.aiter_bytes():
@@ -153,6 +132,7 @@ class _Reading:
         self._listening = Listening(callbacks)
         self._documents = Documents()
         self._reply = WireReply()
+        self._events = 0
 
     async def read(self) -> WireReply:
         """The whole answer.
@@ -183,6 +163,9 @@ class _Reading:
         return False
 
     def _absorb(self, event: Event) -> None:
+        self._events += 1
+        if self._events > _MOST_EVENTS:
+            raise self._broken(f"sent more than {_MOST_EVENTS:,} events")
         document = event.document
         if isinstance(document, dict) and is_chunk(document.get("data")):
             document = document["data"]  # wrapped once more by a gateway

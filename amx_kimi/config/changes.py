@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from amx_kimi.conceal import shown
 from amx_kimi.config.edit import edit_yaml, put_entry, quoted, rename_entry
 from amx_kimi.config.files import config_path, overlay_path
 from amx_kimi.config.key_files import forget_key_file
@@ -236,7 +237,9 @@ def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dic
                 "api_key_ref=env:NAME.",
             )
         if field not in known:
-            raise ConfigError(f"Unknown field {field!r}. {nearest(field, dict.fromkeys(known))}")
+            raise ConfigError(
+                f"Unknown field {shown(field)}. {nearest(field, dict.fromkeys(known))}"
+            )
     values = {field: _value(field, text) for field, text in changes.items()}
     if base := values.get("api_base"):
         values["api_base"] = endpoint_url(base, load_overlay(folder))
@@ -300,7 +303,7 @@ def set_aliases(settings: Settings, changes: Mapping[str, str]) -> dict[str, str
         if load_catalog().knows(alias):
             raise ConfigError(f"{alias!r} is a model's own id, and stays that")
         if not model and alias not in there:
-            raise ConfigError(f"There is no alias {alias!r}. {nearest(alias, there)}")
+            raise ConfigError(f"There is no alias {shown(alias)}. {nearest(alias, there)}")
         if model in changes or model == alias:
             raise ConfigError(f"The alias {alias!r} has to name a model, not an alias")
 

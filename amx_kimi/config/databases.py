@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from amx_kimi.conceal import shown
 from amx_kimi.config.files import config_path, read_yaml
 from amx_kimi.config.os_keyring import resolve_secret
 from amx_kimi.config.profiles import nearest
@@ -50,7 +51,9 @@ def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
     entries = {str(key): entry for key, entry in section.items()}
     chosen = name or str(document.get("active_db_profile") or "")
     if chosen not in entries:
-        raise ConfigError(f"No database profile {chosen!r} in {path}. {nearest(chosen, entries)}")
+        raise ConfigError(
+            f"No database profile {shown(chosen)} in {path}. {nearest(chosen, entries)}"
+        )
     entry = entries[chosen]
     where = f"{path}, database profile {chosen!r}"
     if not isinstance(entry, Mapping):

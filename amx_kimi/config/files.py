@@ -5,6 +5,7 @@
 """
 
 import errno
+import io
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,9 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from amx_kimi.conceal import shown
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.private import private_file, private_folder
+from amx_kimi.private import open_regular, private_file, private_folder
 
 __all__ = [
     "config_path",
@@ -73,7 +75,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if document is None:
         return {}
     if not isinstance(document, Mapping):
-        raise ConfigFileError(f"{path}: expected a mapping at the top, found {document!r:.40}")
+        raise ConfigFileError(f"{path}: expected a mapping at the top, found {shown(document)}")
     return dict(document)
 
 
@@ -81,10 +83,10 @@ def read_bounded(path: Path, most: int = _MOST_CHARACTERS, *, errors: str = "str
     """A file's text, at most so many characters: whatever stands there has an end.
 
     Raises:
-        OSError: it cannot be read, or is longer.
+        OSError: it cannot be read, is longer, or is no file but a pipe or a device.
         UnicodeDecodeError: it is not UTF-8, and `errors` is strict.
     """
-    with path.open(encoding="utf-8", errors=errors) as file:
+    with io.TextIOWrapper(open_regular(path), encoding="utf-8", errors=errors) as file:
         text = file.read(most + 1)
     if len(text) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} characters", str(path))

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from amx_kimi.addresses import is_private_host
+from amx_kimi.conceal import shown
 from amx_kimi.config.files import overlay_path, read_yaml
 from amx_kimi.config.profile import Masking, Overlay, Profile
 from amx_kimi.errors import ConfigError, ConfigFileError
@@ -68,7 +69,7 @@ class OverlayFile:
             known = [*self.endpoints, *(r.name for r in load_catalog().endpoints if r.url)]
             near = difflib.get_close_matches(name, known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"Unknown endpoint {name!r}.{hint} Known: {', '.join(known)}")
+            raise ConfigError(f"Unknown endpoint {shown(name)}.{hint} Known: {', '.join(known)}")
         return row
 
     def _at(self, api_base: str | None) -> EndpointRow:
@@ -111,7 +112,7 @@ def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
     """
     if unknown := sorted(set(map(str, document)) - set(_SECTIONS)):
         raise ConfigFileError(
-            f"{where}: unknown key {unknown[0]!r} (known: {', '.join(_SECTIONS)})"
+            f"{where}: unknown key {shown(unknown[0])} (known: {', '.join(_SECTIONS)})"
         )
     return OverlayFile(
         profiles={
@@ -137,18 +138,20 @@ def check_url(url: str) -> str:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"The API base {url!r} is not a URL: {error}") from None
+        raise ConfigError(f"The API base {shown(url)} is not a URL: {error}") from None
     example = "It looks like https://api.moonshot.ai/v1."
     strange = any(letter.isspace() or not letter.isprintable() for letter in url.strip())
     if parts.scheme not in ("http", "https") or not host or strange:
-        raise ConfigError(f"The API base {url!r} is not an http(s) URL with a host", remedy=example)
+        raise ConfigError(
+            f"The API base {shown(url)} is not an http(s) URL with a host", remedy=example
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
             f"The API base at {host} carries credentials, a query or a fragment", remedy=example
         )
     if parts.scheme == "http" and not is_private_host(host):
         raise ConfigError(
-            f"The API base {url!r} would send the key unencrypted over a public network",
+            f"The API base {shown(url)} would send the key unencrypted over a public network",
             remedy="Use https; plain http is allowed to loopback and private addresses only.",
         )
     return url.strip().rstrip("/")
@@ -191,7 +194,9 @@ def _masking(entry: Any, where: str) -> Masking:
     masking = build(Masking, {} if entry is None else entry, where, ConfigFileError)
     for code in masking.countries:
         if len(code) != 2 or not code.isascii() or not code.isalpha():
-            raise ConfigFileError(f"{where}: {code!r} is no country's two-letter code, such as de")
+            raise ConfigFileError(
+                f"{where}: {shown(code)} is no country's two-letter code, such as de"
+            )
     return masking
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from amx_kimi.conceal import shown
 from amx_kimi.config.files import read_yaml
 from amx_kimi.config.overlay import OverlayFile
 from amx_kimi.config.profile import Profile
@@ -52,7 +53,7 @@ def load_preset(name: str, overlays: OverlayFile) -> Preset:
     """
     presets = load_presets()
     if name not in presets:
-        raise ConfigError(f"No preset {name!r}. {nearest(name, presets)}")
+        raise ConfigError(f"No preset {shown(name)}. {nearest(name, presets)}")
     preset = presets[name]
     row = match_endpoint(load_catalog(), preset.profile["api_base"])
     return replace(preset, profile={**preset.profile, "api_base": overlays.instead_of(row).url})
@@ -72,7 +73,7 @@ def find_profile(name: str | None, settings: Settings) -> Profile:
     presets = {preset.name: preset for preset in load_presets().values() if preset.portable}
     if name not in presets:
         known = nearest(name, {**names, **presets})
-        raise UnknownProfileError(f"No LLM profile and no preset {name!r}. {known}")
+        raise UnknownProfileError(f"No LLM profile and no preset {shown(name)}. {known}")
     return with_preset(load_profile(None, settings), presets[name])
 
 

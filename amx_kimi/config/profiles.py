@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amx_kimi.conceal import shown
 from amx_kimi.config.files import config_path, read_yaml
 from amx_kimi.config.overlay import OverlayFile, load_overlay
 from amx_kimi.config.profile import Overlay, Profile, amx_fields
@@ -125,7 +126,9 @@ def known_entry(settings: Settings, name: str) -> Any:
     entries = raw_profiles(settings.config_dir)
     if name not in entries:
         path = config_path(settings.config_dir)
-        raise UnknownProfileError(f"No LLM profile {name!r} in {path}. {nearest(name, entries)}")
+        raise UnknownProfileError(
+            f"No LLM profile {shown(name)} in {path}. {nearest(name, entries)}"
+        )
     return entries[name]
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from amx_kimi.conceal import shown
 from amx_kimi.config.overlay import OverlayFile, check_url
 from amx_kimi.errors import ConfigError
 from amx_kimi.facts import load_catalog
@@ -48,7 +49,7 @@ def check_name(name: str) -> str:
         raise ConfigError(f"The name {name[:20]}… has {len(name)} characters; 64 are the most")
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"The name {name!r} is not allowed",
+            f"The name {shown(name)} is not allowed",
             remedy="Letters, digits, and . _ - between them, such as kimi-bulk.",
         )
     return name
@@ -110,7 +111,7 @@ def endpoint_url(text: str, overlays: OverlayFile) -> str:
     scheme, rest = re.fullmatch(r"(?:([A-Za-z]+):/+)?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     rest = _ENDS.sub("", rest)
     if not rest:
-        raise ConfigError(f"The API base {text!r} is not an http(s) URL with a host")
+        raise ConfigError(f"The API base {shown(text)} is not an http(s) URL with a host")
     for row in (*overlays.endpoints.values(), *load_catalog().endpoints):
         known = row.url.partition("://")[2]
         if row.protocol == "openai" and f"{known}/".lower().startswith(f"{rest}/".lower()):
@@ -185,6 +186,6 @@ def check_number(field: str, text: str) -> float:
     if not least <= number <= most:
         whole = "a whole number" if kind is int else "a number"
         raise ConfigError(
-            f"{field} is {text.strip()[:40]!r}: it takes {whole} from {least:,} to {most:,}"
+            f"{field} is {shown(text.strip())}: it takes {whole} from {least:,} to {most:,}"
         )
     return number

@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from amx_kimi.conceal import conceal_url
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import JournalError
 from amx_kimi.interrupts import held_back
@@ -46,7 +47,7 @@ class Journal:
     """
 
     def __init__(self, store: str | Path, *, create: bool = True) -> None:
-        self.name = str(store) if isinstance(store, Path) else _shown(store)
+        self.name = str(store) if isinstance(store, Path) else conceal_url(store)
         try:
             self._engine = _open(store, create)
             _prepare(self._engine, create)
@@ -176,19 +177,13 @@ def digest_of(messages: Sequence[Message]) -> str:
 def _open(store: str | Path, create: bool) -> Engine:
     if create and isinstance(store, Path):
         private_folder(store.parent)
-    if (file := _sqlite_file(store)) is not None:
-        if not create and not file.exists():
-            raise JournalError(f"There is no journal {file} yet", remedy=_FIRST)
-        if file.is_symlink():
-            raise JournalError(
-                f"The journal {file} is a link to {file.readlink()}: amx-kimi writes through none",
-                remedy="Put the file itself there, or name it with --store.",
-            )
-        private_file(file, tighten=False)  # a team may share one
-        url = URL.create("sqlite", database=str(file))
+    if isinstance(store, Path):
+        url = _private_sqlite(store, create)
     else:
-        url = with_driver(make_url(str(store)), JournalError)
-        if url.get_backend_name() not in ("sqlite", "postgresql"):
+        url = with_driver(make_url(store), JournalError)
+        if url.get_backend_name() == "sqlite":
+            url = _private_sqlite(_file_of(url), create)
+        elif url.get_backend_name() != "postgresql":
             raise JournalError(
                 f"A journal is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}"
             )
@@ -202,13 +197,28 @@ def _open(store: str | Path, create: bool) -> Engine:
     return engine
 
 
-def _sqlite_file(store: str | Path) -> Path | None:
-    """The file that a path or a plain SQLite URL means: made readable by its owner only."""
-    if isinstance(store, Path):
-        return store
-    url = make_url(store)
-    plain = url.drivername == "sqlite" and not url.query
-    return Path(url.database) if plain and url.database not in (None, "", ":memory:") else None
+def _file_of(url: URL) -> Path:
+    """The file that a SQLite URL means, in its one spelling."""
+    is_plain = url.drivername in ("sqlite", "sqlite+pysqlite") and not url.query
+    if not is_plain or not url.database or url.database.startswith((":", "file:")):
+        raise JournalError(
+            "A journal in SQLite is a file, and its URL has no options",
+            remedy="It looks like sqlite:///folder/file.db.",
+        )
+    return Path(url.database)
+
+
+def _private_sqlite(file: Path, create: bool) -> URL:
+    """The URL of a file that is made readable by its owner only, and is no link."""
+    if not create and not file.exists():
+        raise JournalError(f"There is no journal {file} yet", remedy=_FIRST)
+    if file.is_symlink():
+        raise JournalError(
+            f"The journal {file} is a link to {file.readlink()}: amx-kimi writes through none",
+            remedy="Put the file itself there, or name it with --store.",
+        )
+    private_file(file, tighten=False)  # a team may share one
+    return URL.create("sqlite", database=str(file))
 
 
 def _prepare(engine: Engine, create: bool) -> None:
@@ -238,10 +248,3 @@ def _begin_sqlite(connection: Connection) -> None:
     # The driver itself would leave CREATE TABLE and reads before a write outside the transaction.
     reading = connection.get_execution_options().get("reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _shown(store: str) -> str:
-    try:
-        return make_url(store).render_as_string(hide_password=True)
-    except (SQLAlchemyError, ValueError):
-        return "given with --store"

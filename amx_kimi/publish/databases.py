@@ -23,6 +23,7 @@ from amx_kimi.annotate.sources.postgresql import (
 )
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import SourceError
+from amx_kimi.private import open_regular
 from amx_kimi.publish.statements import Dialect, Place, dialects, statement
 
 __all__ = ["Comment", "Comments", "Present", "Refused", "keeps_comments", "open_comments"]
@@ -292,7 +293,7 @@ def _newer_than(path: Path, ours: str) -> str:
     """A caution where a file was made by an older DuckDB than ours: once we have written to it,
     that one may not open it any more. Its header says which it was."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = file.read(_HEADER)
     except OSError:  # whoever opens it says why
         return ""

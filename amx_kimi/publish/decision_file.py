@@ -6,6 +6,7 @@ journal, so that nobody accepts what he has not read.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from amx_kimi.blocks import blocks
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Journal, Run, results
 from amx_kimi.journal.decisions import Decided, Decision
+from amx_kimi.private import open_regular
 from amx_kimi.wrap import visible
 
 __all__ = ["MOST_TEXT", "Row", "clean", "no_formula", "read_decisions", "write_decisions"]
@@ -30,6 +32,7 @@ _FIELDS = (
     *("decision", "text", "decided_by", "decided_at"),
 )
 _AT_ONCE = 500
+_MOST_BYTES = 1 << 30
 _MOST_CELL = 10_000_000  # longer than any text: it is refused by its row, not by the file
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -79,7 +82,9 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
     seen: set[int] = set()
     csv.field_size_limit(_MOST_CELL)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(
+            open_regular(path, _MOST_BYTES), encoding="utf-8-sig", newline=""
+        ) as file:
             reader = csv.DictReader(file, delimiter=_delimiter(file))
             missing = {"id", "table", "column", "decision"} - set(reader.fieldnames or ())
             if missing:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from amx_kimi.conceal import shown
 from amx_kimi.config import (
     Draft,
     check_name,
@@ -203,7 +204,7 @@ def _effort(draft: Draft, context: Context) -> Draft | None:
 
     def parse(text: str) -> Draft:
         if text not in allowed:
-            raise ConfigError(f"{text!r} is none of {', '.join(allowed)}")
+            raise ConfigError(f"{shown(text)} is none of {', '.join(allowed)}")
         same = text == draft.value("effort", "low")
         return draft if same else draft.with_overlay(effort=text)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from amx_kimi.client import KimiClient, wire
+from amx_kimi.client import KimiClient, bounds
 from amx_kimi.errors import (
     AccessError,
     AuthenticationError,
@@ -407,7 +407,7 @@ def test_no_redirect_is_followed(start_sandbox: Start, status: int) -> None:
 
 
 def test_an_endless_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(bounds, "_MOST_BYTES", 100_000)
 
     def endless(connection: Any) -> None:
         head, event, *_ = stream(piece("again and again"))

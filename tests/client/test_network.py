@@ -41,7 +41,7 @@ def test_a_proxy_is_no_way_to_this_very_machine(start_sandbox: Callable[..., San
 @pytest.mark.usefixtures("_dead_proxy")
 def test_a_proxy_is_used_for_everybody_else() -> None:
     with pytest.raises(UnreachableError, match="HTTPS_PROXY"):
-        chat(profile("http://10.255.255.1/v1"), retries=0)
+        chat(profile("https://10.255.255.1/v1"), retries=0)
 
 
 def test_a_proxy_that_refuses_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:

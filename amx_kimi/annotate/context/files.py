@@ -16,6 +16,7 @@ from amx_kimi.annotate.context.dbt import Manifest
 from amx_kimi.annotate.context.glossary import Glossary
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
+from amx_kimi.private import open_regular
 from amx_kimi.types import Item
 
 __all__ = ["Context", "load_context"]
@@ -90,7 +91,8 @@ def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > most:
             raise ConfigFileError(f"{path} has more than {most:,} bytes: too many for a context")
-        return path.read_bytes()
+        with open_regular(path) as file:
+            return file.read(most + 1)[:most]
     except OSError as error:
         raise ConfigFileError(f"The context file {path} cannot be read: {error.strerror}") from None
 

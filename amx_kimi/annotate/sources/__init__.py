@@ -17,6 +17,7 @@ from amx_kimi.annotate.sources.base import (
 from amx_kimi.config import DatabaseProfile
 from amx_kimi.errors import SourceError
 from amx_kimi.patterns import near, unmet
+from amx_kimi.private import open_regular
 
 __all__ = [
     "SERVERS",
@@ -161,6 +162,8 @@ def _names(tables: Iterable[tuple[str, str]], *, whole: bool) -> list[str]:
 
 
 def _open_file(path: Path, reading: Reading, backend: str) -> Source:
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path} is no file of a database: a folder, a pipe or a device")
     if backend == "duckdb":
         from amx_kimi.annotate.sources.duckdb import DuckdbSource
 
@@ -172,7 +175,7 @@ def _open_file(path: Path, reading: Reading, backend: str) -> Source:
 
 def _is_duckdb(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(12)[8:] == b"DUCK"
     except OSError:
         return False

@@ -18,6 +18,7 @@ from amx_kimi.annotate.redact.detectors import is_formatted
 from amx_kimi.annotate.redact.people import is_full_name
 from amx_kimi.annotate.redact.shapes import shape
 from amx_kimi.errors import SourceError
+from amx_kimi.private import open_regular
 
 __all__ = ["UTF8", "Layout", "encoding_of", "in_utf8", "is_somebodys", "looks_like_data"]
 
@@ -178,4 +179,5 @@ def _is_zst(path: Path) -> bool:
 
 def _opened(path: Path) -> IO[bytes]:
     packed = path.suffix.lower() == ".gz"
-    return cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb")
+    file = open_regular(path)
+    return cast("IO[bytes]", gzip.open(file)) if packed else file

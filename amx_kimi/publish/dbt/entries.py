@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.private import open_regular
 from amx_kimi.publish.dbt.texts import NO_SCHEMA, Section, escape_name
 from amx_kimi.publish.yaml_places import (
     MERGE,
@@ -17,6 +18,7 @@ from amx_kimi.publish.yaml_places import (
 )
 
 __all__ = [
+    "MOST_BYTES",
     "Entries",
     "Entry",
     "PropertyFile",
@@ -29,6 +31,8 @@ __all__ = [
     "value_of",
 ]
 
+MOST_BYTES = 256 * 1024 * 1024
+"""The most that a YAML file of a dbt project may have."""
 _MODELS = ("models", "seeds", "snapshots")
 _READ = frozenset(
     {*_MODELS, "sources", "tables", "columns", "versions", "name", "schema", "identifier", "alias"}
@@ -123,7 +127,8 @@ def read_property_file(path: Path) -> PropertyFile:
         ConfigFileError: it is none; says where.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        with open_regular(path, MOST_BYTES) as file:
+            text = file.read().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigFileError(f"{path} cannot be read: {reason}") from None

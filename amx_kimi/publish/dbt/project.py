@@ -7,7 +7,8 @@ from typing import Any
 
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.publish.dbt.entries import Entry, read_property_file
+from amx_kimi.private import open_regular
+from amx_kimi.publish.dbt.entries import MOST_BYTES, Entry, read_property_file
 
 __all__ = ["Project", "project_around", "read_project"]
 
@@ -73,7 +74,8 @@ def _property_files(folder: Path) -> Iterator[Path]:
 def _folders(folder: Path) -> set[str]:
     path = folder / _PROJECT
     try:
-        document: Any = load_yaml(path.read_text("utf-8"))
+        with open_regular(path, MOST_BYTES) as file:
+            document: Any = load_yaml(file.read().decode("utf-8"))
     except (OSError, UnicodeDecodeError):
         raise ConfigFileError(f"{folder} is no dbt project: {_PROJECT} cannot be read") from None
     except YAMLTextError as error:
