@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from urllib.parse import unquote
 
-from amx_kimi.plain_yaml import FAST_LOADER, load_yaml
 from amx_kimi.types import Secret, mask_key
 
 __all__ = ["conceal_key", "conceal_text", "conceal_url", "key_spans", "may_be_secret", "merged"]
@@ -49,6 +47,11 @@ _SHORTEST_PIECE = 9  # "longer than 8 of its characters in a row"
 @cache
 def _own_rule() -> re.Pattern[str]:
     """Private keys, headers, and the beginnings of keys in our table."""
+    # Every command imports this module, and few need the table.
+    from importlib.resources import files
+
+    from amx_kimi.plain_yaml import FAST_LOADER, load_yaml
+
     text = (files("amx_kimi.facts") / "key_makers.yml").read_text(encoding="utf-8")
     table = load_yaml(text, FAST_LOADER)
     own = [rf"{re.escape(p)}[A-Za-z0-9]{{{n},}}" for p, n in table["words"].items()]
@@ -81,7 +84,8 @@ def may_be_secret(line: str) -> bool:
 
 
 def conceal_text(text: str) -> str:
-    """A text for people, such as an error's: URLs and connection strings without passwords, and `sk-…` with the last four characters in place of each key."""
+    """A text for people, such as an error's: URLs and connection strings without passwords, and
+    `sk-…` with the last four characters in place of each key."""
     plain = _PASSWORD.sub(r"\1\2…", _USER_PASSWORD.sub(r"\1:…@", text))
     return _own_rule().sub(lambda found: mask_key(found[0]), plain)
 

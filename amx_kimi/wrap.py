@@ -8,8 +8,13 @@ from unicodedata import category
 
 __all__ = ["HIDDEN", "counted", "is_blank", "one_line", "visible", "wrap"]
 
-HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What no person should be shown raw: controls, and what turns the direction of a text around."""
+HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of a text around
+    "\u00ad\u180e\u200b\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""What no person should be shown raw: controls, and what is not seen. Joiners stay: words of
+Persian and of India's languages, and emoji, are made with them."""
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -1,9 +1,11 @@
 """From a job and a database to a finished (or resumable) run: opens what is needed, closes it, and
 notes in the journal how it ended."""
 
+import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -21,9 +23,10 @@ from amx_kimi.annotate.spend import Spend, forecast
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import Budget, KimiClient
 from amx_kimi.config import LearnedStore, Profile
-from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
-from amx_kimi.journal import Journal, Run, RunRecorder, Totals, items, runs
+from amx_kimi.errors import BudgetError, ConfigError, JournalError, KimiError, SourceError
+from amx_kimi.journal import Journal, Run, RunRecorder, Totals, claim_run, items, runs
 from amx_kimi.journal.again import adopt
+from amx_kimi.journal.lease import FIRST_FENCE, LEASE_SECONDS, renew
 from amx_kimi.log import get_logger
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
@@ -105,7 +108,8 @@ def execute(
         return _ended(journal, state, job, begun, None, interrupted=True)
     except BaseException as error:
         if state.run is not None:
-            journal.write_now(runs.set_status, state.run, "stopped", str(error) or repr(error))
+            said = str(error) or repr(error)
+            journal.write_now(runs.set_status, state.run, "stopped", said, fence=state.fence)
         raise
     assert state.run is not None
     return _ended(journal, state, job, begun, stopped)
@@ -168,6 +172,7 @@ def job_of(run: Run, profile: Profile) -> Job:
 @dataclass
 class _State:
     run: str | None = None
+    fence: int = FIRST_FENCE
     resumed: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -193,22 +198,24 @@ async def _execute(
                 with anyio.CancelScope(shield=True):  # no run is begun that nobody names
                     state.run = await journal.write(begin, job, target, reader)
             else:
-                state.run = await _take_over(resume, journal, reader, client)
+                state.fence = await _take_over(resume, journal, reader, client)
+                state.run = resume.id
             run = state.run
             assert run is not None
-            client.record_with(RunRecorder(journal, run), run)
-            if resume is None:
-                await _first_inventory(reader, journal, run, job, state)
-            elif not resume.inventoried:
-                await take_inventory(reader, journal, run, job)
-            await _agree(spend, reader, journal, run, job, client, state, new=resume is None)
-            started(run)
-            try:
-                stopped = await annotate(reader, journal, run, job, client, notify)
-            finally:
-                if job.again_of:
-                    with anyio.CancelScope(shield=True):
-                        await journal.write(adopt, job.again_of, run)
+            client.record_with(RunRecorder(journal, run, state.fence), run)
+            async with _at_work(journal, run, state.fence):
+                if resume is None:
+                    await _first_inventory(reader, journal, run, job, state)
+                elif not resume.inventoried:
+                    await take_inventory(reader, journal, run, job)
+                await _agree(spend, reader, journal, run, job, client, state, new=resume is None)
+                started(run)
+                try:
+                    stopped = await annotate(reader, journal, run, job, client, notify)
+                finally:
+                    if job.again_of:
+                        with anyio.CancelScope(shield=True):
+                            await journal.write(adopt, job.again_of, run)
             if client.budget.held:
                 state.notes.append("Near the cap fewer requests were sent at once")
             return stopped
@@ -235,15 +242,36 @@ def check_affordable(job: Job, settings: Settings, spend: Spend) -> None:
         )
 
 
-async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> str:
+@asynccontextmanager
+async def _at_work(journal: Journal, run: str, fence: int) -> AsyncIterator[None]:
+    """Renew the lease of a claim until the block ends. Where that fails, the next request says why:
+    each is checked before it is sent."""
+
+    async def keep() -> None:
+        with suppress(JournalError):
+            while True:
+                await anyio.sleep(LEASE_SECONDS / 4)
+                await journal.write(renew, run, fence)
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([keeping])
+
+
+async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> int:
+    """Claim a run to go on with it; returns the claim's number."""
     if reader.source.identity != resume.database:
         raise SourceError(
             f"The run {resume.id} is of {resume.database}, not of {reader.source.identity}"
         )
-    await journal.write(runs.claim_run, resume.id)
+    fence = await journal.write(claim_run, resume.id)
     await journal.write(items.reopen_failed, resume.id)
     client.budget.spent = journal.read(runs.totals, resume.id).cost or client.budget.spent
-    return resume.id
+    return fence
 
 
 async def _agree(
@@ -323,7 +351,8 @@ def _ended(
     run = state.run
     assert run is not None
     status = "interrupted" if interrupted else "stopped" if stopped else "complete"
-    journal.write_now(runs.set_status, run, status, str(stopped) if stopped else None)
+    said = str(stopped) if stopped else None
+    journal.write_now(runs.set_status, run, status, said, fence=state.fence)
     result = Result(
         run=run,
         status=status,

@@ -17,9 +17,15 @@ _NON_JOINER = "\u200c"  # parts words of Persian: it becomes a blank
 _TAGS = (
     "abbr acronym applet aside audio base bgsound big blink blockquote br canvas dd del "
     "details dialog div dl dt em embed fieldset figure footer font form frame frameset h[1-6] hr "
-    "html iframe img input ins isindex kbd keygen li listing marquee math noscript object ol "
-    "param plaintext pre samp script select small span strike strong style sub sup svg tbody "
-    "td template textarea tfoot th thead tr tt ul video wbr xmp"
+    "html iframe img input ins isindex kbd keygen li listing marquee math nobr noembed noframes "
+    "noscript object ol param plaintext pre rb rp rt rtc samp script select small span strike "
+    "strong style sub sup svg tbody td template textarea tfoot th thead tr tt ul video wbr xmp "
+    # MathML's and SVG's
+    "annotation-xml maction maligngroup malignmark menclose merror mfenced mfrac mglyph "
+    "mlabeledtr mmultiscripts mover mpadded mphantom mprescripts mroot mrow mspace msqrt mstyle "
+    "msub msubsup msup mtable mtd mtext mtr munder munderover semantics animate animatemotion "
+    "animatetransform clippath defs fe\\w+ foreignobject lineargradient polygon polyline "
+    "radialgradient tspan use"
 ).replace(" ", "|")
 # Words that stand in brackets for themselves, such as a placeholder `<table>`.
 _WORDS = (
@@ -47,6 +53,8 @@ _RULES = tuple(
         (rf"<({_WORDS})>", r"\1"),
         (rf"</?[a-z][\w:-]*+[\s/][^<>]*?\b(?:{_ACTIVE})\s*+=[^<>]*+>?", ""),
         (r"!?\[([^\[\]]*+)\]\((?=[^()]*[:/.#])[^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
+        (r"\[\[[^\[\]|]*+\|([^\[\]]*+)\]\]", r"\1"),  # a wiki's links
+        (r"\[\[(?=[^\[\]]*[^\W\d_]{2})([^\[\]|]++)\]\]", r"\1"),
         (rf"\[/(?:{_STYLES}|{_SHORT})?\]|\[(?:{_STYLES})(?=[\s=\]])[^\[\]]*+\]", ""),
         (r"\[(?:link=|@\w|#[0-9a-f]{3})[^\[\]]*+\]", ""),
         (

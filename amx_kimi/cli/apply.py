@@ -15,6 +15,7 @@ from amx_kimi.cli.common import (
     store_option,
     warn,
 )
+from amx_kimi.cli.files import mode_option, output
 from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ _FAILED = ("gone", "long", "refused")
 @click.option("--undo", is_flag=True, help="Restore what stood before the run's comments.")
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@mode_option
 @store_option
 @json_option
 def apply(run: str, store: str | None, **options: Any) -> int:
@@ -148,9 +150,8 @@ def _offline(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
 
 def _to_file(run: "Run", dialect: Any, chunks: Any, options: dict[str, Any]) -> int:
     from amx_kimi.publish.apply import write_sql
-    from amx_kimi.publish.export import open_output
 
-    with open_output(options["sql"]) as file:
+    with output(options["sql"]) as file:
         outcome = write_sql(file, dialect, run, chunks)
     warn(f"Wrote {options['sql']}")
     return _report(outcome, options)

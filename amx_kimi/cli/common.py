@@ -343,10 +343,10 @@ def run_main(
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        text = conceal_text(shown.getvalue())
-        click.echo(_with_slash(text, group) if session else text, err=True, nl=False)
+        text = io.StringIO()
+        error.show(text)
+        said = conceal_text(text.getvalue())
+        click.echo(_with_slash(said, group) if session else said, err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("Interrupted.")

@@ -16,6 +16,7 @@ from amx_kimi.cli.common import (
     table_option,
     warn,
 )
+from amx_kimi.cli.files import mode_option, output
 from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ _OWN_OPTIONS = {
 @click.option("--platform-instance", metavar="I", help="DataHub: the platform instance.")
 @click.option("--env", metavar="E", help="DataHub: the environment (default: PROD).")
 @click.option("--db-profile", metavar="NAME", help="AMX: its name for the database.")
+@mode_option
 @store_option
 def export(run: str, format_: str, out: Path | None, store: str | None, **options: Any) -> int:
     """Write what RUN (an id, or `last`) found for people and for other tools.
@@ -119,9 +121,9 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
 
 
 def _plain(rows: "Iterator[Described]", run: "Run", format_: str, out: Path | None) -> int:
-    from amx_kimi.publish.export import FORMATS, open_output
+    from amx_kimi.publish.export import FORMATS
 
-    with open_output(out) if out else nullcontext(sys.stdout) as file:
+    with output(out) if out else nullcontext(sys.stdout) as file:
         FORMATS[format_](file, run, rows)
     if out:
         warn(f"Wrote {out}")
@@ -133,10 +135,9 @@ def _datahub(
 ) -> int:
     from amx_kimi.cli.apply import choice_of
     from amx_kimi.publish.datahub import write_datahub
-    from amx_kimi.publish.export import open_output
 
     choice, home = choice_of(options), _home(run, options)
-    with open_output(out) if out else nullcontext(sys.stdout) as file:
+    with output(out) if out else nullcontext(sys.stdout) as file:
         count = write_datahub(file, run, rows, choice, home)
     warn(counted(count, "description") + (f" in {out}" if out else ""))
     _hint(count, options)
@@ -146,7 +147,6 @@ def _datahub(
 def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dict[str, Any]) -> int:
     from amx_kimi.cli.apply import choice_of
     from amx_kimi.publish.dbt import merge_dbt, project_around, read_project, write_dbt
-    from amx_kimi.publish.export import open_output
 
     choice = choice_of(options)
     section: Any = options["as_section"] or "sources"
@@ -160,11 +160,11 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
         text, done = merge_dbt(out, run, rows, choice, section, project=project, **rules)
         is_news = text.encode() != out.read_bytes()
         if is_news:
-            with open_output(out) as file:
+            with output(out) as file:
                 file.write(text)
     else:
         is_news = True
-        opened = open_output(out) if out else nullcontext(sys.stdout)
+        opened = output(out) if out else nullcontext(sys.stdout)
         with suppress(_NothingToWrite), opened as file:
             done = write_dbt(file, run, rows, choice, section, project)
             if out and not done.added:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from amx_kimi.cli.common import KimiCommand, complete_runs, store_option, warn
+from amx_kimi.cli.files import mode_option, output
 
 __all__ = ["report"]
 
@@ -16,6 +17,7 @@ __all__ = ["report"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write (default: amx-kimi-RUN.html here).",
 )
+@mode_option
 @store_option
 def report(run: str, out: Path | None, store: str | None) -> None:
     """Write RUN (an id, or `last`) as one HTML file: coverage, confidence, cost, what failed, what
@@ -23,7 +25,6 @@ def report(run: str, out: Path | None, store: str | None) -> None:
     from amx_kimi.cli.results import note_if_going
     from amx_kimi.cli.run import open_journal
     from amx_kimi.journal import meant
-    from amx_kimi.publish.export import open_output
     from amx_kimi.publish.report import write_report
     from amx_kimi.settings import Settings
 
@@ -31,6 +32,6 @@ def report(run: str, out: Path | None, store: str | None) -> None:
         found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         path = out or Path(f"amx-kimi-{found.id}.html")
-        with open_output(path) as file:
+        with output(path) as file:
             write_report(file, journal, found)
     warn(f"Wrote {path}")

@@ -19,6 +19,7 @@ from amx_kimi.cli.common import (
     store_option,
     warn,
 )
+from amx_kimi.cli.files import mode_option, output
 from amx_kimi.errors import KimiError
 from amx_kimi.wrap import counted
 
@@ -56,6 +57,7 @@ _AT_ONCE = 500
     shell_complete=complete_profiles,
     help="For asking again with a hint (default: the run's).",
 )
+@mode_option
 @store_option
 @json_option
 def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
@@ -115,13 +117,12 @@ def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: boo
 def _out(journal: "Journal", run: "Run", path: Path) -> int:
     from amx_kimi.journal import results
     from amx_kimi.publish.decision_file import write_decisions
-    from amx_kimi.publish.export import open_output
 
     if path.exists():
         raise click.UsageError(
             f"{path} is there already, perhaps with decisions: --decisions reads it; else move it."
         )
-    with open_output(path) as file:
+    with output(path) as file:
         file.write("\ufeff")  # else a spreadsheet takes it for Latin-1
         count = write_decisions(file, journal.stream(results.described, run.id))
     warn(f"Wrote {counted(count, 'row')} to {path}")

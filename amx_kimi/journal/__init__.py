@@ -4,11 +4,13 @@
 - `journal`: `Journal`, where and in which thread functions run; `RunRecorder`, a row per attempt
 - `writer`: the one writing thread
 - `runs`, `items`, `answers`, `decisions`, `writes`: reading and writing, over a connection
+- `lease`, `claim`: who is at work on a run
 - `results`: what came of a run's items
 - `prune`: deleting runs
 """
 
 from amx_kimi.journal import answers, decisions, items, prune, results, runs, writes
+from amx_kimi.journal.claim import claim_run
 from amx_kimi.journal.items import Inherited, Stored
 from amx_kimi.journal.journal import Journal, RunRecorder, digest_of
 from amx_kimi.journal.results import Described
@@ -24,6 +26,7 @@ __all__ = [
     "Stored",
     "Totals",
     "answers",
+    "claim_run",
     "decisions",
     "digest_of",
     "items",

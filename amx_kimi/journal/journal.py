@@ -21,6 +21,7 @@ from amx_kimi.conceal import conceal_url
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import JournalError
 from amx_kimi.interrupts import held_back
+from amx_kimi.journal.lease import taken_over
 from amx_kimi.journal.runs import begin_request, settle_request
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
@@ -151,21 +152,32 @@ class Journal:
 
 
 class RunRecorder:
-    """Keeps a run's attempts: a row before sending, settled after."""
+    """Keeps a run's attempts: a row before sending, settled after. `fence` is the number of its
+    worker's claim; None is for who asks on the side, such as a review."""
 
-    def __init__(self, journal: Journal, run: str) -> None:
+    def __init__(self, journal: Journal, run: str, fence: int | None = None) -> None:
         self._journal = journal
         self._run = run
+        self._fence = fence
 
     async def begin(self, ask: Ask, **sent: Any) -> int:
-        """A durable row; returns its id."""
-        return await self._journal.write(
-            begin_request, self._run, label=ask.label, digest=digest_of(ask.messages), **sent
-        )
+        """A durable row; returns its id.
+
+        Raises:
+            JournalError: another worker has taken the run over: nothing may be sent.
+        """
+        sent |= {"label": ask.label, "digest": digest_of(ask.messages), "fence": self._fence}
+        return await self._journal.write(begin_request, self._run, **sent)
 
     async def settle(self, request: int, attempt: Attempt) -> None:
-        """How the attempt ended."""
-        await self._journal.write(settle_request, request, attempt)
+        """How the attempt ended; what it cost is kept in any case.
+
+        Raises:
+            JournalError: another worker has taken the run over: the answer is not to be kept.
+        """
+        fence = await self._journal.write(settle_request, request, attempt)
+        if self._fence is not None and fence != self._fence:
+            raise taken_over(self._run)
 
 
 def digest_of(messages: Sequence[Message]) -> str:

@@ -1,20 +1,41 @@
 """Which process is at work on a run: host, pid, and when that process began, since pids recur."""
 
+import hashlib
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["is_at_work", "is_here", "me"]
 
+_MACHINE = Path("/etc/machine-id")
+_START = Path("/proc/sys/kernel/random/boot_id")
+_PIDS = Path("/proc/self/ns/pid")
+
 
 def me() -> str:
     """This process."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
+    return f"{_host()}:{os.getpid()}:{_began(os.getpid())}"
 
 
 def is_here(owner: str) -> bool:
-    """Whether the owner is or was a process of this machine."""
-    return owner.partition(":")[0] == socket.gethostname()
+    """Whether the owner is or was a process of this machine, since it was started, and one whose
+    pid means the same as here."""
+    return owner.partition(":")[0] == _host()
+
+
+def _host() -> str:
+    """This machine's name, and what tells it from others of the same name (Linux): its id, its last
+    start, and the space of its pids, which a container has for itself."""
+    signs = []
+    with suppress(OSError):
+        signs.append(_MACHINE.read_text("utf-8").strip())
+    with suppress(OSError):
+        signs.append(_START.read_text("utf-8").strip())
+    with suppress(OSError):
+        signs.append(str(_PIDS.readlink()))
+    digest = hashlib.sha256(" ".join(signs).encode()).hexdigest()[:12]
+    return f"{socket.gethostname().replace(':', '-')}/{digest}"
 
 
 def is_at_work(owner: str) -> bool:

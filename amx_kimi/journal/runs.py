@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
 
 from amx_kimi.errors import JournalError
+from amx_kimi.journal.lease import FIRST_FENCE, check_claim, lease_end, now
 from amx_kimi.journal.owner import is_at_work, is_here, me
 from amx_kimi.journal.schema import columns, decisions, requests, runs, suggestions
 from amx_kimi.types import Attempt
@@ -21,7 +22,6 @@ __all__ = [
     "Totals",
     "begin_request",
     "begin_run",
-    "claim_run",
     "clear_inventory",
     "find_run",
     "forget_run",
@@ -58,11 +58,20 @@ class Run:
     error: str | None
     started_at: str
     finished_at: str | None
+    fence: int = 0
+    lease_until: str | None = None
 
     @property
     def killed(self) -> bool:
-        """Whether it was at work in a process of this machine that is gone."""
-        return self.status in AT_WORK and is_here(self.owner) and not is_at_work(self.owner)
+        """Whether it was at work in a process that is gone: one of this machine that has ended, or
+        one elsewhere whose lease has."""
+        if self.status not in AT_WORK:
+            return False
+        return not is_at_work(self.owner) if is_here(self.owner) else not self.is_leased(now())
+
+    def is_leased(self, moment: str) -> bool:
+        """Whether its worker's lease lasts beyond a moment (as `now` gives it)."""
+        return self.lease_until is not None and self.lease_until > moment
 
 
 @dataclass(frozen=True)
@@ -92,54 +101,40 @@ class Totals:
     cost: Decimal | None = None
 
 
-def now() -> str:
-    """The present time as the journal keeps it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
 def begin_run(connection: Connection, **fields: Any) -> str:
-    """A new run in the state `inventory`; returns its id."""
+    """A new run in the state `inventory`, claimed by this process (with the number `FIRST_FENCE`);
+    returns its id."""
     run = f"{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(3)}"
     connection.execute(
         insert(runs).values(
-            id=run, status="inventory", inventoried=0, owner=me(), started_at=now(), **fields
+            id=run,
+            status="inventory",
+            inventoried=0,
+            owner=me(),
+            fence=FIRST_FENCE,
+            lease_until=lease_end(connection),
+            started_at=now(),
+            **fields,
         )
     )
     return run
 
 
-def claim_run(connection: Connection, run: str) -> None:
-    """Take a run over, to resume it.
-
-    Raises:
-        JournalError: another process on this machine is still at work on it.
-    """
-    row = find_run(connection, run)
-    if row.status in AT_WORK and is_at_work(row.owner):
-        raise JournalError(
-            f"The run {row.id} is still going, in process {row.owner.split(':')[1]}",
-            remedy="Wait for it, or stop it first.",
-        )
-    taken = connection.execute(
-        update(runs)
-        .where(runs.c.id == run, runs.c.owner == row.owner, runs.c.status == row.status)
-        .values(
-            owner=me(),
-            status="running" if row.inventoried else "inventory",
-            error=None,
-            finished_at=None,
-        )
-    )
-    if not taken.rowcount:
-        raise JournalError(f"Another process has just taken the run {row.id} over")
-
-
-def set_status(connection: Connection, run: str, status: str, error: str | None = None) -> None:
-    """Note where the run stands; any state but inventory and running is final."""
+def set_status(
+    connection: Connection,
+    run: str,
+    status: str,
+    error: str | None = None,
+    *,
+    fence: int | None = None,
+) -> None:
+    """Note where the run stands; any state but inventory and running is final. A worker gives the
+    number of its claim: one whose run was taken over notes nothing."""
     finished = None if status in AT_WORK else now()
+    is_mine = () if fence is None else (runs.c.fence == fence,)
     connection.execute(
         update(runs)
-        .where(runs.c.id == run)
+        .where(runs.c.id == run, *is_mine)
         .values(status=status, error=error, finished_at=finished)
     )
 
@@ -200,8 +195,16 @@ def begin_request(
     reason: str,
     worst: Decimal | None,
     digest: str | None = None,
+    fence: int | None = None,
 ) -> int:
-    """A row for an attempt that is about to be sent; returns its id."""
+    """A row for an attempt that is about to be sent; returns its id. `fence` is the number of the
+    worker's claim.
+
+    Raises:
+        JournalError: another worker has taken the run over: nothing may be sent.
+    """
+    if fence is not None:
+        check_claim(connection, run, fence)
     result = connection.execute(
         insert(requests).values(
             run_id=run,
@@ -217,8 +220,9 @@ def begin_request(
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 
 
-def settle_request(connection: Connection, request: int, attempt: Attempt) -> None:
-    """How an attempt ended, and what it cost."""
+def settle_request(connection: Connection, request: int, attempt: Attempt) -> int:
+    """How an attempt ended, and what it cost; returns the number of the claim that its run is now
+    under."""
     usage = attempt.usage
     connection.execute(
         update(requests)
@@ -233,6 +237,8 @@ def settle_request(connection: Connection, request: int, attempt: Attempt) -> No
             seconds=attempt.seconds,
         )
     )
+    of = select(requests.c.run_id).where(requests.c.id == request).scalar_subquery()
+    return int(connection.execute(select(runs.c.fence).where(runs.c.id == of)).scalar() or 0)
 
 
 def totals(connection: Connection, run: str) -> Totals:

@@ -36,7 +36,7 @@ __all__ = [
     "writes",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _LOCK = 1_263_095_117  # a number of our own among PostgreSQL's advisory locks
 
 _metadata = MetaData()
@@ -58,6 +58,8 @@ runs = Table(
     Column("status", Text, nullable=False),  # inventory, running, complete, stopped, interrupted
     Column("inventoried", Integer, nullable=False),  # 1: the inventory is whole
     Column("owner", Text, nullable=False),  # the process at work: see owner.py
+    Column("fence", Integer, nullable=False, server_default="0"),  # the claim's number: lease.py
+    Column("lease_until", Text),  # until then its worker counts as being at work
     Column("error", Text),
     Column("started_at", Text, nullable=False),
     Column("finished_at", Text),
@@ -161,7 +163,12 @@ def _to_3(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE columns ADD COLUMN shared_with BIGINT"))
 
 
-_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
+def _to_4(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE runs ADD COLUMN fence INTEGER NOT NULL DEFAULT 0"))
+    connection.execute(text("ALTER TABLE runs ADD COLUMN lease_until TEXT"))
+
+
+_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """From a version to the next: `{1: to_version_2}`."""
 
 

@@ -35,8 +35,9 @@ _AT_ONCE = 500
 _MOST_BYTES = 1 << 30
 _MOST_CELL = 10_000_000  # longer than any text: it is refused by its row, not by the file
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_NEUTRALISED = re.compile(r"'+[=+\-@\t\r]")
+_STARTS = "[=+\\-@\t\r＝＋－＠﹦﹢﹣﹫−]"  # some spreadsheets take the wide ones for the others
+_FORMULA = re.compile(f"'*{_STARTS}")
+_NEUTRALISED = re.compile(f"'+{_STARTS}")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +16,6 @@ from amx_kimi.wrap import HIDDEN
 
 __all__ = ["FORMATS", "as_row", "open_output", "written_by"]
 
-_ESCAPES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # never in a cell or on a terminal
 Write = Callable[[IO[str], Run, Iterable[Described]], None]
 
 _CSV_FIELDS = (
@@ -138,8 +136,9 @@ FORMATS: Mapping[str, Write] = {
 
 
 @contextmanager
-def open_output(path: Path) -> Iterator[IO[str]]:
-    """A text file that appears under its name only when it is whole.
+def open_output(path: Path, mode: int | None = None) -> Iterator[IO[str]]:
+    """A text file that appears under its name only when it is whole. It gets these permissions,
+    else those of what it replaces; a new one is readable by its owner only.
 
     Raises:
         ConfigFileError: it cannot be written; what stood there is unchanged.
@@ -151,7 +150,8 @@ def open_output(path: Path) -> Iterator[IO[str]]:
             with path.open("w", encoding="utf-8", newline="") as file:
                 yield file
             return
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        if mode is None:
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             yield file
@@ -166,12 +166,6 @@ def open_output(path: Path) -> Iterator[IO[str]]:
                 Path(name).unlink()
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 def _reviewed(row: Described) -> str:
     if row.decision is None:
         return ""
@@ -180,7 +174,10 @@ def _reviewed(row: Described) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return no_formula(_ESCAPES.sub("�", value)) if isinstance(value, str) else value
+    """A cell keeps its lines and tabs; what no person should be shown raw it does not."""
+    if not isinstance(value, str):
+        return value
+    return no_formula(HIDDEN.sub(lambda m: m[0] if m[0] in "\t\r\n" else "�", value))
 
 
 def _md(text: str) -> str:

@@ -114,3 +114,22 @@ def test_no_text_takes_long(piece: str) -> None:
     begun = time.process_time()
     plain_text(piece * 100_000)
     assert time.process_time() - begun < 2.0  # thousands of times what it takes
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("<math><mtext><mglyph><img src=x onerror=alert(1)></mtext></math>Net", "Net"),
+        ("<mtext><mglyph>Net", "Net"),
+        ("<svg><foreignObject><use href=x>Net", "Net"),
+        ("<rtc><noembed>Net", "Net"),
+        ("See [[Page|https://evil.example]] now", "See (link) now"),
+        ("See [[Page|the page]] and [[Other page]]", "See the page and Other page"),
+    ],
+)
+def test_markup_of_other_tongues(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+
+
+def test_nested_lists_are_no_links_of_a_wiki() -> None:
+    assert plain_text("A matrix [[1, 2], [3, 4]] or [[1]]") == "A matrix [[1, 2], [3, 4]] or [[1]]"

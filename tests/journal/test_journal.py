@@ -70,6 +70,8 @@ def test_the_first_versions_journal_is_brought_forward(store: str | Path) -> Non
             "ALTER TABLE columns DROP COLUMN details",
             "ALTER TABLE columns DROP COLUMN shared_with",
             "ALTER TABLE requests DROP COLUMN digest",
+            "ALTER TABLE runs DROP COLUMN fence",
+            "ALTER TABLE runs DROP COLUMN lease_until",
             "UPDATE kimi_meta SET schema_version = 1",
         ):
             journal.write_now(lambda c, s=statement: c.execute(text(s)))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
 
-from amx_kimi.journal import Journal, items, runs
-from amx_kimi.journal.owner import is_at_work
+from amx_kimi.journal import Journal, claim_run, items, runs
+from amx_kimi.journal.owner import is_at_work, me
 from amx_kimi.types import Item
 
 from .helpers import begin, states
@@ -100,7 +99,7 @@ def test_a_killed_process_leaves_all_that_it_said_was_kept(store: str | Path) ->
         # sent and not settled: each may have cost its worst case
         assert totals.uncertain == totals.requests >= 26
         assert totals.cost == Decimal(totals.requests)
-        journal.write_now(runs.claim_run, run)
+        journal.write_now(claim_run, run)
         assert journal.read(items.count_pending, run) == totals.columns - totals.described
 
 
@@ -111,7 +110,7 @@ def test_a_killed_process_that_nobody_reaped_is_not_at_work() -> None:
         signal.pause()
         os._exit(0)
     began = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[19]
-    owner = f"{socket.gethostname()}:{child}:{began}"
+    owner = f"{me().partition(':')[0]}:{child}:{began}"
     assert is_at_work(owner)
     os.kill(child, signal.SIGKILL)
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # dead, and still unreaped

@@ -7,13 +7,23 @@ import socket
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal import Journal, Totals, answers, items, owner, runs, schema
+from amx_kimi.journal import (
+    Journal,
+    Totals,
+    answers,
+    claim,
+    claim_run,
+    items,
+    lease,
+    owner,
+    runs,
+    schema,
+)
 from amx_kimi.types import Item, Usage
 
 from .helpers import add, attempt, begin, column, columns, request, save, states
@@ -25,7 +35,7 @@ def test_a_run_from_its_beginning_to_its_end(journal: Journal) -> None:
     run = begin(journal)
     found = journal.read(runs.find_run, run)
     assert (found.status, found.inventoried, found.finished_at) == ("inventory", 0, None)
-    assert found.owner.startswith(f"{socket.gethostname()}:{os.getpid()}:")
+    assert found.owner.startswith(f"{socket.gethostname()}/")
     assert found.owner == owner.me()
     journal.write_now(runs.note_inventory, run)
     found = journal.read(runs.find_run, run)
@@ -141,23 +151,23 @@ def test_a_run_of_a_living_process_is_not_taken(journal: Journal) -> None:
         own(journal, run, owner_of(other.pid))
         assert not journal.read(runs.find_run, run).killed
         with pytest.raises(JournalError, match=f"still going, in process {other.pid}"):
-            journal.write_now(runs.claim_run, run)
+            journal.write_now(claim_run, run)
         journal.write_now(runs.set_status, run, "stopped")
-        journal.write_now(runs.claim_run, run)  # it says itself that it is over
+        journal.write_now(claim_run, run)  # it says itself that it is over
         journal.write_now(runs.set_status, run, "running")
         own(journal, run, owner_of(other.pid))
         other.communicate(b"\n")
     assert journal.read(runs.find_run, run).killed
-    journal.write_now(runs.claim_run, run)
+    journal.write_now(claim_run, run)
     assert journal.read(runs.find_run, run).owner == owner.me()
 
 
 def test_a_pid_that_another_process_has_now_is_no_owner(journal: Journal) -> None:
     run = begin(journal)
     journal.write_now(runs.note_inventory, run)
-    own(journal, run, f"{socket.gethostname()}:{os.getppid()}:1")
+    own(journal, run, f"{owner.me().partition(':')[0]}:{os.getppid()}:1")
     assert journal.read(runs.find_run, run).killed
-    journal.write_now(runs.claim_run, run)
+    journal.write_now(claim_run, run)
     assert journal.read(runs.find_run, run).owner == owner.me()
 
 
@@ -168,29 +178,28 @@ def test_where_proc_says_nothing_the_pid_alone_counts(
     run = begin(journal)
     who = owner_of(os.getppid())
     own(journal, run, who if hidden else f"{who.rpartition(':')[0]}:")
-    monkeypatch.setattr(owner, "Path", lambda _: Path("/no/such/proc"))
-    assert owner.me() == f"{socket.gethostname()}:{os.getpid()}:"
+    monkeypatch.setattr(owner, "_began", lambda _: "")
     with pytest.raises(JournalError, match="still going"):
-        journal.write_now(runs.claim_run, run)
+        journal.write_now(claim_run, run)
 
 
 def test_a_run_that_another_process_takes_in_between_is_not_taken(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begin(journal)
-    own(journal, run, "another-host:1:1")
+    journal.write_now(runs.set_status, run, "stopped")
     seen = journal.read(runs.find_run, run)
-    own(journal, run, "a-third-host:1:1")
+    journal.write_now(claim_run, run)
+    journal.write_now(runs.set_status, run, "stopped")
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "find_run", lambda *_: seen)
+        patch.setattr(claim, "find_run", lambda *_: seen)
         with pytest.raises(JournalError, match="has just taken"):
-            journal.write_now(runs.claim_run, run)
-    assert journal.read(runs.find_run, run).owner == "a-third-host:1:1"
+            journal.write_now(claim_run, run)
 
 
 def test_only_a_run_at_work_on_this_machine_can_have_been_killed(journal: Journal) -> None:
     run = begin(journal)
-    gone = f"{socket.gethostname()}:{os.getppid()}:1"
+    gone = f"{owner.me().partition(':')[0]}:{os.getppid()}:1"
     for who, status, killed in (
         (gone, "inventory", True),
         (gone, "running", True),
@@ -204,11 +213,64 @@ def test_only_a_run_at_work_on_this_machine_can_have_been_killed(journal: Journa
         assert journal.read(runs.find_run, run).killed is killed
 
 
-def test_a_run_of_another_machine_or_of_ours_is_taken(journal: Journal) -> None:
+def test_a_run_of_ours_is_taken_again(journal: Journal) -> None:
     run = begin(journal)
-    own(journal, run, "another-host:1:1")
-    journal.write_now(runs.claim_run, run)
-    journal.write_now(runs.claim_run, run)
+    assert journal.write_now(claim_run, run) == lease.FIRST_FENCE + 1
+    assert journal.write_now(claim_run, run) == lease.FIRST_FENCE + 2
+
+
+ELSEWHERE = [
+    "another-host/0123456789ab:1:1",
+    f"{socket.gethostname()}/0123456789ab:{os.getpid()}:1",  # another one of this name
+    f"{socket.gethostname()}:{os.getpid()}:1",  # as older versions wrote it
+]
+
+
+@pytest.mark.parametrize("who", ELSEWHERE, ids=["another", "the same name", "an older version"])
+def test_a_run_of_another_host_is_taken_when_its_lease_has_ended(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    run = begin(journal)
+    own(journal, run, who)
+    assert not journal.read(runs.find_run, run).killed
+    with pytest.raises(
+        JournalError, match=r"(?s)still going, in process \d+ on .*in [56]\d seconds"
+    ):
+        journal.write_now(claim_run, run)
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "LEASE_SECONDS", -1)
+        journal.write_now(lease.renew, run, lease.FIRST_FENCE)
+    assert journal.read(runs.find_run, run).killed
+    journal.write_now(claim_run, run)
+    assert journal.read(runs.find_run, run).owner == owner.me()
+
+
+def test_what_a_worker_does_after_its_run_was_taken_over(journal: Journal) -> None:
+    run = begin(journal)
+    sent = request(journal, run, fence=lease.FIRST_FENCE)
+    fence = journal.write_now(claim_run, run)
+    with pytest.raises(JournalError, match=r"has taken the run .* over"):
+        request(journal, run, fence=lease.FIRST_FENCE)
+    with pytest.raises(JournalError, match=r"has taken the run .* over"):
+        journal.write_now(lease.renew, run, lease.FIRST_FENCE)
+    # What it has sent is paid for, and counted.
+    assert journal.write_now(runs.settle_request, sent, attempt(D("0.5"))) == fence
+    assert journal.read(runs.totals, run).cost == D("0.5")
+    journal.write_now(runs.set_status, run, "stopped", fence=lease.FIRST_FENCE)
+    assert journal.read(runs.find_run, run).status == "inventory"
+    request(journal, run, fence=fence)
+    journal.write_now(runs.set_status, run, "stopped", fence=fence)
+    assert journal.read(runs.find_run, run).status == "stopped"
+
+
+def test_a_lease_lasts_from_its_last_renewal(journal: Journal) -> None:
+    run = begin(journal)
+    first = journal.read(runs.find_run, run).lease_until
+    journal.write_now(lease.renew, run, lease.FIRST_FENCE)
+    second = journal.read(runs.find_run, run).lease_until
+    assert first is not None
+    assert second is not None
+    assert first < second
 
 
 def test_a_process_of_another_user_is_alive(
@@ -221,11 +283,11 @@ def test_a_process_of_another_user_is_alive(
     own(journal, run, owner_of(1))
     monkeypatch.setattr(os, "kill", refuse)
     with pytest.raises(JournalError, match="process 1"):
-        journal.write_now(runs.claim_run, run)
+        journal.write_now(claim_run, run)
 
 
 def owner_of(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}:{owner._began(pid)}"
+    return f"{owner.me().partition(':')[0]}:{pid}:{owner._began(pid)}"
 
 
 def own(journal: Journal, run: str, who: str) -> None:

@@ -1,0 +1,57 @@
+"""Taking a run over, to resume it."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from amx_kimi.errors import JournalError
+from amx_kimi.journal.lease import lease_end, present
+from amx_kimi.journal.owner import is_at_work, is_here, me
+from amx_kimi.journal.runs import AT_WORK, Run, find_run
+from amx_kimi.journal.schema import runs
+
+__all__ = ["claim_run"]
+
+
+def claim_run(connection: Connection, run: str) -> int:
+    """Take a run over; returns the number of the claim, for all that its worker does.
+
+    Raises:
+        JournalError: another process is still at work on it.
+    """
+    row = find_run(connection, run)
+    _check_idle(row, present(connection))
+    taken = connection.execute(
+        update(runs)
+        .where(runs.c.id == run, runs.c.fence == row.fence, runs.c.status == row.status)
+        .values(
+            owner=me(),
+            fence=row.fence + 1,
+            lease_until=lease_end(connection),
+            status="running" if row.inventoried else "inventory",
+            error=None,
+            finished_at=None,
+        )
+    )
+    if not taken.rowcount:
+        raise JournalError(f"Another process has just taken the run {row.id} over")
+    return row.fence + 1
+
+
+def _check_idle(run: Run, moment: str) -> None:
+    if run.status not in AT_WORK:
+        return
+    host, pid, *_ = run.owner.split(":")
+    if is_here(run.owner):
+        if is_at_work(run.owner):
+            raise JournalError(
+                f"The run {run.id} is still going, in process {pid}",
+                remedy="Wait for it, or stop it first.",
+            )
+    elif run.lease_until is not None and run.is_leased(moment):
+        left = datetime.fromisoformat(run.lease_until) - datetime.fromisoformat(moment)
+        raise JournalError(
+            f"The run {run.id} is still going, in process {pid} on {host.partition('/')[0]}",
+            remedy="Wait for it, or stop it there first. If that host is gone, its run can be "
+            f"taken over in {left.total_seconds():.0f} seconds.",
+        )
