@@ -40,7 +40,7 @@ _PASSWORD = re.compile(
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"(?=[A-Za-z]*\d[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}")
-_LONGEST_SHOWN = 60
+_LONGEST_SHOWN = 120
 _SHORTEST_PIECE = 9  # "longer than 8 of its characters in a row"
 
 

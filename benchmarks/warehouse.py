@@ -1,29 +1,24 @@
 """What a production warehouse notices: an inventory and its statistics over 30,000 columns in 1,500
-PostgreSQL tables, each kind of statement with its time; and what the redactor lets out.
+PostgreSQL tables, each kind of statement with its time.
 
 `python -m benchmarks.warehouse` prints JSON. PostgreSQL is the wheel `pgserver`.
 """
 
 import json
-import random
 import shutil
 import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import event
 
-from amx_kimi.annotate.redact import Redactor
-from amx_kimi.annotate.sources import RawFacts, Selection, open_source
-from amx_kimi.types import Item
+from amx_kimi.annotate.sources import Selection, open_source
 
 _TABLES, _COLUMNS = 1_500, 20
-_VALUES = 10_000
 
 
 def _fill(url: str) -> None:
@@ -106,67 +101,9 @@ def _measure(url: str) -> dict[str, Any]:
     }
 
 
-def masked() -> dict[str, Any]:
-    """The share of 10,000 generated values of each kind that leave as a shape, although each occurs
-    often, in a column whose name says nothing and of which eight values are looked at."""
-    from faker import Faker
-
-    fake = Faker(["de_DE", "en_US", "fr_FR", "it_IT", "es_ES"])
-    Faker.seed(1)
-    rng = random.Random(1)
-    letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
-    personal: dict[str, Callable[[], str]] = {
-        "full name": fake.name,
-        "first name": fake.first_name,
-        "last name": fake.last_name,
-        "e-mail": fake.email,
-        "phone": fake.phone_number,
-        "iban": fake.iban,
-        "card": fake.credit_card_number,
-        "address": lambda: fake.address().replace("\n", ", "),
-        "street": fake.street_address,
-        "city": fake.city,
-        "ip": fake.ipv4,
-        "national id": fake.ssn,
-    }
-    harmless: dict[str, Callable[[], str]] = {
-        "status": lambda: rng.choice(["open", "CLOSED", "In progress", "done", "On hold", "N/A"]),
-        "currency": fake.currency_code,
-        "country": fake.country_code,
-        "article": lambda: f"{''.join(rng.sample(letters, 2))}-{rng.randint(1000, 9999)}",
-        "number": lambda: str(rng.randint(0, 999_999)),
-        "date": lambda: str(fake.date_object()),
-        "amount": lambda: f"{rng.random() * 10_000:.2f}",
-        "version": lambda: f"{rng.randint(0, 9)}.{rng.randint(0, 20)}.{rng.randint(0, 20)}",
-        "unit": lambda: rng.choice(["kg", "m²", "pcs", "l", "h", "%", "EUR/kg"]),
-        "class": lambda: f"{rng.choice(letters)}{rng.randint(1, 99)}",
-    }
-    return {
-        "personal": {name: _share(make) for name, make in personal.items()},
-        "harmless": {name: _share(make) for name, make in harmless.items()},
-    }
-
-
-def _share(make: Callable[[], str]) -> dict[str, float]:
-    values = [make() for _ in range(_VALUES)]
-    redactor, item = Redactor(), Item("s", "t", "c1", "column", 1)
-    alone = sum(1 for value in values if redactor.mask(item, value, 1_000) == value)
-    distinct = len(set(values))
-    in_column = looked_at = 0
-    for start in range(0, len(values), 8):
-        some = tuple((value, 1_000) for value in dict.fromkeys(values[start : start + 8]))
-        looked_at += len(some)
-        shown = set(redactor.column(item, RawFacts(0, distinct, values=some)).samples)
-        in_column += sum(1 for value, _ in some if value in shown)
-    return {
-        "masked_alone": round(1 - alone / len(values), 4),
-        "masked_in_column": round(1 - in_column / looked_at, 4),
-    }
-
-
 def main() -> None:
     """Measure, print."""
-    print(json.dumps({"masked": masked(), "gentle": gentle()}, indent=1, ensure_ascii=False))
+    print(json.dumps({"gentle": gentle()}, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

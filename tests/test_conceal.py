@@ -86,7 +86,7 @@ def test_urls_are_fit_to_show(url: str, expected: str) -> None:
         ("kimi-bulk-2026-production", "'kimi-bulk-2026-production'"),
         (["a", KEY], "['a', 'sk-…LmNo']"),
         (12, "12"),
-        ("x" * 100, "'" + "x" * 59),
+        ("x" * 200, "'" + "x" * 119),
     ],
 )
 def test_values_of_a_configuration_are_fit_to_show(value: object, expected: str) -> None:

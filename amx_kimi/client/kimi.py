@@ -371,13 +371,14 @@ class KimiClient:
         call = f"{journey.ask.label}, {self.facts.wire_model}"
         try:
             with anyio.fail_after(self.settings.total_seconds), self._connections.take() as http:
-                return await exchange(
+                reply = await exchange(
                     http,
                     current.body,
                     facts=self.facts,
                     call=call,
                     callbacks=journey.callbacks,
                 )
+                return self._heard(reply)
         except NotAnApiError as error:
             if not self.answers:
                 raise self._without_key(error) from None
@@ -391,6 +392,16 @@ class KimiClient:
                 call=call,
                 remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this bound, in seconds.",
             ) from None
+
+    def _heard(self, reply: WireReply) -> WireReply:
+        """An answer without our key, which a service may repeat in it, too."""
+        if self.key.secret:
+            for pieces in (reply.content, reply.reasoning):
+                text = "".join(pieces)
+                if (plain := conceal_key(text, self.key.secret)) != text:
+                    pieces[:] = [plain]
+                    reply.logprobs = []
+        return reply
 
     def _without_key(self, error: KimiError) -> KimiError:
         """A service may repeat our key, in whatever shape, in its message."""

@@ -57,7 +57,7 @@ def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
     entry = entries[chosen]
     where = f"{path}, database profile {chosen!r}"
     if not isinstance(entry, Mapping):
-        raise ConfigFileError(f"{where}: expected a mapping of fields, found {entry!r:.40}")
+        raise ConfigFileError(f"{where}: expected a mapping of fields, found {shown(entry)}")
     return DatabaseProfile(
         name=chosen,
         backend=str(entry.get("backend") or "postgresql"),

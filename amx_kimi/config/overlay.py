@@ -211,7 +211,7 @@ def _endpoint(name: str, entry: Any, where: str) -> EndpointRow:
     known = load_catalog().endpoint(name)
     base = {} if known is None else {k: v for k, v in vars(known).items() if k not in ("name",)}
     if not isinstance(entry, Mapping):
-        raise ConfigFileError(f"{where}: expected a mapping of columns, found {entry!r:.40}")
+        raise ConfigFileError(f"{where}: expected a mapping of columns, found {shown(entry)}")
     row = build(EndpointRow, {"url": "", **base, "name": name, **entry}, where, ConfigFileError)
     if not row.url:
         raise ConfigFileError(f"{where}: the key 'url' is missing")
@@ -221,5 +221,5 @@ def _endpoint(name: str, entry: Any, where: str) -> EndpointRow:
 def _section(document: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
     section = document.get(key) or {}
     if not isinstance(section, Mapping):
-        raise ConfigFileError(f"{where}: {key} has to be a mapping, found {section!r:.40}")
+        raise ConfigFileError(f"{where}: {key} has to be a mapping, found {shown(section)}")
     return {str(name): entry for name, entry in section.items()}

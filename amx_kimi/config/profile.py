@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+from amx_kimi.conceal import shown
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.facts import EndpointRow, Facts, Prices, Quirk, resolve
 from amx_kimi.settings import Effort
@@ -140,7 +141,7 @@ def amx_fields(values: object, name: str, path: Path) -> dict[str, Any]:
     """
     where = f"{path}, profile {name!r}"
     if not isinstance(values, Mapping):
-        raise ConfigFileError(f"{where}: expected a mapping of fields, found {values!r:.40}")
+        raise ConfigFileError(f"{where}: expected a mapping of fields, found {shown(values)}")
     return {
         key: _coerce(key, values[key], where)
         for key in AMX_DEFAULTS

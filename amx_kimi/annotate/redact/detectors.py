@@ -19,7 +19,8 @@ _VALUE = re.compile(  # in a value: an address of any kind, long digits, a key
     r"@|://|\d{7,}|(?:\d[ (),./-]*){9,}|^\+[\d ()./-]{6,}$|^\(?0\d{1,5}\)?[ ./-]+\d{3,}|"
     r"^\d{3}[ .-]\d{4}$|\b(?:\d{1,3}\.){3}\d{1,3}\b|::|(?:[0-9A-Fa-f]{1,4}:){3}|"
     r"^(?:sk|pk|rk|gh[a-z]|xox[a-z])[-_]|"
-    r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$|^[\[{]"
+    r"^[A-Z]{2}\d{2}[ A-Z0-9]{8,}$|^[\[{]|"
+    r"^[-+]?\d{1,3}\.\d+\s*[,;]\s*[-+]?\d{1,3}\.\d+$|\d\s*°"  # a place on the map
 )
 _RUN = re.compile(r"[A-Za-z0-9+/=]{20,}|(?=[A-Za-z_+/=-]*\d)[A-Za-z0-9_+/=-]{20,}")
 _HUMP = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^A-Za-z+/=]+")
