@@ -3,6 +3,7 @@
 import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import unquote
 
 __all__ = ["is_private_host", "is_this_machine", "public_address"]
 
@@ -18,7 +19,8 @@ _PRIVATE = tuple(
 )
 
 
-_LOOPBACK = 127
+_LOOPBACK, _V6 = 127, 6
+_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback")
 
 
 def is_private_host(host: str) -> bool:
@@ -36,15 +38,16 @@ def is_private_host(host: str) -> bool:
 def is_this_machine(host: str) -> bool:
     """Whether a URL's host is loopback, in whatever spelling: `localhost`, `app.localhost`,
     127.0.0.2, 127.1, `::ffff:127.0.0.1`."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
+    name = unquote(host).strip("[]").rstrip(".").lower()
+    if name in _NAMES or name.endswith(".localhost") or name == socket.gethostname().lower():
         return True
     with suppress(ValueError):
         address = ip_address(name.partition("%")[0])
-        plain = getattr(address, "ipv4_mapped", None) or address
-        return bool(plain.is_loopback or plain.is_unspecified)
+        if address.version == _V6 and not int.from_bytes(address.packed[:10], "big"):
+            address = ip_address(address.packed[-4:]) if int(address) > 1 else address
+        return bool(address.is_loopback or address.is_unspecified)
     with suppress(OSError):
-        return socket.inet_aton(name)[0] == _LOOPBACK
+        return socket.inet_aton(name)[0] in (0, _LOOPBACK)
     return False
 
 

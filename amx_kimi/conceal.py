@@ -4,43 +4,58 @@ Keys of known makers are told by detect-secrets' rules and by a table (`facts/ke
 """
 
 import re
+import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
-from urllib.parse import unquote
 
 from amx_kimi.types import Secret, mask_key
 
 __all__ = ["conceal_key", "conceal_text", "conceal_url", "key_spans", "may_be_secret", "merged"]
 __all__ += ["shown"]
 
-# Its rules for npm and for words before a key (Cloudant, IBM, Softlayer) take quadratic time and
-# more with hostile texts; those for JWT, keywords and entropy find too much or too little.
+# Its rules for npm, OpenAI and for words before a key (Cloudant, IBM, Softlayer) take quadratic
+# time and more with hostile texts; those for JWT, keywords and entropy find too much or too little.
 _DETECTORS = (
     *("artifactory.Artifactory", "aws.AWSKey", "azure_storage_key.AzureStorageKey"),
     *("basic_auth.BasicAuth", "discord.DiscordBotToken", "github_token.GitHubToken"),
-    *("gitlab_token.GitLabToken", "mailchimp.Mailchimp", "openai.OpenAI", "pypi_token.PypiToken"),
+    *("gitlab_token.GitLabToken", "mailchimp.Mailchimp", "pypi_token.PypiToken"),
     *("sendgrid.SendGrid", "slack.Slack", "square_oauth.SquareOAuth", "stripe.Stripe"),
     *("telegram_token.TelegramBotToken", "twilio.TwilioKey"),
 )
 _BLOCK = (
     r"-{0,5} ?BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-*"
-    r"(?:[^-]{0,20000}-{0,5} ?END [A-Z0-9 ]{0,60}-*|(?:\s+[A-Za-z0-9+/=]{8,}){0,500})"
+    r"(?:[^-]{0,5000}-{0,5} ?END [A-Z0-9 ]{0,60}-*|(?:\s+[A-Za-z0-9+/=]{8,}){0,500})"
 )
-_HEADER = r"\b(?i:basic|bearer)[ :]+(?=[\w+/=.-]*[\d=A-Z])[A-Za-z0-9+/=._-]{8,}"
-_ASSIGNED = re.compile(
-    r"(?:pass|pw|pwd|secret|token|credential|api.?key|access.?key|private.?key|auth)\w*"
-    r"[\"']?\s*(?:[=:]|\s)\s*[\"']?\S",
+_HEADER = (
+    r"\b(?i:basic|bearer)[ :]+(?=[\w+/=.-]*[\d=A-Z])[A-Za-z0-9+/=._-]{8,}|"
+    r"(?i:\b(?:authorization|x-api-key)\s{0,3}[:=]\s{0,3}(?:\w{4,10}\s+)?[^\s,;\"']{4,})"
+)
+_NAMED = r"\w{0,40}(?:passw(?:or)?[dt]|passphrase|kennwort|pwd|secret|token)|pass|pw|api[_-]?key"
+_ASSIGNED = re.compile(  # what a person may have typed to give a secret a value
+    rf"(?<![^\W_])(?:{_NAMED}|credentials?)[\"']?\s*(?:[=:]|\s)\s*[\"']?\S|"
+    r"\w*_?KEY=\S|[?&]\w*(?:key|sig)=|:[^\s/@]*@",
     re.IGNORECASE,
 )
-_USER_PASSWORD = re.compile(r"(?<=://)([^\s\"'<>:/@]*):[^\s\"'<>]*@")
+_WHOLE_URL = re.compile(r"([A-Za-z][\w+.-]*://)([^:/@]*):.*@", re.DOTALL)
+_USER_PASSWORD = re.compile(r"(?<=://)([^\s\"'<>:/@]{0,256}):[^\s\"'<>]{0,256}@")
+_USER_TOKEN = re.compile(r"(?<=http://|ttps://)[^\s\"'<>:/@]{1,256}@")
 _PASSWORD = re.compile(
-    r"\b(\w*(?:passw(?:or)?d|pwd|secret)|api_?key|\w*access_?token|auth_?token)"
-    r"(\s*=\s*)('[^']*'|[^\s&;,'\")]+)",
+    rf"(?<![^\W_])({_NAMED}|(?<=[?&])(?:key|sig))"
+    r"([\"']?\s{0,3}(?:=|:(?!//)|%3D)\s{0,3})('[^']{0,256}'|\"[^\"]{0,256}\"|[^\s&;,'\")]{1,256})",
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"(?=[A-Za-z]*\d[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}")
+_RANDOM_WORD = re.compile(r"(?<![\w/.-])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{24,}(?![\w/.-])")
 _LONGEST_SHOWN = 120
+_LETTER = re.compile(
+    r"%(?:25)*(?P<percent>[0-9A-Fa-f]{2})|\\u(?P<u>[0-9A-Fa-f]{4})|\\x(?P<x>[0-9A-Fa-f]{2})|"
+    r"&#[xX](?P<entity>[0-9A-Fa-f]{1,6});|&#(?P<decimal>[0-9]{1,7});|[^\W_]"
+)
+_ESCAPES = ("%", "\\u", "\\x", "&#")
+_NO_LETTER = re.compile(r"[\W_]+")
+_SHORTEST_KEY = 4
 _SHORTEST_PIECE = 9  # "longer than 8 of its characters in a row"
 
 
@@ -79,20 +94,21 @@ def key_spans(text: str) -> Iterable[tuple[int, int]]:
 
 def may_be_secret(line: str) -> bool:
     """Whether a typed line may hold a key or a password."""
-    has_key = any(True for _ in key_spans(line))
-    return has_key or "sk-" in line.lower() or "@" in line or _ASSIGNED.search(line) is not None
+    has_key = any(True for _ in key_spans(line)) or _RANDOM_WORD.search(line) is not None
+    return has_key or _ASSIGNED.search(line) is not None
 
 
 def conceal_text(text: str) -> str:
     """A text for people, such as an error's: URLs and connection strings without passwords, and
     `sk-…` with the last four characters in place of each key."""
-    plain = _PASSWORD.sub(r"\1\2…", _USER_PASSWORD.sub(r"\1:…@", text))
+    plain = _USER_TOKEN.sub("…@", _USER_PASSWORD.sub(r"\1:…@", text))
+    plain = _PASSWORD.sub(r"\1\2…", plain)
     return _own_rule().sub(lambda found: mask_key(found[0]), plain)
 
 
 def conceal_url(url: str) -> str:
     """A URL, or what was meant to be one, fit to show."""
-    plain = conceal_text(url)
+    plain = conceal_text(_WHOLE_URL.sub(r"\1\2:…@", url))
     return f"…@{plain.rpartition('@')[2]}" if "@" in plain and "://" not in plain else plain
 
 
@@ -105,11 +121,19 @@ def shown(value: object) -> str:
 
 
 def conceal_key(text: str, key: Secret) -> str:
-    """A text without this key: whatever is longer than 8 of its characters in a row is replaced, in
-    capitals or not, percent-encoded, or with other signs between them."""
-    own = _letters(key.reveal())
+    r"""A text without this key: whatever is longer than 8 of its characters in a row is replaced,
+    in capitals or not, as numbers (%73, &#115;, \u0073), or with other signs between them."""
+    secret = key.reveal()
+    own = _letters(secret)
+    if len(own) < _SHORTEST_PIECE:  # as it is: so few letters stand in other words, too
+        exact = re.compile(re.escape(secret), re.IGNORECASE)
+        return exact.sub(lambda _: str(key), text) if len(own) >= _SHORTEST_KEY else text
     pieces = {own[at : at + _SHORTEST_PIECE] for at in range(len(own) - _SHORTEST_PIECE + 1)}
-    if not pieces or not any(piece in _letters(text) for piece in pieces):
+    if not any(mark in text for mark in _ESCAPES):
+        squeezed = _NO_LETTER.sub("", unicodedata.normalize("NFKC", text)).lower()
+    else:
+        squeezed = _letters(text)
+    if not any(piece in squeezed for piece in pieces):
         return text
     kept, places = _placed(text)
     found = (
@@ -121,19 +145,29 @@ def conceal_key(text: str, key: Secret) -> str:
 
 
 def _letters(text: str) -> str:
-    """The letters and digits of a text, in small letters."""
-    return re.sub(r"[\W_]", "", unquote(text)).lower()
+    """The letters and digits of a text, in small letters, whatever they are written as."""
+    return "".join(_letter(found) for found in _LETTER.finditer(text))
 
 
 def _placed(text: str) -> tuple[str, list[tuple[int, int]]]:
     """The same, and where each of them stands."""
     kept, places = [], []
-    for found in re.finditer(r"%[0-9A-Fa-f]{2}|[^\W_]", text):
-        letter = _letters(found[0])
-        if len(letter) == 1:
+    for found in _LETTER.finditer(text):
+        if letter := _letter(found):
             kept.append(letter)
             places.append(found.span())
     return "".join(kept), places
+
+
+def _letter(found: re.Match[str]) -> str:
+    """One letter or digit; "" for what is none."""
+    letter = found[0]
+    if name := found.lastgroup:  # it is written as a number
+        number = int(found[name], 10 if name == "decimal" else 16)
+        letter = chr(number) if number <= sys.maxunicode else ""
+    if not letter.isascii():
+        letter = unicodedata.normalize("NFKC", letter)[:1]
+    return letter.lower() if letter.isalnum() else ""
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]], show: Callable[[str], str]) -> str:

@@ -34,6 +34,11 @@ SHAPES = {
     "in lines": "\n".join(KEY[at : at + 5] for at in range(0, len(KEY), 5)),
     "with dashes": "-".join(KEY[at : at + 4] for at in range(0, len(KEY), 4)),
     "a long part": KEY[8:22],
+    "encoded twice": "".join(f"%25{ord(c):02X}" for c in KEY),
+    "in JSON": "".join(f"\\u{ord(c):04x}" for c in KEY),
+    "in HTML": "".join(f"&#{ord(c)};" for c in KEY),
+    "in HTML, by hex": "".join(f"&#x{ord(c):x};" for c in KEY),
+    "full width": "".join(chr(ord(c) + 0xFEE0) for c in KEY),
     "quoted": "', '".join((KEY[:12], KEY[12:])),
 }
 
@@ -71,6 +76,14 @@ def test_other_texts_stay(text: str) -> None:
         ("host=h password='se cret' dbname=d", "host=h password=… dbname=d"),
         (f"https://api.example/{KEY}/v1", "https://api.example/sk-…LmNo/v1"),
         ("sqlite:///x/file.db", "sqlite:///x/file.db"),
+        ("postgresql://u:ge'heim@h/db", "postgresql://u:…@h/db"),
+        ('postgresql://u:ge"he im<@h/db', "postgresql://u:…@h/db"),
+        ('host=h password="geheim"', "host=h password=…"),
+        ("md:x?motherduck_token=geheim", "md:x?motherduck_token=…"),
+        ("postgresql://h/d?options=-cpassword%3Dgeheim", "postgresql://h/d?options=-cpassword%3D…"),
+        ("http://geheim@proxy:8080", "http://…@proxy:8080"),
+        ("https://h/?sig=geheim&x=1", "https://h/?sig=…&x=1"),
+        ("postgresql://ada@h/db", "postgresql://ada@h/db"),
         ("https://api.moonshot.ai/v1", "https://api.moonshot.ai/v1"),
     ],
 )
@@ -126,6 +139,35 @@ def test_keys_of_known_makers_leave_no_comment(key: str) -> None:
     assert may_be_secret(f"/run db --note {key}")
 
 
+def test_a_short_key_is_found_as_it_is() -> None:
+    assert conceal_key("Invalid key: sk-1234", Secret("sk-1234")) == "Invalid key: sk-…"
+    assert conceal_key("use HUNTER2 now", Secret("hunter2")) == "use sk-… now"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "sk-",
+        "sk-ant-",
+        "://",
+        "a://",
+        "BEGIN PRIVATE KEY",
+        "eyJ",
+        "xoxb-1-",
+        "pypi-",
+        "a1",
+        "key=",
+        ":a@",
+    ],
+)
+def test_hostile_texts_end(piece: str) -> None:
+    text = piece * (200_000 // len(piece))  # quadratic would be hours
+    assert redact_text(text)
+    assert conceal_text(text)
+    assert conceal_key(text, Secret(KEY)) == text
+    may_be_secret(text[:10_000])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -160,6 +202,8 @@ def test_plain_comments_stay(text: str) -> None:
 LINES = [
     *("/set-llm-profile p api_key=abc", "/use-llm " + KEY, "/run postgresql://u:p@h/db"),
     *("/x --password geheim", "/x password: geheim", "PGPASSWORD=x", "api_key abc", "/x Secret=1"),
+    *("/x h?key=geheim1234", "https://h/?sig=abc123", "kennwort=geheim", "export KIMI_KEY=abcdef"),
+    "/use-llm 0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c",
     *(f"/x {key}" for key in MAKERS),
 ]
 
@@ -169,6 +213,18 @@ def test_lines_that_a_history_does_not_keep(line: str) -> None:
     assert may_be_secret(line)
 
 
-@pytest.mark.parametrize("line", ["/run erp.db", "/review last", "/use-llm kimi-bulk", "/help run"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("/run erp.db", "/review last", "/use-llm kimi-bulk", "/help run", "/run task-list.db"),
+        *(
+            "/run disk-usage.csv",
+            "/run x --table passengers",
+            "/run x --table api_keys",
+            "/run x --max-tokens 5",
+        ),
+        *("/run postgresql://me@host/db", "/run encompass --all", "/show 20261128-ab12cd"),
+    ],
+)
 def test_lines_that_a_history_keeps(line: str) -> None:
     assert not may_be_secret(line)

@@ -1,11 +1,9 @@
 """From a job and a database to a finished (or resumable) run: opens what is needed, closes it, and
 notes in the journal how it ended."""
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,10 +21,11 @@ from amx_kimi.annotate.spend import Spend, forecast
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import Budget, KimiClient
 from amx_kimi.config import LearnedStore, Profile
-from amx_kimi.errors import BudgetError, ConfigError, JournalError, KimiError, SourceError
+from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, Totals, claim_run, items, runs
 from amx_kimi.journal.again import adopt
-from amx_kimi.journal.lease import FIRST_FENCE, LEASE_SECONDS, renew
+from amx_kimi.journal.keep import at_work
+from amx_kimi.journal.lease import Claim
 from amx_kimi.log import get_logger
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
@@ -109,7 +108,7 @@ def execute(
     except BaseException as error:
         if state.run is not None:
             said = str(error) or repr(error)
-            journal.write_now(runs.set_status, state.run, "stopped", said, fence=state.fence)
+            journal.write_now(runs.set_status, state.run, "stopped", said, claim=state.claim)
         raise
     assert state.run is not None
     return _ended(journal, state, job, begun, stopped)
@@ -129,8 +128,9 @@ def dry_run(job: Job, target: Target, journal: Journal, settings: Settings) -> E
                 profile = job.profile
                 learnt = LearnedStore(settings.config_dir).quirks(profile.base_url, profile.model)
                 facts = profile.facts(learnt)
-                await take_inventory(reader, journal, run, job)
-                return await estimate(reader, journal, run, job, facts, settings)
+                with at_work(journal, Claim(run)):
+                    await take_inventory(reader, journal, run, job)
+                    return await estimate(reader, journal, run, job, facts, settings)
             finally:
                 with anyio.CancelScope(shield=True):
                     await journal.write(runs.forget_run, run)
@@ -171,8 +171,8 @@ def job_of(run: Run, profile: Profile) -> Job:
 
 @dataclass
 class _State:
+    claim: Claim | None = None
     run: str | None = None
-    fence: int = FIRST_FENCE
     resumed: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -196,14 +196,14 @@ async def _execute(
         async with client:
             if resume is None:
                 with anyio.CancelScope(shield=True):  # no run is begun that nobody names
-                    state.run = await journal.write(begin, job, target, reader)
+                    claim = Claim(await journal.write(begin, job, target, reader))
+                    state.claim, state.run = claim, claim.run
             else:
-                state.fence = await _take_over(resume, journal, reader, client)
-                state.run = resume.id
-            run = state.run
-            assert run is not None
-            client.record_with(RunRecorder(journal, run, state.fence), run)
-            async with _at_work(journal, run, state.fence):
+                claim = await _take_over(resume, journal, reader, client)
+                state.claim, state.run = claim, claim.run
+            run = claim.run
+            client.record_with(RunRecorder(journal, run), run)
+            with at_work(journal, claim):
                 if resume is None:
                     await _first_inventory(reader, journal, run, job, state)
                 elif not resume.inventoried:
@@ -242,36 +242,16 @@ def check_affordable(job: Job, settings: Settings, spend: Spend) -> None:
         )
 
 
-@asynccontextmanager
-async def _at_work(journal: Journal, run: str, fence: int) -> AsyncIterator[None]:
-    """Renew the lease of a claim until the block ends. Where that fails, the next request says why:
-    each is checked before it is sent."""
-
-    async def keep() -> None:
-        with suppress(JournalError):
-            while True:
-                await anyio.sleep(LEASE_SECONDS / 4)
-                await journal.write(renew, run, fence)
-
-    keeping = asyncio.create_task(keep())
-    try:
-        yield
-    finally:
-        keeping.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([keeping])
-
-
-async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> int:
-    """Claim a run to go on with it; returns the claim's number."""
+async def _take_over(resume: Run, journal: Journal, reader: Reader, client: KimiClient) -> Claim:
+    """Claim a run to go on with it."""
     if reader.source.identity != resume.database:
         raise SourceError(
             f"The run {resume.id} is of {resume.database}, not of {reader.source.identity}"
         )
-    fence = await journal.write(claim_run, resume.id)
+    claim = await journal.write(claim_run, resume.id)
     await journal.write(items.reopen_failed, resume.id)
     client.budget.spent = journal.read(runs.totals, resume.id).cost or client.budget.spent
-    return fence
+    return claim
 
 
 async def _agree(
@@ -352,7 +332,7 @@ def _ended(
     assert run is not None
     status = "interrupted" if interrupted else "stopped" if stopped else "complete"
     said = str(stopped) if stopped else None
-    journal.write_now(runs.set_status, run, status, said, fence=state.fence)
+    journal.write_now(runs.set_status, run, status, said, claim=state.claim)
     result = Result(
         run=run,
         status=status,

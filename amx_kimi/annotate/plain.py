@@ -31,7 +31,7 @@ _TAGS = (
 _WORDS = (
     "area article body button caption center code col data head header image label legend link "
     "main map mark menu meta nav option output picture ruby section source summary table time "
-    "title track var"
+    "title track var annotation basefont desc g mi mn mo ms path rect search set slot text"
 ).replace(" ", "|")
 _ACTIVE = r"on\w+|src|srcset|href|style|action|formaction|poster|background"
 _STYLES = "bold|italic|underline|strike|blink|reverse|dim|conceal|url|img"
@@ -51,6 +51,7 @@ _RULES = tuple(
         (r"</?[abipqsu](?:\s*+/?|\s[^<>=]*+=[^<>]*+)>", ""),  # not `5 <a and b> 3`
         (rf"</(?:{_WORDS})\s*+>|<(?:{_WORDS})[\s/][^<>]*+>", ""),
         (rf"<({_WORDS})>", r"\1"),
+        (r"<[@#!][\w|-]{2,}>", ""),  # a chat's mentions
         (rf"</?[a-z][\w:-]*+[\s/][^<>]*?\b(?:{_ACTIVE})\s*+=[^<>]*+>?", ""),
         (r"!?\[([^\[\]]*+)\]\((?=[^()]*[:/.#])[^()]*+(?:\([^()]*+\)[^()]*+)*+\)", r"\1"),
         (r"\[\[[^\[\]|]*+\|([^\[\]]*+)\]\]", r"\1"),  # a wiki's links

@@ -60,7 +60,10 @@ class WireReply:
         return any(self.content) or any(self.reasoning) or bool(self.tool_calls or self.others)
 
     def settle(self) -> None:
-        """Take thinking out of the content, once all of it is there."""
+        """Join what came in pieces, and take thinking out of the content, once all of it is
+        there."""
+        for call in self.tool_calls.values():
+            call["function"]["arguments"] = "".join(call["function"]["arguments"])
         content, thoughts = split_thoughts(self.text)
         if thoughts or content != self.text:
             self.logprobs = []  # they no longer cover the content, token by token
@@ -195,12 +198,13 @@ def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, 
     for position, piece in enumerate(pieces):
         call = calls.setdefault(
             piece.get("index", position),
-            {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+            {"id": "", "type": "function", "function": {"name": "", "arguments": []}},
         )
         call["id"] = piece.get("id") or call["id"]
         function = piece.get("function") or {}
         call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
+        if piece_of_arguments := function.get("arguments"):
+            call["function"]["arguments"].append(str(piece_of_arguments))
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:

@@ -18,6 +18,8 @@ Kind = Literal["", "events", "json", "other"]
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb"(?:data|event|id|retry)?[ \t]*:")
+_MOST_HELD = 8 * 1024 * 1024
+"""The most bytes of one document: a whole answer of the longest kind, with log-probabilities."""
 _LONGEST_FIELD = 16  # bytes that tell an event stream from prose
 _DECODER = json.JSONDecoder()
 _NO_BLANK = re.compile(r"\S")
@@ -45,6 +47,7 @@ class Documents:
         self.kind: Kind = ""
         self.head = b""  # the first bytes of what is neither JSON nor an event stream
         self._held: list[bytes] = []  # a line that is not ended, or the whole of what is no stream
+        self._size = self._data_size = 0  # of what is held
         self._name = ""
         self._data: list[str] = []
 
@@ -52,7 +55,7 @@ class Documents:
         """The events that these bytes complete.
 
         Raises:
-            MalformedError: an event is no JSON.
+            MalformedError: an event is no JSON, or too long.
             UnicodeDecodeError: an event is no UTF-8.
         """
         if not self.kind:  # blanks are not held: there may be many of them
@@ -63,6 +66,7 @@ class Documents:
             yield from self._lines(chunk)
         elif chunk:
             self._held.append(chunk)
+            self._count(chunk)
 
     def close(self) -> Iterator[Event]:
         """The events that the end of the bytes completes; an event that is cut off is none.
@@ -84,11 +88,18 @@ class Documents:
 
     def _taken(self) -> bytes:
         held, self._held = b"".join(self._held), []
+        self._size = 0
         return held
+
+    def _count(self, more: bytes | str) -> None:
+        self._size += len(more)
+        if self._size > _MOST_HELD:
+            raise MalformedError(f"a document of more than {_MOST_HELD:,} bytes")
 
     def _lines(self, chunk: bytes) -> Iterator[Event]:
         *lines, last = _split(self._taken() + chunk)
         self._held = [last] if last else []
+        self._count(last)
         for line in lines:
             if event := self._line(line.decode()):
                 yield event
@@ -117,10 +128,14 @@ class Documents:
             except (ValueError, RecursionError):
                 pass
         self._data.append(value)
+        self._data_size += len(value) + 1
+        if self._data_size > _MOST_HELD:
+            raise MalformedError(f"an event of more than {_MOST_HELD:,} bytes")
         return None
 
     def _dispatch(self) -> Event | None:
         text, self._data = "\n".join(self._data), []
+        self._data_size = 0
         if not text.strip():
             return None
         try:

@@ -30,6 +30,8 @@ from amx_kimi.facts import Facts
 __all__ = ["exchange", "get_json"]
 
 _MOST_EVENTS = 1_000_000  # several for each token of the longest answer
+_MOST_TEXT = 8 * 1024 * 1024  # characters, of content and of thinking: four for each token
+_MOST_LIST_BYTES = 4 * 1024 * 1024
 _MOST_ERROR_BYTES = 64 * 1024
 _AFTER_DONE_SECONDS = 0.5
 _MOST_GET_SECONDS = 60.0
@@ -101,6 +103,10 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
         raise convert_error(
             response.status_code, response.headers, response.text, facts=facts, call=call
         )
+    if len(response.content) > _MOST_LIST_BYTES:
+        raise ReplyError(
+            f"{facts.endpoint.label} sent more than {_MOST_LIST_BYTES:,} bytes", call=call
+        )
     text = response.text.removeprefix("\ufeff")
     try:
         document = json.loads(text)
@@ -132,7 +138,7 @@ class _Reading:
         self._listening = Listening(callbacks)
         self._documents = Documents()
         self._reply = WireReply()
-        self._events = 0
+        self._events = self._characters = 0
 
     async def read(self) -> WireReply:
         """The whole answer.
@@ -188,6 +194,9 @@ class _Reading:
             content, reasoning = absorb(self._reply, document)
         except _NOT_A_PART:
             raise self._broken("sent something that is no part of a chat completion") from None
+        self._characters += len(content) + len(reasoning)
+        if self._characters > _MOST_TEXT:
+            raise self._broken(f"sent more than {_MOST_TEXT:,} characters")
         self._listening.hear(content, reasoning)
 
     def _ended(self) -> WireReply:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, update
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal.lease import lease_end, present
+from amx_kimi.journal.lease import Claim, lease_end
 from amx_kimi.journal.owner import is_at_work, is_here, me
 from amx_kimi.journal.runs import AT_WORK, Run, find_run
 from amx_kimi.journal.schema import runs
@@ -13,14 +13,14 @@ from amx_kimi.journal.schema import runs
 __all__ = ["claim_run"]
 
 
-def claim_run(connection: Connection, run: str) -> int:
-    """Take a run over; returns the number of the claim, for all that its worker does.
+def claim_run(connection: Connection, run: str) -> Claim:
+    """Take a run over; returns the claim, for `Journal.claim`.
 
     Raises:
         JournalError: another process is still at work on it.
     """
     row = find_run(connection, run)
-    _check_idle(row, present(connection))
+    _check_idle(row)
     taken = connection.execute(
         update(runs)
         .where(runs.c.id == run, runs.c.fence == row.fence, runs.c.status == row.status)
@@ -35,10 +35,10 @@ def claim_run(connection: Connection, run: str) -> int:
     )
     if not taken.rowcount:
         raise JournalError(f"Another process has just taken the run {row.id} over")
-    return row.fence + 1
+    return Claim(run, row.fence + 1)
 
 
-def _check_idle(run: Run, moment: str) -> None:
+def _check_idle(run: Run) -> None:
     if run.status not in AT_WORK:
         return
     host, pid, *_ = run.owner.split(":")
@@ -48,8 +48,8 @@ def _check_idle(run: Run, moment: str) -> None:
                 f"The run {run.id} is still going, in process {pid}",
                 remedy="Wait for it, or stop it first.",
             )
-    elif run.lease_until is not None and run.is_leased(moment):
-        left = datetime.fromisoformat(run.lease_until) - datetime.fromisoformat(moment)
+    elif run.lease_until is not None and run.is_leased:
+        left = datetime.fromisoformat(run.lease_until) - datetime.fromisoformat(run.seen_at)
         raise JournalError(
             f"The run {run.id} is still going, in process {pid} on {host.partition('/')[0]}",
             remedy="Wait for it, or stop it there first. If that host is gone, its run can be "

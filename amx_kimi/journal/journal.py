@@ -21,7 +21,7 @@ from amx_kimi.conceal import conceal_url
 from amx_kimi.drivers import with_driver
 from amx_kimi.errors import JournalError
 from amx_kimi.interrupts import held_back
-from amx_kimi.journal.lease import taken_over
+from amx_kimi.journal.lease import Claim, check_claim, taken_over
 from amx_kimi.journal.runs import begin_request, settle_request
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
@@ -58,6 +58,9 @@ class Journal:
                 f"The journal {self.name} cannot be opened: {reason}",
                 remedy="--store names another one; AMX_CONFIG_DIR moves its folder.",
             ) from None
+        self.claim: Claim | None = None
+        """The claim of the run that this process is at work on: whatever `write` does is done under
+        it, or not at all."""
         self._reader = self._engine.execution_options(reading=True)
         self._writer = Writer(self._engine)
 
@@ -94,12 +97,25 @@ class Journal:
         """Run a writing function in the writer's thread; returns once it is committed.
 
         Raises:
-            JournalError: the journal could not be written.
+            JournalError: the journal could not be written, or another worker has taken over the run
+                that is claimed.
         """
+        claim = self.claim
 
         def job(connection: Connection) -> _T:
+            if claim is not None:
+                check_claim(connection, claim)
             return function(connection, *args, **kw)
 
+        return await self._queue(job)
+
+    async def write_anyway(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kw: _P.kwargs
+    ) -> _T:
+        """The same of what is kept under whosever claim, such as money that was spent."""
+        return await self._queue(lambda connection: function(connection, *args, **kw))
+
+    async def _queue(self, job: Callable[[Connection], _T]) -> _T:
         if self._writer.full:  # then queueing may block, which an event loop must not
             future = await asyncio.to_thread(self._writer.submit, job)
         else:
@@ -152,13 +168,11 @@ class Journal:
 
 
 class RunRecorder:
-    """Keeps a run's attempts: a row before sending, settled after. `fence` is the number of its
-    worker's claim; None is for who asks on the side, such as a review."""
+    """Keeps a run's attempts: a row before sending, settled after."""
 
-    def __init__(self, journal: Journal, run: str, fence: int | None = None) -> None:
+    def __init__(self, journal: Journal, run: str) -> None:
         self._journal = journal
         self._run = run
-        self._fence = fence
 
     async def begin(self, ask: Ask, **sent: Any) -> int:
         """A durable row; returns its id.
@@ -166,8 +180,9 @@ class RunRecorder:
         Raises:
             JournalError: another worker has taken the run over: nothing may be sent.
         """
-        sent |= {"label": ask.label, "digest": digest_of(ask.messages), "fence": self._fence}
-        return await self._journal.write(begin_request, self._run, **sent)
+        return await self._journal.write(
+            begin_request, self._run, label=ask.label, digest=digest_of(ask.messages), **sent
+        )
 
     async def settle(self, request: int, attempt: Attempt) -> None:
         """How the attempt ended; what it cost is kept in any case.
@@ -175,9 +190,10 @@ class RunRecorder:
         Raises:
             JournalError: another worker has taken the run over: the answer is not to be kept.
         """
-        fence = await self._journal.write(settle_request, request, attempt)
-        if self._fence is not None and fence != self._fence:
-            raise taken_over(self._run)
+        fence = await self._journal.write_anyway(settle_request, request, attempt)
+        claim = self._journal.claim
+        if claim is not None and fence != claim.fence:
+            raise taken_over(claim.run)
 
 
 def digest_of(messages: Sequence[Message]) -> str:

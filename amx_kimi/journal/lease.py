@@ -2,6 +2,7 @@
 worker renews. Times are the database's own, where it is a server: hosts disagree about theirs.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select, text, update
@@ -9,13 +10,30 @@ from sqlalchemy import Connection, select, text, update
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.schema import runs
 
-__all__ = ["FIRST_FENCE", "LEASE_SECONDS", "check_claim", "lease_end", "now", "present", "renew"]
+__all__ = [
+    "FIRST_FENCE",
+    "LEASE_SECONDS",
+    "Claim",
+    "check_claim",
+    "lease_end",
+    "now",
+    "present",
+    "renew",
+]
 __all__ += ["taken_over"]
 
 LEASE_SECONDS = 60
 """How long a worker that is not heard of still counts as being at work."""
 FIRST_FENCE = 1
 """The number of the claim with which a run is begun."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's claim on a run, with its number."""
+
+    run: str
+    fence: int = FIRST_FENCE
 
 
 def now() -> str:
@@ -37,30 +55,28 @@ def lease_end(connection: Connection) -> str:
     return _written(begun + timedelta(seconds=LEASE_SECONDS))
 
 
-def renew(connection: Connection, run: str, fence: int) -> None:
+def renew(connection: Connection, claim: Claim) -> None:
     """Let the lease of a claim last from now on.
 
     Raises:
         JournalError: another worker has taken the run over.
     """
+    is_mine = (runs.c.id == claim.run, runs.c.fence == claim.fence)
     end = lease_end(connection)
-    renewed = connection.execute(
-        update(runs).where(runs.c.id == run, runs.c.fence == fence).values(lease_until=end)
-    )
-    if not renewed.rowcount:
-        raise taken_over(run)
+    if not connection.execute(update(runs).where(*is_mine).values(lease_until=end)).rowcount:
+        raise taken_over(claim.run)
 
 
-def check_claim(connection: Connection, run: str, fence: int) -> None:
+def check_claim(connection: Connection, claim: Claim) -> None:
     """Refuse what a worker does after its run was taken over.
 
     Raises:
-        JournalError: it was.
+        JournalError: it was, or the run was deleted.
     """
     # Locked where there are rows to lock: nobody takes it over before this transaction has ended.
-    query = select(runs.c.fence).where(runs.c.id == run).with_for_update()
-    if connection.execute(query).scalar() != fence:
-        raise taken_over(run)
+    query = select(runs.c.fence).where(runs.c.id == claim.run).with_for_update()
+    if connection.execute(query).scalar() != claim.fence:
+        raise taken_over(claim.run)
 
 
 def taken_over(run: str) -> JournalError:

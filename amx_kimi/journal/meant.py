@@ -53,7 +53,7 @@ def run_with_writes(connection: Connection, name: str) -> Run:
 def _base(connection: Connection, run: Run) -> Run:
     base = select(runs).where(runs.c.id == belongs_to(run))
     row = connection.execute(base).mappings().first()  # none, if it was deleted
-    return Run(**row) if row else run
+    return Run(**row, seen_at=run.seen_at) if row else run
 
 
 def _has_results(connection: Connection, run: str) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, 
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.decisions import holds
+from amx_kimi.journal.lease import present
 from amx_kimi.journal.meant import belongs_to
 from amx_kimi.journal.runs import AT_WORK, Run, list_runs, totals
 from amx_kimi.journal.schema import columns, decisions, requests, runs, suggestions, writes
@@ -111,7 +112,8 @@ def delete_runs(connection: Connection, ids: Sequence[str]) -> None:
 
 def _found(connection: Connection, ids: Sequence[str]) -> list[Run]:
     query = select(runs).where(runs.c.id.in_(ids))
-    return [Run(**row) for row in connection.execute(query).mappings()]
+    seen_at = present(connection)
+    return [Run(**row, seen_at=seen_at) for row in connection.execute(query).mappings()]
 
 
 def _gone(ids: Sequence[str]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
 
 from amx_kimi.errors import JournalError
-from amx_kimi.journal.lease import FIRST_FENCE, check_claim, lease_end, now
+from amx_kimi.journal.lease import FIRST_FENCE, Claim, lease_end, now, present
 from amx_kimi.journal.owner import is_at_work, is_here, me
 from amx_kimi.journal.schema import columns, decisions, requests, runs, suggestions
 from amx_kimi.types import Attempt
@@ -60,6 +60,7 @@ class Run:
     finished_at: str | None
     fence: int = 0
     lease_until: str | None = None
+    seen_at: str = ""  # when this was read, by the journal's clock
 
     @property
     def killed(self) -> bool:
@@ -67,11 +68,12 @@ class Run:
         one elsewhere whose lease has."""
         if self.status not in AT_WORK:
             return False
-        return not is_at_work(self.owner) if is_here(self.owner) else not self.is_leased(now())
+        return not (is_at_work(self.owner) if is_here(self.owner) else self.is_leased)
 
-    def is_leased(self, moment: str) -> bool:
-        """Whether its worker's lease lasts beyond a moment (as `now` gives it)."""
-        return self.lease_until is not None and self.lease_until > moment
+    @property
+    def is_leased(self) -> bool:
+        """Whether its worker's lease has not ended."""
+        return self.lease_until is not None and self.lease_until > self.seen_at
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,12 @@ def set_status(
     status: str,
     error: str | None = None,
     *,
-    fence: int | None = None,
+    claim: Claim | None = None,
 ) -> None:
-    """Note where the run stands; any state but inventory and running is final. A worker gives the
-    number of its claim: one whose run was taken over notes nothing."""
+    """Note where the run stands; any state but inventory and running is final. A worker gives its
+    claim: one whose run was taken over notes nothing."""
     finished = None if status in AT_WORK else now()
-    is_mine = () if fence is None else (runs.c.fence == fence,)
+    is_mine = () if claim is None else (runs.c.fence == claim.fence,)
     connection.execute(
         update(runs)
         .where(runs.c.id == run, *is_mine)
@@ -167,7 +169,8 @@ def find_run(connection: Connection, name: str) -> Run:
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(2)
     if name != "last":
         query = query.where(runs.c.id.startswith(name, autoescape=True))
-    found = [Run(**row) for row in connection.execute(query).mappings()]
+    seen_at = present(connection)
+    found = [Run(**row, seen_at=seen_at) for row in connection.execute(query).mappings()]
     if not found and name == "last":
         raise JournalError("There are no runs yet", remedy="Start one with `amx-kimi run`.")
     if not found:
@@ -180,9 +183,10 @@ def find_run(connection: Connection, name: str) -> Run:
 def list_runs(connection: Connection) -> Iterator[Run]:
     """Every run, newest first."""
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id)
+    seen_at = present(connection)
     with connection.execute(query) as rows:
         for row in rows.mappings():
-            yield Run(**row)
+            yield Run(**row, seen_at=seen_at)
 
 
 def begin_request(
@@ -195,16 +199,8 @@ def begin_request(
     reason: str,
     worst: Decimal | None,
     digest: str | None = None,
-    fence: int | None = None,
 ) -> int:
-    """A row for an attempt that is about to be sent; returns its id. `fence` is the number of the
-    worker's claim.
-
-    Raises:
-        JournalError: another worker has taken the run over: nothing may be sent.
-    """
-    if fence is not None:
-        check_claim(connection, run, fence)
+    """A row for an attempt that is about to be sent; returns its id."""
     result = connection.execute(
         insert(requests).values(
             run_id=run,

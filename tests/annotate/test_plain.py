@@ -121,6 +121,8 @@ def test_no_text_takes_long(piece: str) -> None:
     [
         ("<math><mtext><mglyph><img src=x onerror=alert(1)></mtext></math>Net", "Net"),
         ("<mtext><mglyph>Net", "Net"),
+        ("<!channel> <@U123> Net <#C12|x>", "Net"),
+        ("<set attributeName=x>Net</set>", "Net"),
         ("<svg><foreignObject><use href=x>Net", "Net"),
         ("<rtc><noembed>Net", "Net"),
         ("See [[Page|https://evil.example]] now", "See (link) now"),

@@ -453,7 +453,26 @@ def test_what_the_schema_declares_leaves_but_formats() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "1", "a1", "1-", ":", "AA11 ", "$a", "/*", "--", "E'", "via ", "1 a ", "x.", "@"]
+    "piece",
+    [
+        "a",
+        "1",
+        "a1",
+        "1-",
+        ":",
+        "AA11 ",
+        "$a",
+        "/*",
+        "--",
+        "E'",
+        "via ",
+        "1 a ",
+        "x.",
+        "@",
+        "#",
+        "sk-",
+        "`a ",
+    ],
 )
 def test_long_hostile_texts_end(piece: str) -> None:
     text = piece * (300_000 // len(piece))

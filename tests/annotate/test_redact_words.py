@@ -27,6 +27,7 @@ MANY = {  # first or last names, as a column of many has them
     "short": "Bo Li Al Ng Jo Ed Ty Vi",
     "short capitals": "KIM LI NG CHO AU OH YI HU",
     "small": "anna otto ilse emil hugo irma",
+    "short small": "ann bob tom eva mia kim",
 }
 
 
@@ -54,6 +55,16 @@ FULL = [
         "สมชาย ใจดี",
         "דוד כהן",
     ),
+    *(
+        "Anna_Weber",
+        "Anna.Weber",
+        "anna.weber",
+        "AnnaWeber",
+        "Anna–Weber",
+        "Anna Weber2",
+        "Weber A",
+    ),
+    *("Baker Mark", "Li Na"),
     *("Mehmet Yılmaz", "Łukasz Żuk", "José García", "Baker, Grace", "weber, anna", "Anna/Schmidt"),
 ]
 

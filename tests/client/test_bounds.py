@@ -121,3 +121,39 @@ def test_events_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "_MOST_EVENTS", 100)
     with Scripted(stream(*[piece("x")] * 101)) as server, pytest.raises(KimiError, match="100 ev"):
         chat(profile(server.url), retries=0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"choices": [' + b"{}," * 3_000_000 + b"{}]}",
+        b'{"choices": [{"message": {"content": "' + b"x" * 9_000_000 + b'"}}]}',
+        b"data: {" + b"\ndata: {" * 4_000_000,
+    ],
+    ids=["many choices", "a long text", "an event that does not end"],
+)
+def test_a_document_is_bounded_before_it_is_parsed(answer: bytes) -> None:
+    with Scripted(response(answer)) as server, pytest.raises(KimiError, match="no part of a chat"):
+        chat(profile(server.url), retries=0)
+
+
+def test_a_list_of_models_is_bounded_before_it_is_parsed() -> None:
+    script = response(b'{"data": [' + b"{}," * 2_000_000 + b"{}]}")
+    with Scripted(script) as server, pytest.raises(KimiError, match="more than 4,194,304 bytes"):
+        with_client(profile(server.url), lambda client: client.models())
+
+
+def test_text_in_pieces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "_MOST_TEXT", 1_000)
+    pieces = [piece("x" * 100)] * 11
+    with Scripted(stream(*pieces)) as server, pytest.raises(KimiError, match="1,000 characters"):
+        chat(profile(server.url), retries=0)
+
+
+def test_many_pieces_of_a_tools_arguments_are_joined_once() -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "12345678"}}
+    more = {"index": 0, "function": {"arguments": "12345678"}}
+    events = [piece(choice={"delta": {"tool_calls": [one]}}) for one in (call, *[more] * 2_000)]
+    with Scripted(stream(*events, piece(finish="tool_calls"))) as server:
+        (called,) = chat(profile(server.url)).tool_calls
+    assert called["function"] == {"name": "f", "arguments": "12345678" * 2_001}

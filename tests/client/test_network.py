@@ -14,8 +14,9 @@ import certifi
 import pytest
 import trustme
 
+from amx_kimi.addresses import is_this_machine
 from amx_kimi.client import KimiClient, wire
-from amx_kimi.errors import ConfigError, SilenceError, UnreachableError
+from amx_kimi.errors import ConfigError, KimiError, SilenceError, UnreachableError
 from amx_kimi.sandbox import Sandbox
 
 from .helpers import Script, Scripted, chat, piece, profile, response, stream, with_client
@@ -36,6 +37,44 @@ def test_a_proxy_is_no_way_to_this_very_machine(start_sandbox: Callable[..., San
     sandbox = start_sandbox()
     assert chat(profile(sandbox.url)).content
     assert chat(profile(sandbox.url.replace("127.0.0.1", "localhost"))).content
+
+
+HERE = [
+    *(
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "app.localhost",
+        "127.0.0.1",
+        "127.0.0.2",
+        "127.1",
+        "0",
+    ),
+    *("::1", "[::1]", "::ffff:127.0.0.1", "[::ffff:7f00:1]", "::127.0.0.1", "0x7f.1", "2130706433"),
+    *("0.0.0.0", "::", "ip6-localhost", "%31%32%37.0.0.1", socket.gethostname()),
+]
+
+
+@pytest.mark.parametrize("host", HERE, ids=[*HERE[:-1], "its name"])
+def test_this_machine_in_all_its_spellings(host: str) -> None:
+    assert is_this_machine(host)
+
+
+@pytest.mark.parametrize("host", ["example.org", "128.0.0.1", "10.0.0.1", "::2", "::ffff:8.8.8.8"])
+def test_other_machines(host: str) -> None:
+    assert not is_this_machine(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "[::ffff:127.0.0.1]", "app.localhost", "10.1.2.3"])
+def test_plain_http_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with Scripted(response("")) as proxy:
+        for name in PROXIES:
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(KimiError):
+            chat(profile(f"http://{host}:9/v1"), retries=0)
+        assert not proxy.requests
 
 
 @pytest.mark.usefixtures("_dead_proxy")

@@ -58,14 +58,11 @@ def states(journal: Journal, run: str) -> dict[str, str]:
 
 
 def request(
-    journal: Journal,
-    run: str,
-    worst: Decimal | None = Decimal("0.5"),
-    reason: str = "first",
-    **more: Any,
+    journal: Journal, run: str, worst: Decimal | None = Decimal("0.5"), reason: str = "first"
 ) -> int:
-    sent = {"label": "x", "model": "m", "budget": 9, "reason": reason, "worst": worst, **more}
-    return journal.write_now(runs.begin_request, run, **sent)
+    return journal.write_now(
+        runs.begin_request, run, label="x", model="m", budget=9, reason=reason, worst=worst
+    )
 
 
 def attempt(cost: Decimal | None, usage: Usage | None = None, outcome: str = "ok") -> Attempt:

@@ -8,23 +8,27 @@ import subprocess
 import sys
 from decimal import Decimal
 
+import anyio
 import pytest
 from sqlalchemy import update
 
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import (
     Journal,
+    RunRecorder,
     Totals,
     answers,
     claim,
     claim_run,
     items,
+    keep,
     lease,
     owner,
     runs,
     schema,
 )
-from amx_kimi.types import Item, Usage
+from amx_kimi.journal.keep import at_work
+from amx_kimi.types import Ask, Item, Usage
 
 from .helpers import add, attempt, begin, column, columns, request, save, states
 
@@ -215,8 +219,8 @@ def test_only_a_run_at_work_on_this_machine_can_have_been_killed(journal: Journa
 
 def test_a_run_of_ours_is_taken_again(journal: Journal) -> None:
     run = begin(journal)
-    assert journal.write_now(claim_run, run) == lease.FIRST_FENCE + 1
-    assert journal.write_now(claim_run, run) == lease.FIRST_FENCE + 2
+    assert journal.write_now(claim_run, run) == lease.Claim(run, 2)
+    assert journal.write_now(claim_run, run) == lease.Claim(run, 3)
 
 
 ELSEWHERE = [
@@ -239,7 +243,7 @@ def test_a_run_of_another_host_is_taken_when_its_lease_has_ended(
         journal.write_now(claim_run, run)
     with monkeypatch.context() as patch:
         patch.setattr(lease, "LEASE_SECONDS", -1)
-        journal.write_now(lease.renew, run, lease.FIRST_FENCE)
+        journal.write_now(lease.renew, lease.Claim(run))
     assert journal.read(runs.find_run, run).killed
     journal.write_now(claim_run, run)
     assert journal.read(runs.find_run, run).owner == owner.me()
@@ -247,26 +251,51 @@ def test_a_run_of_another_host_is_taken_when_its_lease_has_ended(
 
 def test_what_a_worker_does_after_its_run_was_taken_over(journal: Journal) -> None:
     run = begin(journal)
-    sent = request(journal, run, fence=lease.FIRST_FENCE)
-    fence = journal.write_now(claim_run, run)
-    with pytest.raises(JournalError, match=r"has taken the run .* over"):
-        request(journal, run, fence=lease.FIRST_FENCE)
-    with pytest.raises(JournalError, match=r"has taken the run .* over"):
-        journal.write_now(lease.renew, run, lease.FIRST_FENCE)
-    # What it has sent is paid for, and counted.
-    assert journal.write_now(runs.settle_request, sent, attempt(D("0.5"))) == fence
-    assert journal.read(runs.totals, run).cost == D("0.5")
-    journal.write_now(runs.set_status, run, "stopped", fence=lease.FIRST_FENCE)
-    assert journal.read(runs.find_run, run).status == "inventory"
-    request(journal, run, fence=fence)
-    journal.write_now(runs.set_status, run, "stopped", fence=fence)
-    assert journal.read(runs.find_run, run).status == "stopped"
+    recorder = RunRecorder(journal, run)
+
+    async def work() -> None:
+        with at_work(journal, lease.Claim(run)):
+            sent = await recorder.begin(Ask([], 0), model="m", budget=1, reason="first", worst=None)
+            taken = journal.write_now(claim_run, run)  # by another one
+            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+                await recorder.begin(Ask([], 0), model="m", budget=1, reason="first", worst=None)
+            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+                await journal.write(items.add_items, run, [(column("a"), "k", "pending")])
+            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+                await journal.write(runs.forget_run, run)
+            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+                journal.write_now(lease.renew, lease.Claim(run))
+            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+                await recorder.settle(sent, attempt(D("0.5")))
+        journal.write_now(runs.set_status, run, "stopped", claim=lease.Claim(run))
+        assert journal.read(runs.find_run, run).status == "inventory"
+        with at_work(journal, taken):
+            await journal.write(items.add_items, run, [(column("a"), "k", "pending")])
+        journal.write_now(runs.set_status, run, "stopped", claim=taken)
+
+    anyio.run(work)
+    found = journal.read(runs.find_run, run)
+    assert found.status == "stopped"
+    # What was sent is paid for, and counted.
+    totals = journal.read(runs.totals, run)
+    assert (totals.requests, totals.cost) == (1, D("0.5"))
+
+
+def test_a_lease_is_kept_while_its_event_loop_waits(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keep, "LEASE_SECONDS", 0.1)
+    run = begin(journal)
+    first = journal.read(runs.find_run, run).lease_until
+    with at_work(journal, lease.Claim(run)):
+        while journal.read(runs.find_run, run).lease_until == first:
+            pass
 
 
 def test_a_lease_lasts_from_its_last_renewal(journal: Journal) -> None:
     run = begin(journal)
     first = journal.read(runs.find_run, run).lease_until
-    journal.write_now(lease.renew, run, lease.FIRST_FENCE)
+    journal.write_now(lease.renew, lease.Claim(run))
     second = journal.read(runs.find_run, run).lease_until
     assert first is not None
     assert second is not None

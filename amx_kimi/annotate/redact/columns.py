@@ -14,6 +14,7 @@ Sense = Literal["personal", "kind", "thing", ""]
 """What the values are: a person's, kinds of something (`card_type`), names of what is nobody
 (`product_name`); "" where the name says nothing."""
 
+_LONGEST = 200  # names are not longer in any database that we know
 _HUMP = re.compile(r"(?<=[a-zß-öø-ÿ\d])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ][a-zß-öø-ÿ])")
 _ACCENT = re.compile("[\u0300-\u036f]")
 _OTHER_LETTERS = str.maketrans(
@@ -24,13 +25,13 @@ _OTHER_LETTERS = str.maketrans(
 @lru_cache(maxsize=10_000)
 def sense_of(column: str, table: str = "") -> Sense:
     """What a column's name says; a bare `name` is of what its table's name says."""
-    name = _plain(column)
+    name = _plain(column[:_LONGEST])
     words = column_words()
     if _ending(words["kinds"]["en"], words["kinds"]["de"], words["kinds"]["other"]).search(name):
         return "kind"
     if _beginning(words["kinds"]["first"]).search(name):
         return "kind"
-    if _names_a_thing(name, _plain(table)):
+    if _names_a_thing(name, _plain(table[:_LONGEST])):
         return "thing"
     return "personal" if _anywhere(*words["personal"].values()).search(name) else ""
 

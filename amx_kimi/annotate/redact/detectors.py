@@ -37,8 +37,11 @@ _TEXT = re.compile(  # the same inside prose, where they begin and end at someth
     r"\b(?:\d{1,3}\.){3}\d{1,3}\b|(?<![\w:])[0-9A-Fa-f]{0,4}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f.]{0,15}(?![\w:])|"
     rf"\b(?:{_MAC}|{_BARE_MAC})\b|"
     rf"(?:{_SITE})[^\s<>\"')]*|"
-    r"(?<![\w+/=-])(?=(?:[A-Za-z_+/=-]*\d){3})(?=[\d_+/=-]*[A-Za-z])[A-Za-z0-9_+/=-]{20,}"
+    r"(?<![\w+/=-])(?=(?:[A-Za-z_+/=-]*\d){3})(?=[\d_+/=-]*[A-Za-z])[A-Za-z0-9_+/=-]{20,}|"
+    r"(?<![\w+/=-])(?=[A-Za-z_+/=-]*\d)(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{40}(?![\w+/=-])|"
+    r"(?i:(?<![^\W_])(?:password|passwort|kennwort|passwd|pwd?|secret|token)\s?[=:]\s?(?=[^\s\d]{0,30}\d)\S{4,64})"
 )
+_LONGEST = 300  # whatever is longer is no name, number or word of a status
 _FORMATS = re.compile(rf"\b(?:{_MAC}|{_BARE_MAC})\b|{_SITE}")
 _PLACE = re.compile(  # a street with its number, a postal code with its town
     r"(?:str(?:\.|asse|aße)?|weg|platz|allee|gasse|ring|ufer|damm|chaussee|steig|stieg|pfad|graben|wall|berg|"
@@ -75,9 +78,11 @@ COUNTRIES = frozenset(_NUMBERS)
 
 
 def is_formatted(value: str, countries: Sequence[str]) -> bool:
-    """Whether a value has the format of somebody's address, number or key."""
+    """Whether a value has the format of somebody's address, number or key; what is too long for
+    anything else counts as one."""
     return (
-        _VALUE.search(value) is not None
+        len(value) > _LONGEST
+        or _VALUE.search(value) is not None
         or _FORMATS.search(value) is not None
         or _PLACE.search(value) is not None
         or any(True for _ in key_spans(value))

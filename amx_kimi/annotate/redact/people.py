@@ -18,9 +18,13 @@ from amx_kimi.annotate.redact.words import (
 __all__ = ["are_names", "are_words", "is_full_name"]
 
 _WORD = re.compile(r"[^\s,;:/()\"・·|]+")
+_JOINED = re.compile(  # Anna_Weber, anna.weber, AnnaWeber
+    r"(?<=[^\W\d_]{2})[_.&–‐](?=[^\W\d_]{2})|(?<=[a-zß-ÿ]{2})(?=[A-ZÀ-Þ][a-zß-ÿ]{2})"
+)
 _INVERTED = re.compile(r"\s*([^\s,;]+)\s*,\s*([^\s,;]+)\s*")
 _AROUND = "()[]{}\"' .;"
 _LONGEST_WORD = 4  # letters in a row: shorter ones in one case are codes
+_SHORT = 3
 _LONGEST_NAME = 6  # written without a space: 佐々木小次郎
 _MOSTLY = 0.75
 _UNCASED_PAIR = 4  # more words in a row than these are a sentence
@@ -37,7 +41,7 @@ def is_full_name(value: str) -> bool:
         return _are_letters(first, last) and not _is_phrase(first, last)
     words = _WORD.findall(value)
     parts = [word for word in words if word.casefold() not in between_names()]
-    return any(map(_is_pair, parts, parts[1:]))
+    return any(map(_is_pair, parts, parts[1:])) or any(map(_is_joined, words))
 
 
 def are_names(values: Sequence[str]) -> bool:
@@ -67,22 +71,39 @@ def are_words(values: Sequence[str]) -> bool:
     return len(lengths) > 1 and all(map(str.isalpha, values))  # KIM, NG, CHOI: no codes
 
 
+def _is_joined(word: str) -> bool:
+    """Whether a word is a name without its blank; `in_progress` and `kd_typ` are none."""
+    parts = _JOINED.split(word)
+    is_code = "_" in word and word.islower()
+    return len(parts) > 1 and not is_code and any(map(_is_pair, parts, parts[1:]))
+
+
 def _is_pair(first: str, last: str) -> bool:
+    last = last.rstrip("0123456789") or last  # Anna Weber2
     if not (_are_letters(first, last) and _are_alike(first, last)):
         return False
     a, b = first.casefold().rstrip("."), last.casefold().rstrip(".")
     if _is_initial(first):
         return not _is_known(b) or (b in last_names() and first.endswith("."))
     if _is_initial(last):
-        return not _is_known(a) and last.endswith(".")
-    is_status = a in function_words() or b in function_words()
-    return not is_status and not _is_phrase(first, last)
+        return not _is_known(a)
+    if a in function_words() or b in function_words():
+        return _are_short_names(first, last)
+    return not _is_phrase(first, last)
+
+
+def _are_short_names(first: str, last: str) -> bool:
+    """Li Na, An Ye: what would be a function word in another place, beside what is no word."""
+    is_title = all(len(word) <= _SHORT and word.istitle() for word in (first, last))
+    return is_title and not (_is_known(first.casefold()) and _is_known(last.casefold()))
 
 
 def _is_phrase(first: str, last: str) -> bool:
     """Whether both are ordinary words, and together no name such as Mark Baker."""
     a, b = first.casefold().rstrip("."), last.casefold().rstrip(".")
-    are_names = a in first_names() and b in last_names()
+    are_names = (a in first_names() and b in last_names()) or (
+        a in last_names() and b in first_names()
+    )
     return _is_known(a) and _is_known(b) and not are_names
 
 
@@ -150,10 +171,13 @@ def _script(value: str) -> str:
 
 
 def _has_word(value: str) -> bool:
-    """Whether letters stand in a row as in a word: four, two Like So, one of a script without
-    capitals."""
+    """Whether letters stand in a row as in a word: four, three small ones, two Like So, one of a
+    script without capitals. Two or three capitals look like a code."""
     return any(
-        len(run) >= _LONGEST_WORD or _style(run) == "uncased" or (len(run) > 1 and run.istitle())
+        len(run) >= _LONGEST_WORD
+        or _style(run) == "uncased"
+        or (len(run) >= _SHORT and run.islower())
+        or (len(run) > 1 and run.istitle())
         for run in _runs(value)
     )
 

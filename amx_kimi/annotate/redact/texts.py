@@ -10,6 +10,7 @@ __all__ = ["LONGEST_VALUE", "declared_value", "redact_sql", "redact_text"]
 
 LONGEST_VALUE = 32
 _LONGEST_DECLARED = 64
+_LONGEST_SQL = 200_000
 
 _SQL = re.compile(  # or what may hold an apostrophe that begins none; the end may be cut off
     r"""(?P<comment>--[^\n]*+|/\*.*?(?:\*/|\Z))|"""
@@ -20,7 +21,7 @@ _SQL = re.compile(  # or what may hold an apostrophe that begins none; the end m
     re.DOTALL,
 )
 _UNSURE = re.compile(  # where quotes may mean something else: nobody can say what is a literal
-    r"""(?<![eE])'[^'\\]*+\\+['"]|"[^"\\]*+\\+["']|\#[^\n>]*['"]|/\*(?:(?!\*/).)*/\*""",
+    r"""(?<![eE])'[^'\\]*+\\+['"]|"[^"\\]*+\\+["']|\#[^\n>'"\#]*+['"]|/\*(?:(?!\*/).)*/\*""",
     re.DOTALL,
 )
 
@@ -41,9 +42,10 @@ def redact_sql(
     a single digit, such as a flag or a place in a list, stays.
 
     `declared` is for checks and types: their values are part of the schema, and only what has a
-    personal format, or is a full name, is masked. SQL whose quoting is not sure is left out.
+    personal format, or is a full name, is masked. SQL whose quoting is not sure is left out, and
+    what is longer than 200,000 characters.
     """
-    if _UNSURE.search(sql):
+    if len(sql) > _LONGEST_SQL or _UNSURE.search(sql):
         return Masked("")
 
     def literal(text: str) -> str:

@@ -180,4 +180,7 @@ def _is_zst(path: Path) -> bool:
 def _opened(path: Path) -> IO[bytes]:
     packed = path.suffix.lower() == ".gz"
     file = open_regular(path)
-    return cast("IO[bytes]", gzip.open(file)) if packed else file
+    if not packed:
+        return file
+    file.close()
+    return cast("IO[bytes]", gzip.open(path))

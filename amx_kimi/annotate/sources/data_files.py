@@ -54,7 +54,7 @@ class FilesSource(DuckdbSource):
         need_duckdb()
         import duckdb
 
-        places = [path.resolve() for path in paths]
+        places = [_placed(path) for path in paths]
         for path in places:
             if not path.is_file():
                 raise SourceError(f"There is no file {path}")
@@ -239,7 +239,7 @@ def _data_files(paths: Iterable[Path]) -> list[Path]:
 
 def files_url(paths: Sequence[Path]) -> URL:
     """A URL that names the files, for the journal to open them again."""
-    return URL.create("files", query={"path": tuple(str(path.resolve()) for path in paths)})
+    return URL.create("files", query={"path": tuple(str(_placed(path)) for path in paths)})
 
 
 def _text(text: str) -> str:
@@ -250,6 +250,11 @@ def _text(text: str) -> str:
 def _literal(path: Path) -> str:
     """The path for DuckDB, which takes some letters for patterns."""
     return re.sub(r"[\[*?]", lambda mark: f"[{mark[0]}]", str(path))
+
+
+def _placed(path: Path) -> Path:
+    """A file by its own name, not by that of what it links to."""
+    return path.parent.resolve() / path.name
 
 
 def _kind(path: Path) -> str:
