@@ -283,10 +283,10 @@ def test_a_live_run_of_another_host_is_not_taken_over(
     tmp_path: Path,
     same_name: bool,
 ) -> None:
-    sandbox = start_sandbox(faults="stall@3-")
+    sandbox = start_sandbox(faults="stall@4-")
     documented(sandbox.url)
     name = socket.gethostname() if same_name else "elsewhere"
-    line = command("run", str(erp), "--yes", "--store", fresh_postgres, "--concurrency", "2")
+    line = command("run", str(erp), "--batch-size", "5", "--store", fresh_postgres)
     worker = subprocess.Popen(
         on_another_host("sh", "-c", 'hostname "$0" && exec "$@"', name, *line),
         cwd=tmp_path,
