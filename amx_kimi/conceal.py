@@ -53,7 +53,7 @@ _LETTER = re.compile(
     r"%(?:25)*(?P<percent>[0-9A-Fa-f]{2})|\\u(?P<u>[0-9A-Fa-f]{4})|\\x(?P<x>[0-9A-Fa-f]{2})|"
     r"&#[xX](?P<entity>[0-9A-Fa-f]{1,6});|&#(?P<decimal>[0-9]{1,7});|[^\W_]"
 )
-_ESCAPES = ("%", "\\u", "\\x", "&#")
+_NUMBERED = re.compile(r"%[0-9A-Fa-f]{2}|\\[ux][0-9A-Fa-f]{2}|&#")  # rare: a letter as a number
 _NO_LETTER = re.compile(r"[\W_]+")
 _SHORTEST_KEY = 4
 _SHORTEST_PIECE = 9  # "longer than 8 of its characters in a row"
@@ -129,10 +129,10 @@ def conceal_key(text: str, key: Secret) -> str:
         exact = re.compile(re.escape(secret), re.IGNORECASE)
         return exact.sub(lambda _: str(key), text) if len(own) >= _SHORTEST_KEY else text
     pieces = {own[at : at + _SHORTEST_PIECE] for at in range(len(own) - _SHORTEST_PIECE + 1)}
-    if not any(mark in text for mark in _ESCAPES):
-        squeezed = _NO_LETTER.sub("", unicodedata.normalize("NFKC", text)).lower()
-    else:
+    if _NUMBERED.search(text):
         squeezed = _letters(text)
+    else:
+        squeezed = _NO_LETTER.sub("", unicodedata.normalize("NFKC", text)).lower()
     if not any(piece in squeezed for piece in pieces):
         return text
     kept, places = _placed(text)

@@ -254,6 +254,39 @@ def two_resumes(dice: random.Random, folder: Path) -> list[str]:
         return wrong
 
 
+def two_hosts(dice: random.Random, folder: Path) -> list[str]:
+    """A run of another host, on a shared journal: not taken over while it lives, whatever its name;
+    killed, it is when its lease has ended."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return []  # no hosts can be made here
+    with server() as postgres, world(folder, **_SLOW) as here:
+        here.store = postgres.url("journal")
+        here.arguments = ("--batch-size", "4", "--yes")
+        here.kills = True
+        name = dice.choice(("another", "$(hostname)"))
+        # Its own name and its own pids, as a container has them.
+        alone = ("unshare", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child")
+        here.prefix = (*alone, "sh", "-c", f'hostname {name} && exec "$0" "$@"')
+        process = here.annotate()
+        least = dice.randint(1, 8)
+        wait_until(lambda: here.sandbox.totals.requests > least)
+        here.prefix = ()
+        here.remember_run()
+        refused = here.annotate()
+        _, err = refused.communicate()
+        wrong = [] if refused.returncode == 2 and "still going" in err else [f"taken over: {err}"]
+        if dice.random() < 0.7:
+            process.kill()
+        ended = here.end(process)
+        after, seen = Ledger.read(here), here.sandbox.chats
+        wrong += check(here, Ledger(), after, seen, seen)
+        if wrong or ended.code == 0:
+            return wrong
+        postgres.execute("UPDATE runs SET lease_until = '2000-01-01'", database="journal")
+        _, found, code = live(here, after)
+        return found or ([] if code == 0 else [f"resumed, it ended with {code}"])
+
+
 def clock(dice: random.Random, folder: Path) -> list[str]:
     """The clock is set back, between two lives and within one."""
     with world(folder, faults="500:0.1,rate:0.1", minute=1.0, **_SLOW) as here:
@@ -288,7 +321,10 @@ def clock(dice: random.Random, folder: Path) -> list[str]:
         return wrong
 
 
-TROUBLES: Sequence[Trouble] = (postgresql, full_disk, two_runs, clock, two_resumes, read_only)
+TROUBLES: Sequence[Trouble] = (
+    *(postgresql, full_disk, two_runs, clock, two_resumes, read_only),
+    two_hosts,
+)
 
 
 def trouble(seed: int, folder: Path) -> tuple[int, list[str]]:

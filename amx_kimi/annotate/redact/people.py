@@ -27,7 +27,6 @@ _LONGEST_WORD = 4  # letters in a row: shorter ones in one case are codes
 _SHORT = 3
 _LONGEST_NAME = 6  # written without a space: 佐々木小次郎
 _MOSTLY = 0.75
-_UNCASED_PAIR = 4  # more words in a row than these are a sentence
 
 
 @lru_cache(maxsize=50_000)
