@@ -231,6 +231,7 @@ def merged_into(path: Path, folder: Path, journal: Journal) -> tuple[str, Merged
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_whole_project_is_merged_into(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name

@@ -21,6 +21,7 @@ from tests.consumers.amx.run import environment
 from tests.consumers.environments import ROOT
 
 Ask = Callable[..., Any]
+pytestmark = pytest.mark.slow
 _PATIENCE = 60.0
 
 

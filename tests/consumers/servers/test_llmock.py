@@ -21,6 +21,9 @@ from tests.consumers.servers.conftest import (
 from tests.consumers.serving import free_port, serving
 
 
+pytestmark = pytest.mark.slow
+
+
 class Llmock:
     """A running server: its base URL, what it is told to do, and its verdict."""
 
