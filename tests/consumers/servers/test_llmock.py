@@ -20,7 +20,6 @@ from tests.consumers.servers.conftest import (
 )
 from tests.consumers.serving import free_port, serving
 
-
 pytestmark = pytest.mark.slow
 
 
