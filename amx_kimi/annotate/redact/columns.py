@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal
 
@@ -33,7 +34,21 @@ def sense_of(column: str, table: str = "") -> Sense:
         return "kind"
     if _names_a_thing(name, _plain(table[:_LONGEST])):
         return "thing"
-    return "personal" if _anywhere(*words["personal"].values()).search(name) else ""
+    return "personal" if _sounds_personal(name) else ""
+
+
+def _sounds_personal(name: str) -> bool:
+    personal = _personal_words()
+    return (
+        any(
+            part in personal.whole
+            or part.startswith(personal.beginnings)
+            or part.endswith(personal.ends)
+            for part in name.split("_")
+        )
+        or any(word in name for word in personal.anywhere)
+        or personal.others.search(name) is not None
+    )
 
 
 def _names_a_thing(name: str, table: str) -> bool:
@@ -68,9 +83,36 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", bare).translate(_OTHER_LETTERS)
 
 
+@dataclass(frozen=True)
+class _Words:
+    """A thousand words by how they are looked for: as one pattern they take half a second."""
+
+    whole: frozenset[str]
+    beginnings: tuple[str, ...]
+    ends: tuple[str, ...]
+    anywhere: tuple[str, ...]
+    others: re.Pattern[str]
+
+
 @cache
-def _anywhere(*lists: str) -> re.Pattern[str]:
-    return re.compile("|".join(_pattern(word) for word in _all(lists)))
+def _personal_words() -> _Words:
+    words = set(_all(column_words()["personal"].values()))
+    anywhere = {word for word in words if word.isalpha() and not word.isascii()}
+    plain = {word for word in words - anywhere if word.isascii() and word.strip("*").isalpha()}
+    both = {word for word in plain if word.startswith("*") and word.endswith("*")}
+    ends = {word[1:] for word in plain - both if word.startswith("*")}
+    return _Words(
+        frozenset(_forms(word for word in plain if word.isalpha())),
+        tuple(word[:-1] for word in plain - both if word.endswith("*")),
+        tuple(_forms(ends)),
+        tuple(anywhere | {word.strip("*") for word in both}),
+        re.compile("|".join(map(_pattern, sorted(words - plain - anywhere)))),
+    )
+
+
+def _forms(words: Iterable[str]) -> Iterator[str]:
+    """Words, and what may be their plurals."""
+    return (form for word in words for form in (word, f"{word}s", f"{word}es"))
 
 
 @cache
