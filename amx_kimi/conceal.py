@@ -41,9 +41,10 @@ _ASSIGNED = re.compile(  # what a person may have typed to give a secret a value
 _WHOLE_URL = re.compile(r"([A-Za-z][\w+.-]*://)([^:/@]*):.*@", re.DOTALL)
 _USER_PASSWORD = re.compile(r"(?<=://)([^\s\"'<>:/@]{0,256}):[^\s\"'<>]{0,256}@")
 _USER_TOKEN = re.compile(r"(?<=http://|ttps://)[^\s\"'<>:/@]{1,256}@")
-_PASSWORD = re.compile(
-    rf"(?<![^\W_])({_NAMED}|(?<=[?&])(?:key|sig))"
-    r"([\"']?\s{0,3}(?:=|:(?!//)|%3D)\s{0,3})('[^']{0,256}'|\"[^\"]{0,256}\"|[^\s&;,'\")]{1,256})",
+_QUOTED = r"'[^']{0,256}'|\"[^\"]{0,256}\""
+_PASSWORD = re.compile(  # password=x, 'password': 'x', password:x; not `no api_key: it is blank`
+    rf"(?<![^\W_])({_NAMED}|(?<=[?&])(?:key|sig))([\"']?\s{{0,3}}(?:=|%3D|:(?!//))\s{{0,3}})"
+    rf"({_QUOTED}|(?<=[=:D])[^\s&;,'\")]{{1,256}}|(?<==\s)[^\s&;,'\")]{{1,256}})",
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"(?=[A-Za-z]*\d[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}")

@@ -110,7 +110,15 @@ def test_no_error_repeats_a_key_or_a_password() -> None:
     error = KimiError(f"no {KEY}", call=f"x {KEY}", remedy="see postgresql://u:hidden@h/d")
     assert INSIDE not in f"{error} {error.args} {error!r}"
     assert "hidden" not in str(error)
-    assert conceal_text("max_tokens=5, token_type=x") == "max_tokens=5, token_type=x"
+    for text in (
+        "max_tokens=5, token_type=x",
+        "keyring://amx/gone/api_key: not in the keyring",
+        "config.yml: api_key is blank; see api_key_ref: env:NAME",
+        "password: at least 8 characters",
+    ):
+        assert conceal_text(text) == text
+    for text in ("{'password': 'geheim'}", '{"token": "geheim"}', "pass:geheim", "pwd = geheim"):
+        assert "geheim" not in conceal_text(text)
 
 
 MAKERS = [

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -60,7 +60,7 @@ class Run:
     finished_at: str | None
     fence: int = 0
     lease_until: str | None = None
-    seen_at: str = ""  # when this was read, by the journal's clock
+    seen_at: str = field(default="", compare=False)  # when this was read, by the journal's clock
 
     @property
     def killed(self) -> bool:

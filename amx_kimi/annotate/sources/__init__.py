@@ -162,7 +162,7 @@ def _names(tables: Iterable[tuple[str, str]], *, whole: bool) -> list[str]:
 
 
 def _open_file(path: Path, reading: Reading, backend: str) -> Source:
-    if path.exists() and not path.is_file():
+    if path.name and path.exists() and not path.is_file():
         raise SourceError(f"{path} is no file of a database: a folder, a pipe or a device")
     if backend == "duckdb":
         from amx_kimi.annotate.sources.duckdb import DuckdbSource
