@@ -90,6 +90,7 @@ def test_03_a_second_profile_in_one_process(both: Any, start_sandbox: Start) -> 
     assert [seen.key for seen in chats(two)] == [KEY, OTHER]
 
 
+@pytest.mark.slow
 def test_04_openai_after_kimi(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     openai = {"provider": "openai", "model": "gpt-4o-mini", "api_key": OPENAI}
@@ -101,6 +102,7 @@ def test_04_openai_after_kimi(both: Any, start_sandbox: Start) -> None:
     assert KEY not in json.dumps([outcome["environment"] for outcome in sides.kimi])
 
 
+@pytest.mark.slow
 def test_05_a_null_api_base_is_moonshots(both: Any, start_sandbox: Start, home: Path) -> None:
     sandbox = start_sandbox()
     (home / "kimi.yml").write_text(f"endpoints: {{moonshot-ai: {{url: {sandbox.url}}}}}\n")
@@ -118,6 +120,7 @@ def test_07_the_fixed_temperature(both: Any, start_sandbox: Start) -> None:
     assert "temperature" not in chats(sandbox)[-1].body
 
 
+@pytest.mark.slow
 def test_07_a_temperature_of_zero(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     config = kimi(sandbox.url, "moonshot-v1-8k", temperature=0.2)
@@ -125,6 +128,7 @@ def test_07_a_temperature_of_zero(both: Any, start_sandbox: Start) -> None:
     assert [seen.body["temperature"] for seen in chats(sandbox)] == [0.2, 0.0]
 
 
+@pytest.mark.slow
 def test_08_logprobs_refused_in_other_words(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox(logprobs="refuse")
     sides = both({"config": kimi(sandbox.url, "moonshot-v1-8k", temperature=0.2)})
@@ -187,6 +191,7 @@ def test_16_prices(both: Any) -> None:
     assert "kimi-k3" in sides.kimi[0]["listed"]
 
 
+@pytest.mark.slow
 def test_17_prefixed_ids(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     sides = both({"config": kimi(sandbox.url, "moonshotai/kimi-k2-thinking")})
@@ -210,6 +215,7 @@ def test_everything_that_amx_reads(both: Any, start_sandbox: Start) -> None:
     assert chat["usage"]["total_tokens"] == sides.plain[1]["usage"]["total_tokens"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", ["local", "openrouter", "openai"])
 def test_other_providers_send_the_same_bytes(
     both: Any, start_sandbox: Start, provider: str
@@ -245,6 +251,7 @@ def test_a_cancel_token_ends_a_request_that_is_under_way(both: Any, start_sandbo
     assert sides.plain[0]["error"] != "RunCancelled"
 
 
+@pytest.mark.slow
 def test_the_fallback_key_of_a_profile_built_directly(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     both({"config": kimi(sandbox.url, api_key="")}, AMX_LLM_API_KEY=KEY)
