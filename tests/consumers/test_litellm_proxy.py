@@ -36,6 +36,7 @@ def proxy(tmp_path: Path, start_sandbox) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow  # its environment alone takes minutes
 def test_the_documented_proxy(proxy: str) -> None:
     with httpx.Client(base_url=proxy, headers={"Authorization": f"Bearer {MASTER}"}) as client:
         answer = client.post("/v1/chat/completions", json=BODY, timeout=30).json()
