@@ -67,6 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_descriptions_and_lineage_of_a_real_project(
     project: Path, start_sandbox, tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_dbt_reads_a_new_file_without_a_warning(journal: Journal, project: Path) -> None:
     path = project / "models" / "schema.yml"
     with path.open("w", encoding="utf-8") as file:
@@ -125,6 +126,7 @@ def test_dbt_reads_a_new_file_without_a_warning(journal: Journal, project: Path)
                 assert meta.get("reviewer") == (row.decision.by if row.decision else None)
 
 
+@pytest.mark.slow
 def test_dbt_reads_a_merged_file_without_a_warning(journal: Journal, project: Path) -> None:
     (project / "models" / "orders.sql").write_text("select 1 as id, 2 as c0")
     path = project / "models" / "schema.yml"
