@@ -29,7 +29,7 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-class _Age(click.ParamType[str]):
+class _Age(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
     name = "age"
 
     def convert(

@@ -16,7 +16,7 @@ _CHOICES = {"region": REGIONS, "usage_shape": USAGE_SHAPES, "logprobs": LOGPROBS
 _METAVARS = {"faults": "LIST", **dict.fromkeys(_DURATIONS, "DURATION")}
 
 
-class _Duration(click.ParamType[float]):
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
     name = "duration"
 
     def convert(
