@@ -64,7 +64,7 @@ FULL = [
         "Anna Weber2",
         "Weber A",
     ),
-    *("Baker Mark", "Li Na"),
+    *("Baker Mark", "Li Na", "Amit Das", "Le Hoa", "Linh Do"),
     *("Mehmet Yılmaz", "Łukasz Żuk", "José García", "Baker, Grace", "weber, anna", "Anna/Schmidt"),
 ]
 
@@ -145,9 +145,31 @@ def test_columns_whose_names_only_sound_so(column: str) -> None:
     assert mask(column, "Xy", 10_000) == "Xy"
 
 
+PEOPLE_AFTER_THINGS = (
+    "family_name FamilyName familyname family_names host_name subject_name star_name stage_name "
+    "entity_name resource_name teilnehmer_name projektleiter_name abteilungsleiter_name "
+    "spieler_name klassenlehrer_name kursleiter_name lagerist_name landwirt_name staatsanwalt_name "
+    "systembenutzer_name teamleader_name line_manager_name productowner_name name_line_1 NameLine1 "
+    "store_manager_name project_lead_name school_teacher_name account_name address_delivery "
+    "address_origin address_present"
+).split()
+
+
+@pytest.mark.parametrize("column", PEOPLE_AFTER_THINGS)
+def test_people_whose_word_begins_as_a_things_does(column: str) -> None:
+    assert not set(column_of(MANY["short"].split(), 40, column)) & set(MANY["short"].split())
+    assert mask(column, "Xy", 10_000) == "Aa"
+
+
 @pytest.mark.parametrize(
     ("table", "leaves"),
-    [("countries", True), ("product_categories", True), ("Currency", True), ("users", False)],
+    [
+        *(("countries", True), ("product_categories", True), ("Currency", True)),
+        *(("product_list", True), ("dim_country", True), ("users", False), ("families", False)),
+        *(("customer_list", False), ("staff_list", False), ("employee_data", False)),
+        *(("patient_file", False), ("person_table", False), ("hosts", False), ("list", False)),
+        *(("teilnehmer", False), ("projektleiter", False), ("", False)),
+    ],
 )
 def test_a_bare_name_is_what_its_table_says(table: str, leaves: bool) -> None:
     values = ["Wakanda", "Genovia", "Ruritania"]

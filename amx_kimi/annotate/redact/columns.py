@@ -54,21 +54,29 @@ def _sounds_personal(name: str) -> bool:
 def _names_a_thing(name: str, table: str) -> bool:
     """`product_name`, `filename`, `nombre_producto`, and `name` in a table `products`."""
     words = column_words()
-    things = tuple(words["things"].values())
-    called = _folded(words["names"]).split()
-    for one in called:
-        if name == one:
-            return any(_ending(*things).search(form) for form in _singulars(table))
-        before, after = name.removesuffix(one), name.removeprefix(one)
-        if before != name and _ending(*things).search(before.removesuffix("_")):
+    thing = _ending(*words["things"].values())
+    # What follows the word for a name says whose it is in some languages; not so `name_line_1`.
+    followed = _ending(words["things"]["other"])
+    for called in _folded(words["names"]).split():
+        if name == called:
+            return any(thing.search(form) for form in _contents(table))
+        before, after = name.removesuffix(called), name.removeprefix(called)
+        if before != name and thing.search(before.removesuffix("_")):
             return True
-        if after != name and after.startswith("_") and _ending(*things).search(after):
+        if after.startswith("_") and followed.search(after):
             return True
     return False
 
 
-def _singulars(name: str) -> tuple[str, ...]:
-    return (name, re.sub("ies$", "y", name))
+def _contents(table: str) -> tuple[str, ...]:
+    """What a table holds by its name: `customer` of `customer_list`; `country`, too, of
+    `countries`."""
+    containers = _folded(column_words()["containers"]).split()
+    parts = table.split("_")
+    while parts and parts[-1] in containers:
+        parts.pop()
+    held = "_".join(parts)
+    return (held, re.sub("ies$", "y", held))
 
 
 def _plain(name: str) -> str:

@@ -24,7 +24,7 @@ _JOINED = re.compile(  # Anna_Weber, anna.weber, AnnaWeber
 _INVERTED = re.compile(r"\s*([^\s,;]+)\s*,\s*([^\s,;]+)\s*")
 _AROUND = "()[]{}\"' .;"
 _LONGEST_WORD = 4  # letters in a row: shorter ones in one case are codes
-_SHORT = 3
+_SHORT, _PAIR = 3, 2
 _LONGEST_NAME = 6  # written without a space: 佐々木小次郎
 _MOSTLY = 0.75
 
@@ -39,7 +39,9 @@ def is_full_name(value: str) -> bool:
         last, first = inverted.groups()
         return _are_letters(first, last) and not _is_phrase(first, last)
     words = _WORD.findall(value)
-    parts = [word for word in words if word.casefold() not in between_names()]
+    between = between_names()
+    # Of two words both are the name's: Linh Do, Le Hoa.
+    parts = [word for word in words if len(words) == _PAIR or word.casefold() not in between]
     return any(map(_is_pair, parts, parts[1:])) or any(map(_is_joined, words))
 
 
@@ -85,16 +87,11 @@ def _is_pair(first: str, last: str) -> bool:
     if _is_initial(first):
         return not _is_known(b) or (b in last_names() and first.endswith("."))
     if _is_initial(last):
-        return not _is_known(a)
+        return len(a) >= _SHORT and not _is_known(a)
     if a in function_words() or b in function_words():
-        return _are_short_names(first, last)
+        # Amit Das, Li Na, Le Hoa: a name beside a word that is none.
+        return first.istitle() and last.istitle() and not (_is_known(a) and _is_known(b))
     return not _is_phrase(first, last)
-
-
-def _are_short_names(first: str, last: str) -> bool:
-    """Li Na, An Ye: what would be a function word in another place, beside what is no word."""
-    is_title = all(len(word) <= _SHORT and word.istitle() for word in (first, last))
-    return is_title and not (_is_known(first.casefold()) and _is_known(last.casefold()))
 
 
 def _is_phrase(first: str, last: str) -> bool:

@@ -12,7 +12,8 @@ __all__ += ["ordinary_words", "surnames"]
 
 
 def column_words() -> Mapping[str, Any]:
-    """What the names of columns are made of: `personal` by language, `kinds`, `things`, `names`."""
+    """What the names of columns are made of: `personal` by language, `kinds`, `things`,
+    `names`, `containers`."""
     return _table("columns")
 
 
