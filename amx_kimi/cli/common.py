@@ -20,7 +20,7 @@ import click
 
 from amx_kimi.conceal import conceal_text
 from amx_kimi.errors import KimiError
-from amx_kimi.wrap import wrap
+from amx_kimi.wrap import visible, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -414,14 +414,15 @@ def pasted(word: str) -> str:
     return shlex.quote(word)
 
 
-def say(message: str) -> None:
-    """A line for people on stdout."""
-    click.echo(as_typed(message))
+def say(message: str, *, mark: str = "") -> None:
+    """A line for people on stdout, without what they should not be shown raw; `mark` stands before
+    it as it is, such as a coloured word of ours."""
+    click.echo(mark + visible(as_typed(message)))
 
 
 def warn(message: str, *, label: str = "") -> None:
-    """A line for people on stderr."""
-    message = as_typed(message)
+    """The same on stderr."""
+    message = visible(as_typed(message))
     prefix = click.style(f"{label}: ", fg="red", bold=True) if label else ""
     shown = wrap(message) if sys.stderr.isatty() else message
     click.echo(prefix + shown, err=True)

@@ -13,6 +13,7 @@ from amx_kimi.cli.common import (
     json_option,
     profile_option,
     prompt_options,
+    say,
     warn,
 )
 
@@ -56,7 +57,7 @@ def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **opti
                 echo_json({"about": found.label, "digest": found.digest, "body": found.body})
                 continue
             rest = {key: value for key, value in found.body.items() if key != "messages"}
-            click.echo(f"Request {number}: {found.label}\nDigest:  {found.digest}")
+            say(f"Request {number}: {found.label}\nDigest:  {found.digest}")
             click.echo(f"Beside the messages: {json.dumps(rest, ensure_ascii=False)}")
             for message in found.body["messages"]:
                 same = message["role"] == "system" and message["content"] == system
