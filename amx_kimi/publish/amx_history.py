@@ -21,6 +21,7 @@ from typing import Any
 
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Described, Run
+from amx_kimi.private import check_regular, open_regular
 from amx_kimi.publish.decision_file import clean
 from amx_kimi.wrap import is_blank
 
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS run_results (
 """
 _TOOL = "amx-kimi"
 _BUSY_SECONDS = 30
+_MOST_PENDING = 256 * 1024 * 1024
 _MARKUP = re.compile(r"\[/")  # AMX shows texts as rich markup: a closing tag ends it with an error
 _REVIEWED = "Reviewed in amx-kimi at "
 _EVALUATIONS = {"accept": "accepted", "edit": "custom", "reject": "skipped"}
@@ -175,7 +177,11 @@ class _History:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    try:
+        check_regular(path, os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode=WAL")
@@ -338,6 +344,11 @@ def _finish(
     )
 
 
+def _listed(path: Path) -> str:
+    with open_regular(path, _MOST_PENDING) as file:
+        return file.read().decode("utf-8")
+
+
 def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[dict[str, Any]]:
     """Bring our texts on AMX's list for `/apply` up to date; what stands there of others stays.
     Returns those that are on it now."""
@@ -345,7 +356,7 @@ def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[di
         return []
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        there = json.loads(path.read_text("utf-8")) if path.exists() else []
+        there = json.loads(_listed(path)) if path.exists() else []
     except ValueError:
         there = None
     if not isinstance(there, list) or not all(isinstance(row, dict) for row in there):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -92,3 +93,12 @@ def test_the_list_of_others_is_theirs(tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="cannot be read"):
             hand(tmp_path, row("a", ACCEPTED))
         assert path.read_text() == broken
+
+
+@pytest.mark.parametrize("name", ["amx/history.db", ".amx/pending_metadata.json"])
+def test_a_pipe_in_place_of_amxs_files_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(SourceError, match="a pipe, a device or the like"):
+        hand(tmp_path, row("a", ACCEPTED))
