@@ -39,6 +39,7 @@ _ASSIGNED = re.compile(  # what a person may have typed to give a secret a value
     re.IGNORECASE,
 )
 _WHOLE_URL = re.compile(r"([A-Za-z][\w+.-]*://)([^:/@]*):.*@", re.DOTALL)
+_NO_PORT = re.compile(r"(?<=://)([^:/@\[]+):(?!\d{1,5}(?:[/?#]|$))[^/@]+")
 _USER_PASSWORD = re.compile(r"(?<=://)([^\s\"'<>:/@]{0,256}):[^\s\"'<>]{0,256}@")
 _USER_TOKEN = re.compile(r"(?<=http://|ttps://)[^\s\"'<>:/@]{1,256}@")
 _QUOTED = r"'[^']{0,256}'|\"[^\"]{0,256}\""
@@ -109,7 +110,7 @@ def conceal_text(text: str) -> str:
 
 def conceal_url(url: str) -> str:
     """A URL, or what was meant to be one, fit to show."""
-    plain = conceal_text(_WHOLE_URL.sub(r"\1\2:…@", url))
+    plain = conceal_text(_NO_PORT.sub(r"\1:…", _WHOLE_URL.sub(r"\1\2:…@", url)))
     return f"…@{plain.rpartition('@')[2]}" if "@" in plain and "://" not in plain else plain
 
 

@@ -84,6 +84,10 @@ def test_other_texts_stay(text: str) -> None:
         ("http://geheim@proxy:8080", "http://…@proxy:8080"),
         ("https://h/?sig=geheim&x=1", "https://h/?sig=…&x=1"),
         ("postgresql://ada@h/db", "postgresql://ada@h/db"),
+        ("postgresql://ada:geheim", "postgresql://ada:…"),
+        ("postgresql://ada:geheim/db", "postgresql://ada:…/db"),
+        ("https://h:8080/v1", "https://h:8080/v1"),
+        ("https://[::1]:8080/v1", "https://[::1]:8080/v1"),
         ("https://api.moonshot.ai/v1", "https://api.moonshot.ai/v1"),
     ],
 )

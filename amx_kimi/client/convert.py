@@ -10,15 +10,14 @@ from typing import Any
 
 from amx_kimi.client.said import Said, read_said
 from amx_kimi.client.waits import limit_of, reset_in_words, wait_seconds
+from amx_kimi.conceal import conceal_text
 from amx_kimi.errors import RateLimitError, ServiceError
 from amx_kimi.facts import Facts, load_catalog, load_refusals
-from amx_kimi.types import mask_key
 
 __all__ = ["convert_error", "redact_text"]
 
 _LONGEST_TEXT = 400
 _WORTH_A_TIME = 300.0  # seconds: a longer wait is told as a time of day
-_KEY = re.compile(r"(?<![^\W_])sk-[\w-]+")
 _ACCOUNT = re.compile(r"(?<![^\W_])(org|ak)-[\w-]+")
 _OK = 200
 
@@ -67,7 +66,7 @@ def convert_error(
 
 def redact_text(text: str) -> str:
     """A service's text for people: one line, bounded, without keys, account ids or escapes."""
-    text = _ACCOUNT.sub(r"\1-…", _KEY.sub(lambda key: mask_key(key[0]), text))
+    text = _ACCOUNT.sub(r"\1-…", conceal_text(text))
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 

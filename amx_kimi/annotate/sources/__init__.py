@@ -14,6 +14,7 @@ from amx_kimi.annotate.sources.base import (
     Source,
     TableGoneError,
 )
+from amx_kimi.conceal import shown
 from amx_kimi.config import DatabaseProfile
 from amx_kimi.errors import SourceError
 from amx_kimi.patterns import near, unmet
@@ -56,7 +57,7 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
         url = make_url(target)
     except (SQLAlchemyError, ValueError):
         raise SourceError(
-            f"{_shown(str(target))!r:.60} is neither a database URL nor a file",
+            f"{shown(str(target))} is neither a database URL nor a file",
             remedy=f"It looks like {_SUPPORTED}.",
         ) from None
     backend = url.get_backend_name()
@@ -179,11 +180,3 @@ def _is_duckdb(path: Path) -> bool:
             return file.read(12)[8:] == b"DUCK"
     except OSError:
         return False
-
-
-def _shown(text: str) -> str:
-    """What an error repeats of a target that does not parse: a password may stand in it."""
-    scheme, mark, _ = text.partition("://")
-    if mark:
-        return f"{scheme}://…"
-    return text if "@" not in text else "…@…"
