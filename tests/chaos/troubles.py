@@ -29,6 +29,8 @@ Trouble = Callable[[random.Random, Path], list[str]]
 
 _MOST_LIVES = 6
 _SLOW: dict[str, Any] = {"concurrency": 2, "latency": 0.15}
+_HOLD = 1.5
+"""Seconds an answer takes (below the program's patience) while another process is to be met."""
 
 
 class Server:
@@ -234,7 +236,7 @@ def _run_of(here: World) -> str:
 def two_resumes(dice: random.Random, folder: Path) -> list[str]:
     """Two processes resume the same run at once: one does, the other is told so."""
     with world(folder, **_SLOW) as here:
-        here.arguments = ("--batch-size", "4", "--yes")
+        here.arguments = ("--batch-size", "1", "--yes")
         here.kills = True
         process = here.annotate()
         least = dice.randint(1, 8)
@@ -244,8 +246,10 @@ def two_resumes(dice: random.Random, folder: Path) -> list[str]:
         here.remember_run()
         before = Ledger.read(here)
         sent = len(here.sandbox.chats)
-        here.sandbox.set(latency=0.6)  # so that both are there at once
+        here.sandbox.set(latency=_HOLD)
         both = [here.annotate(), here.annotate()]
+        wait_until(lambda: any(process.poll() is not None for process in both))
+        here.sandbox.set(latency=_SLOW["latency"])
         ends = [here.end(process) for process in both]
         after, seen = Ledger.read(here), here.sandbox.chats
         wrong = check(here, before, after, seen, seen[sent:])
@@ -261,7 +265,7 @@ def two_hosts(dice: random.Random, folder: Path) -> list[str]:
         return []  # no hosts can be made here
     with server() as postgres, world(folder, **_SLOW) as here:
         here.store = postgres.url("journal")
-        here.arguments = ("--batch-size", "4", "--yes")
+        here.arguments = ("--batch-size", "1", "--yes")
         here.kills = True
         name = dice.choice(("another", "$(hostname)"))
         # Its own name and its own pids, as a container has them.
@@ -270,10 +274,12 @@ def two_hosts(dice: random.Random, folder: Path) -> list[str]:
         process = here.annotate()
         least = dice.randint(1, 8)
         wait_until(lambda: here.sandbox.totals.requests > least)
+        here.sandbox.set(latency=_HOLD)
         here.prefix = ()
         here.remember_run()
         refused = here.annotate()
         _, err = refused.communicate()
+        here.sandbox.set(latency=_SLOW["latency"])
         wrong = [] if refused.returncode == 2 and "still going" in err else [f"taken over: {err}"]
         if dice.random() < 0.7:
             process.kill()
