@@ -18,6 +18,7 @@ __all__ = [
     "Confidence",
     "Item",
     "Message",
+    "RawFacts",
     "Recorder",
     "Reply",
     "Secret",
@@ -208,6 +209,22 @@ class Item:
     def name(self) -> str:
         """`schema.table` or `schema.table.column`, without a schema where there is none."""
         return ".".join(part for part in (self.schema, self.table, self.column) if part)
+
+
+@dataclass(frozen=True)
+class RawFacts:
+    """A column's unmasked statistics; None is unknown. `values` are (value, how often it occurs)
+    most frequent first; `nulls` and `distinct` are counts, estimates where the catalog has them.
+    `seen` is how many different values were looked at where `distinct` is unknown; `keys` are the
+    top-level keys of documents, and in how many of those looked at each occurs."""
+
+    nulls: int | None = None
+    distinct: int | None = None
+    least: str | None = None
+    greatest: str | None = None
+    values: tuple[tuple[str, int], ...] = ()
+    seen: int = 0
+    keys: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """How much of what is personal leaves masked, and how much of what is harmless is masked with it:
 `python -m benchmarks.masking`. Its values (masking_values.yml, Faker) are none the rules of
-amx_kimi.annotate.redact were tuned on; keep it so: tune on anything but this.
+amx_kimi.redact were tuned on; keep it so: tune on anything but this.
 
 A value is masked when it does not leave as it is. The values are the same each time, but for birth
 dates within national ids, which Faker counts from today.
@@ -22,9 +22,8 @@ import click
 import yaml
 from faker import Faker
 
-from amx_kimi.annotate.redact import Redactor, redact_text
-from amx_kimi.annotate.sources import RawFacts
-from amx_kimi.types import Item
+from amx_kimi.redact import Redactor, redact_text
+from amx_kimi.types import Item, RawFacts
 
 __all__ = ["main", "measure"]
 

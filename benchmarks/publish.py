@@ -18,11 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from amx_kimi.databases.opening import open_comments
 from amx_kimi.journal import Journal, answers, decisions, items, results, runs
 from amx_kimi.journal.decisions import Decided
 from amx_kimi.publish.apply import Rules, apply_plan, plan, write_sql
 from amx_kimi.publish.choose import Choice
-from amx_kimi.publish.databases import open_comments
 from amx_kimi.publish.datahub import home_of, write_datahub
 from amx_kimi.publish.dbt import merge_dbt, write_dbt
 from amx_kimi.publish.decision_file import write_decisions

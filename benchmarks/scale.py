@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import anyio
 
+from amx_kimi.annotate.asking import ask_pending
 from amx_kimi.annotate.inventory import take_inventory
-from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.job import Job, OpenRun
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.run import annotate
-from amx_kimi.annotate.sources import open_source
 from amx_kimi.client import KimiClient
+from amx_kimi.databases.opening import open_source
 from amx_kimi.journal import Journal, runs
 from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_tokens
@@ -44,9 +44,10 @@ async def _run(database: Path, journal: Journal, settings: Settings) -> dict[str
             currency="USD",
             options="{}",
         )
-        await take_inventory(reader, journal, run, job)
+        opened = OpenRun(run, job, journal, reader)
+        await take_inventory(opened)
         inventory = time.perf_counter() - begun
-        stopped = await annotate(reader, journal, run, job, client, lambda _: None)
+        stopped = await ask_pending(opened, client, lambda _: None)
         assert stopped is None
         whole = time.perf_counter() - begun
     totals = journal.read(runs.totals, run)

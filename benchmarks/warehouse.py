@@ -16,7 +16,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import event
 
-from amx_kimi.annotate.sources import Selection, open_source
+from amx_kimi.databases.base import Selection
+from amx_kimi.databases.opening import open_source
 
 _TABLES, _COLUMNS = 1_500, 20
 

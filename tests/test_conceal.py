@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amx_kimi.annotate.redact import redact_text
 from amx_kimi.conceal import conceal_key, conceal_text, conceal_url, may_be_secret, shown
 from amx_kimi.errors import KimiError
+from amx_kimi.redact import redact_text
 from amx_kimi.types import Secret
 
 KEY = "sk-Qz7LmN0pRs3TuVw8XyAbCdEfGhJkLmNo"

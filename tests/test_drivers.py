@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from amx_kimi.drivers import with_driver
+from amx_kimi.databases.drivers import with_driver
 from amx_kimi.errors import ConfigError, KimiError, SourceError
 
 DRIVERS = ("psycopg", "psycopg2", "pg8000")

@@ -10,7 +10,7 @@ import sqlalchemy.dialects.postgresql
 import sqlalchemy.dialects.sqlite  # noqa: F401
 
 import amx_kimi
-from amx_kimi.annotate.redact import Redactor, redact_text
+from amx_kimi.redact import Redactor, redact_text
 from amx_kimi.tokens import count_tokens
 from amx_kimi.types import Item
 

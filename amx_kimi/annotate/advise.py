@@ -1,7 +1,6 @@
 """Which profile for this database: what each would cost and how long it would take, and why one.
 
-All of it is estimates, from the inventory, the packer's expectations and the account's limits;
-nothing is sent, and no value is looked at.
+All of it is estimates, as a dry run has them, and the account's limits; nothing is sent.
 """
 
 import math
@@ -11,16 +10,15 @@ from decimal import Decimal
 
 import anyio
 
-from amx_kimi.annotate.execute import Target, begin
-from amx_kimi.annotate.inventory import take_inventory
+from amx_kimi.annotate.estimate import Estimate, estimate
 from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.opening import Target, temporary_run
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.run import packer_of
-from amx_kimi.annotate.spend import forecast
 from amx_kimi.client import account_limits
 from amx_kimi.client.limiter import Limits
-from amx_kimi.config import Profile
-from amx_kimi.journal import Journal, items, runs
+from amx_kimi.config import LearnedStore, Profile
+from amx_kimi.facts import Facts
+from amx_kimi.journal import Journal, runs
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask
@@ -41,24 +39,21 @@ class Offer:
     is the one that binds; `measured` says whether the model's speed is the journal's."""
 
     profile: Profile
-    items: int
-    requests: int
-    least: Decimal | None
-    most: Decimal | None
+    estimate: Estimate
     seconds: float
     bound: str
     measured: bool
     thinks: bool
 
     @property
+    def items(self) -> int:
+        """How many columns and tables would be asked about."""
+        return self.estimate.asked + self.estimate.tables
+
+    @property
     def currency(self) -> str | None:
         """Of the endpoint."""
         return self.profile.facts().currency
-
-    @property
-    def cost(self) -> Decimal | None:
-        """The middle of the range."""
-        return (self.least + self.most) / 2 if self.least is not None and self.most else self.most
 
 
 @dataclass(frozen=True)
@@ -82,49 +77,31 @@ def advise(
 
     async def look() -> tuple[Offer, ...]:
         speeds = journal.read(runs.speeds)
+        learned = LearnedStore(settings.config_dir)
+        offers = []
         async with Reader(lambda: target.open(jobs[0])) as reader:
-            counts = [await _count(job, target, journal, reader) for job in jobs]
-        return tuple(
-            offer(job, count, settings, speeds) for job, count in zip(jobs, counts, strict=True)
-        )
+            for job in jobs:
+                quirks = learned.quirks(job.profile.base_url, job.profile.model)
+                facts = job.profile.facts(quirks)
+                async with temporary_run(job, target, journal, reader) as run:
+                    found = await estimate(run, facts, settings)
+                offers.append(offer(job, found, facts, settings, speeds))
+        return tuple(offers)
 
     return anyio.run(look)
 
 
-async def _count(job: Job, target: Target, journal: Journal, reader: Reader) -> int:
-    """How many items the job would ask about, after what its model was asked before."""
-    run = await journal.write(begin, job, target, reader)
-    try:
-        await take_inventory(reader, journal, run, job)
-        return journal.read(items.count_items, run)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await journal.write(runs.forget_run, run)
-
-
-def offer(job: Job, count: int, settings: Settings, speeds: Mapping[str, float]) -> Offer:
-    """What a job over so many items takes; `speeds` are tokens a second by model."""
-    facts = job.profile.facts()
-    packer = packer_of(job, facts, settings)
-    expected = forecast(packer, count, facts.prices)
-    _, output = packer.expected(count)
-    requests = expected.requests
-    each = output / requests if requests else 0
+def offer(
+    job: Job, found: Estimate, facts: Facts, settings: Settings, speeds: Mapping[str, float]
+) -> Offer:
+    """How long an estimate takes with a job's profile; `speeds` are tokens a second by model."""
+    each = found.completion_tokens / found.requests if found.requests else 0
     speed = speeds.get(facts.wire_model)
     seconds = _FIRST_BYTE + each / (speed or ASSUMED_SPEED)
     planned = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=3_000))
-    whole, bound = duration(requests, seconds, planned.reserved, account_limits(job.profile))
-    return Offer(
-        profile=job.profile,
-        items=count,
-        requests=requests,
-        least=expected.least,
-        most=expected.most,
-        seconds=whole,
-        bound=bound,
-        measured=speed is not None,
-        thinks=planned.thinking,
-    )
+    limits = account_limits(job.profile)
+    whole, bound = duration(found.requests, seconds, planned.reserved, limits)
+    return Offer(job.profile, found, whole, bound, speed is not None, planned.thinking)
 
 
 def duration(requests: int, seconds: float, reserved: int, limits: Limits) -> tuple[float, str]:
@@ -144,34 +121,41 @@ def duration(requests: int, seconds: float, reserved: int, limits: Limits) -> tu
 
 def recommend(offers: Sequence[Offer]) -> Advice:
     """Careful where that costs pennies, else cheap with the low ones escalated; with reasons."""
-    currency = offers[0].profile.facts().currency or ""
-    priced = [one for one in offers if one.cost is not None and one.currency == currency]
+    everything = tuple(offers)
+    currency = offers[0].currency or ""
+    priced = [
+        (one.estimate.cost, one)
+        for one in offers
+        if one.estimate.cost is not None and one.currency == currency
+    ]
     if not priced:
-        reasons = ("No price is known for any of them; the first is your active one.",)
-        return Advice(tuple(offers), offers[0], None, reasons)
-    cheap = min(priced, key=lambda one: (one.cost, one.seconds))
-    careful = max(priced, key=lambda one: (one.thinks, one.cost))
+        reason = "No price is known for any of them; the first is your active one."
+        return Advice(everything, offers[0], None, (reason,))
+    low, cheap = min(priced, key=lambda pair: (pair[0], pair[1].seconds))
+    high, careful = max(priced, key=lambda pair: (pair[1].thinks, pair[0]))
     if not cheap.items:
-        return Advice(tuple(offers), cheap, None, ("Everything is described already.",))
+        return Advice(everything, cheap, None, ("Everything is described already.",))
     if careful is cheap:
-        return Advice(tuple(offers), cheap, None, ("It is the cheapest, and the most careful.",))
-    assert cheap.most is not None
-    assert careful.most is not None
-    if careful.most <= _PENNIES.get(currency, Decimal(0)):
+        return Advice(everything, cheap, None, ("It is the cheapest, and the most careful.",))
+    if (careful.estimate.most or high) <= _PENNIES.get(currency, Decimal(0)):
         reason = (
-            f"This database is small: the most careful reading costs at most {careful.most:.2f} "
-            f"{currency}, {careful.most - cheap.most:.2f} more than the cheapest."
+            f"This database is small: the most careful reading costs about {high:.2f} {currency}, "
+            f"{high - low:.2f} more than the cheapest."
         )
-        return Advice(tuple(offers), careful, None, (reason,))
-    low, high = (careful.least or careful.most) / 10, careful.most / 10
+        return Advice(everything, careful, None, (reason,))
     return Advice(
-        tuple(offers),
+        everything,
         cheap,
         careful,
         (
-            f"{cheap.profile.name} costs {cheap.least:.2f} to {cheap.most:.2f} {currency}; "
-            f"{careful.profile.name} {careful.least:.2f} to {careful.most:.2f} for the same.",
+            f"{cheap.profile.name} costs {_range(cheap)}; "
+            f"{careful.profile.name} {_range(careful)} for the same.",
             f"Where thinking pays is what comes back low: {careful.profile.name} costs about "
-            f"{low:.2f} to {high:.2f} {currency} for each tenth of the columns.",
+            f"{high / 10:.2f} {currency} for each tenth of the columns.",
         ),
     )
+
+
+def _range(offer: Offer) -> str:
+    found = offer.estimate
+    return f"{found.least:.2f} to {found.most:.2f} {offer.currency}"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from amx_kimi.annotate.redact import ColumnFacts, check_masked
 from amx_kimi.journal import Stored
+from amx_kimi.redact import ColumnFacts, check_masked
 from amx_kimi.types import Item
 from amx_kimi.wrap import counted
 

@@ -3,13 +3,12 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
 from amx_kimi.annotate.batch import Batch, Piece
-from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.job import OpenRun
 from amx_kimi.annotate.pack import Packer
-from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.redact import kept
-from amx_kimi.annotate.sources import RawFacts, TableGoneError
+from amx_kimi.databases.base import TableGoneError
 from amx_kimi.journal import Journal, Stored, items
-from amx_kimi.types import Item
+from amx_kimi.redact import kept
+from amx_kimi.types import Item, RawFacts
 
 __all__ = ["batches"]
 
@@ -18,19 +17,14 @@ _MOST_NEIGHBOURS = 60
 
 
 async def batches(
-    reader: Reader,
-    journal: Journal,
-    run: str,
-    job: Job,
-    packer: Packer,
-    lost: Callable[[int], None],
+    run: OpenRun, packer: Packer, lost: Callable[[int], None] = lambda _: None
 ) -> AsyncGenerator[Batch, None]:
     """Everything that the run still has to ask, batch by batch, in the order of the inventory.
 
     Items of a table that was dropped meanwhile are noted as failed; `lost` hears how many columns.
     """
-    async for group in _by_table(journal, run):
-        piece = await _piece(reader, journal, run, job, group)
+    async for group in _by_table(run.journal, run.id):
+        piece = await _piece(run, group)
         if piece is None:
             lost(sum(1 for stored in group if stored.item.column))
         else:
@@ -54,27 +48,25 @@ async def _by_table(journal: Journal, run: str) -> AsyncIterator[list[Stored]]:
         yield group
 
 
-async def _piece(
-    reader: Reader, journal: Journal, run: str, job: Job, group: Sequence[Stored]
-) -> Piece | None:
+async def _piece(run: OpenRun, group: Sequence[Stored]) -> Piece | None:
+    journal, reader = run.journal, run.reader
     columns = [stored for stored in group if stored.item.column]
     ask = next((stored for stored in group if not stored.item.column), None)
-    schema, name = _place(group[0].item)
-    table = ask.item if ask else journal.read(items.table_item, run, schema, name)
-    assert table is not None  # the inventory puts a table before its columns
+    table = ask.item if ask else journal.read(items.table_of, run.id, group[0].item)
     raw: Mapping[str, RawFacts] = {}
-    if not job.names_only:
+    if not run.job.names_only:
         try:
             names = [stored.item.column for stored in columns]
             raw = await reader.call(reader.source.profile, table, names)
         except TableGoneError as error:
             await journal.write(items.fail_items, [stored.id for stored in group], error.message)
             return None
-    redactor = job.redactor
+    redactor = run.job.redactor
     facts = [
         redactor.column(stored.item, raw.get(stored.item.column, RawFacts())) for stored in columns
     ]
-    neighbours = journal.read(items.column_names, run, schema, name, _MOST_NEIGHBOURS)
+    place = _place(table)
+    neighbours = journal.read(items.column_names, run.id, *place, _MOST_NEIGHBOURS)
     return Piece(
         table=table,
         ask=ask,

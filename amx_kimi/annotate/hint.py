@@ -3,20 +3,20 @@ database."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from amx_kimi.annotate.asking import question
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.confidence import score_spans, suggestion
 from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.pack import packer_of
 from amx_kimi.annotate.parse import parse
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.redact import ColumnFacts, facts_again, kept, redact_text
-from amx_kimi.annotate.run import packer_of, question
 from amx_kimi.client import KimiClient
 from amx_kimi.config import Profile
 from amx_kimi.errors import ReplyError
 from amx_kimi.journal import Described, Journal, Run, RunRecorder, Stored, answers, items
+from amx_kimi.redact import ColumnFacts, facts_again, kept, redact_text
 from amx_kimi.settings import Settings
 from amx_kimi.types import Suggestion
 
@@ -52,9 +52,7 @@ async def ask_with_hint(
 def _batch(journal: Journal, run: Run, row: Described, hint: str) -> Batch:
     item = row.item
     stored = Stored(row.id, item, "")
-    table = journal.read(items.table_item, run.id, item.schema, item.table) or replace(
-        item, column="", kind="table"
-    )
+    table = journal.read(items.table_of, run.id, item)
     known: Mapping[str, Any] = kept(table)
     columns: tuple[tuple[Stored, ColumnFacts], ...] = ()
     if item.column:

@@ -11,8 +11,8 @@ from typing import Any
 from amx_kimi.annotate.context import Manifest, Relation
 from amx_kimi.annotate.context.lineage import Origin, origins
 from amx_kimi.annotate.job import Job
-from amx_kimi.annotate.redact import redact_text
 from amx_kimi.journal import Inherited, Journal, Stored, answers, items
+from amx_kimi.redact import redact_text
 from amx_kimi.types import Item
 
 __all__ = ["inherit"]

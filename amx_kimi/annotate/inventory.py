@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from functools import partial
 
 from amx_kimi.annotate.inherit import inherit
-from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.job import Job, OpenRun
 from amx_kimi.annotate.moved import moved
-from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.sources import RawFacts, TableGoneError, check_selection, nothing_found
 from amx_kimi.annotate.technical import technical_names
 from amx_kimi.blocks import blocks
-from amx_kimi.journal import Described, Journal, answers, items, results, runs
+from amx_kimi.databases.base import TableGoneError
+from amx_kimi.databases.selection import check_selection, nothing_found
+from amx_kimi.journal import Described, answers, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
-from amx_kimi.types import Item
+from amx_kimi.types import Item, RawFacts
 from amx_kimi.wrap import counted
 
 __all__ = ["reuse_key", "take_inventory"]
@@ -25,35 +25,37 @@ _AT_ONCE = 1_000
 _MOST_SHOWN = 50
 
 
-async def take_inventory(reader: Reader, journal: Journal, run: str, job: Job) -> None:
+async def take_inventory(run: OpenRun) -> None:
     """Fill the run's inventory, reuse what earlier runs paid for, and defer what is beyond `limit`.
 
     Raises:
         SourceError: nothing is there to describe, or a schema or table is missing; names it.
     """
-    await journal.write(runs.clear_inventory, run)  # what a killed process left half done
+    journal, job = run.journal, run.job
+    await journal.write(runs.clear_inventory, run.id)  # what a killed process left half done
     if job.again_of:
-        await _take_low(reader, journal, run, job)
+        await _take_low(run)
     else:
-        await _take_all(reader, journal, run, job)
-        await inherit(journal, run, job)
-    changed = await journal.write(keep_changed, run) if job.only_changed else []
-    await journal.write(partial(answers.reuse, shared=job.share), run)
+        await _take_all(run)
+        await inherit(journal, run.id, job)
+    changed = await journal.write(keep_changed, run.id) if job.only_changed else []
+    await journal.write(partial(answers.reuse, shared=job.share), run.id)
     if job.keep_known:
-        await journal.write(answers.reuse_known, run, job.wanted.language)
+        await journal.write(answers.reuse_known, run.id, job.wanted.language)
     if job.only_changed == "data" and not job.names_only:
         # After reuse: the earlier answer is what is doubted.
-        changed += await _reopen_moved(reader, journal, run, job)
+        changed += await _reopen_moved(run)
     if job.limit is not None:
-        await journal.write(items.defer_beyond, run, job.limit)
+        await journal.write(items.defer_beyond, run.id, job.limit)
     if job.share:
-        await journal.write(share, run, technical_names())
-    await journal.write(runs.note_inventory, run)
+        await journal.write(share, run.id, technical_names())
+    await journal.write(runs.note_inventory, run.id)
     if job.only_changed:
-        reader.source.notes += _changes_in_words(changed)
+        run.reader.source.notes += _changes_in_words(changed)
 
 
-async def _take_all(reader: Reader, journal: Journal, run: str, job: Job) -> None:
+async def _take_all(run: OpenRun) -> None:
+    reader, job = run.reader, run.job
     await reader.call(check_selection, reader.source, job.selection)
     found = blocks(reader.source.items(job.selection), _AT_ONCE)
     redactor = job.redactor
@@ -63,24 +65,25 @@ async def _take_all(reader: Reader, journal: Journal, run: str, job: Job) -> Non
             (redactor.item(item), reuse_key(item, reader.source.identity, job), _status(item, job))
             for item in chunk
         ]
-        await journal.write(items.add_items, run, rows)
+        await run.journal.write(items.add_items, run.id, rows)
         count += len(rows)
     if not count:
         raise nothing_found(reader.source, job.selection)
 
 
-async def _take_low(reader: Reader, journal: Journal, run: str, job: Job) -> None:
+async def _take_low(run: OpenRun) -> None:
     """The inventory of the run that is asked again; what came back low is pending."""
+    journal, job = run.journal, run.job
     for chunk in blocks(journal.stream(results.described, job.again_of), _AT_ONCE):
         rows = [
             (
                 old.item,
-                reuse_key(old.item, reader.source.identity, job),
+                reuse_key(old.item, run.reader.source.identity, job),
                 "pending" if _is_low(old) else "unchanged",
             )
             for old in chunk
         ]
-        await journal.write(items.add_items, run, rows)
+        await journal.write(items.add_items, run.id, rows)
 
 
 def _is_low(old: Described) -> bool:
@@ -91,11 +94,12 @@ def _is_low(old: Described) -> bool:
     )
 
 
-async def _reopen_moved(reader: Reader, journal: Journal, run: str, job: Job) -> list[Change]:
+async def _reopen_moved(run: OpenRun) -> list[Change]:
     """Ask again about unchanged columns whose data moved; every table's statistics are read."""
+    journal, reader, job = run.journal, run.reader, run.job
     found: list[Change] = []
-    for table in journal.read(items.table_items, run):
-        seen = journal.read(seen_before, run, table.schema, table.table)
+    for table in journal.read(items.table_items, run.id):
+        seen = journal.read(seen_before, run.id, table.schema, table.table)
         if not seen:
             continue
         names = {name for _, name, _ in seen}
@@ -103,7 +107,7 @@ async def _reopen_moved(reader: Reader, journal: Journal, run: str, job: Job) ->
             raw = await reader.call(reader.source.profile, table, sorted(names))
         except TableGoneError:
             continue
-        stored = journal.read(items.columns_of, run, table.schema, table.table)
+        stored = journal.read(items.columns_of, run.id, table.schema, table.table)
         ids = []
         for id_, name, before in seen:
             now = job.redactor.column(stored[name], raw.get(name, RawFacts())).as_json()

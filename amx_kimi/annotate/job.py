@@ -1,15 +1,19 @@
-"""What a run is asked to do."""
+"""What a run is asked to do, and what it works with once it is open."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from amx_kimi.annotate.context import Context
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.redact import Redactor
-from amx_kimi.annotate.sources import Csv, Selection
+from amx_kimi.annotate.reader import Reader
+from amx_kimi.conceal import shown
 from amx_kimi.config import Profile
+from amx_kimi.databases.base import Csv, Selection
+from amx_kimi.errors import ConfigError
+from amx_kimi.journal import Journal
+from amx_kimi.redact import Redactor
 
-__all__ = ["Job"]
+__all__ = ["Job", "OpenRun", "wanted_by"]
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,38 @@ class Job:
         if self.batch_size is None and self.profile.overlay.batch == "fixed":
             return self.profile.column_batch_size
         return self.batch_size
+
+
+_LANGUAGES = {"english": "en", "german": "de", "deutsch": "de", "turkish": "tr", "chinese": "zh"}
+_LONGEST_LANGUAGE = 40
+
+
+def wanted_by(profile: Profile, language: str = "", *, markup: bool = False) -> Wanted:
+    """What a profile asks of each description, in its own language or another one.
+
+    Raises:
+        ConfigError: that is not the name of a language.
+    """
+    value = language or profile.language
+    if not value.replace("-", "").replace(" ", "").isalpha() or len(value) > _LONGEST_LANGUAGE:
+        raise ConfigError(
+            f"{shown(value)} is not a language",
+            remedy="Set `language` (or --language) to a name or a code, such as en or de.",
+        )
+    return Wanted(
+        # AMX writes `english` into every profile; the contract says `en`. One language, one word.
+        language=_LANGUAGES.get(value.lower(), value.lower()),
+        alternatives=profile.n_alternatives,
+        style=profile.description_verbosity,
+        markup=markup,
+    )
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that is under way: its id in the journal, its job, and its open database."""
+
+    id: str
+    job: Job
+    journal: Journal
+    reader: Reader

@@ -5,15 +5,21 @@ Counts are cl100k estimates, corrected by the real counts that replies report.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from amx_kimi.annotate.batch import Batch, Piece
+from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import column_entry, table_entry
+from amx_kimi.client import Limits, account_limits
+from amx_kimi.facts import Facts
+from amx_kimi.policy import plan
+from amx_kimi.settings import Settings
 from amx_kimi.tokens import count_tokens
-from amx_kimi.types import Reply
+from amx_kimi.types import Ask, Reply
 
-__all__ = ["MOST_PROMPT", "Expectation", "Packer"]
+__all__ = ["MOST_PROMPT", "Expectation", "Packer", "packer_of"]
 
 MOST_PROMPT = 16_000
 """Most prompt tokens of a request, where the context has room for more."""
@@ -194,6 +200,19 @@ class Packer:
             self._grown = min(self._grown, max(_MOST_ITEMS, items - 1))
         elif items > self._whole // 2:
             self._whole = min(self._grown, self._whole + _GROWTH)
+
+
+def packer_of(job: Job, facts: Facts, settings: Settings, limits: Limits | None = None) -> Packer:
+    """A packer for the budget that policy gives to a request of this profile, and for the account's
+    limits (as the profile states them, when left out)."""
+    limits = limits or account_limits(job.profile)
+    most_prompt = min(MOST_PROMPT, facts.model.context // 2)
+    if learnt := facts.quirks.get("prompt"):
+        most_prompt = min(most_prompt, learnt.value)
+    probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
+    expectation = Expectation(job.wanted.alternatives, probe.thinking, job.wanted.style)
+    scarce = limits.tpm is not None and limits.tpm // probe.reserved < (limits.rpm or math.inf)
+    return Packer(expectation, probe.budget, job.fixed_size, most_prompt, scarce=scarce)
 
 
 def _count(entry: dict[str, object]) -> int:

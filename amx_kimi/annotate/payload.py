@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amx_kimi.annotate.asking import question
 from amx_kimi.annotate.batches import batches
-from amx_kimi.annotate.execute import Target, begin
 from amx_kimi.annotate.inventory import take_inventory
-from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.job import Job, OpenRun
+from amx_kimi.annotate.opening import Target, begin_run
+from amx_kimi.annotate.pack import packer_of
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.run import packer_of, question
 from amx_kimi.config import LearnedStore
 from amx_kimi.journal import Journal, digest_of
 from amx_kimi.policy import plan
@@ -47,10 +48,10 @@ async def payloads(
         Journal(Path(folder) / "payload.db") as journal,
     ):
         async with Reader(lambda: target.open(job)) as reader:
-            run = await journal.write(begin, job, target, reader)
-            await take_inventory(reader, journal, run, job)
-            async for batch in batches(reader, journal, run, job, packer, lambda _: None):
-                ask = question(batch, job, packer.expectation, run)
+            run = OpenRun(await journal.write(begin_run, job, target, reader), job, journal, reader)
+            await take_inventory(run)
+            async for batch in batches(run, packer):
+                ask = question(batch, job, packer.expectation, run.id)
                 body = plan(job.profile, facts, settings, ask).body
                 body.pop("prompt_cache_key", None)  # it names the run, and there is none
                 yield Payload(batch.label, body, digest_of(ask.messages))

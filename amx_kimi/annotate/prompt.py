@@ -11,7 +11,7 @@ from typing import Any
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.context import Context
-from amx_kimi.annotate.redact import ColumnFacts, redact_text
+from amx_kimi.redact import ColumnFacts, redact_text
 from amx_kimi.types import Item, Message
 
 __all__ = ["SYSTEM", "Wanted", "column_entry", "messages", "table_entry"]

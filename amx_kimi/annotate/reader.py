@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, Self, TypeVar
 
-from amx_kimi.annotate.sources import Source
+from amx_kimi.databases.base import Source
 
 __all__ = ["Reader"]
 

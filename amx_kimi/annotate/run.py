@@ -1,347 +1,245 @@
-"""A run: inventory, then batches through the client into the journal, until nothing is pending.
-
-Nothing is held for the whole run but counters: what is pending, found and paid is the journal's.
+"""A run, told in order: it is opened, its inventory is taken, somebody agrees to what it may cost,
+everything is asked, and the journal notes how it ended.
 """
 
-import math
+import time
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import anyio
 
-from amx_kimi.annotate.batch import Batch
-from amx_kimi.annotate.batches import batches
-from amx_kimi.annotate.confidence import score_spans, suggestion
-from amx_kimi.annotate.job import Job
-from amx_kimi.annotate.pack import MOST_PROMPT, Expectation, Packer
-from amx_kimi.annotate.parse import parse
-from amx_kimi.annotate.prompt import messages
+from amx_kimi.annotate.asking import Progress, ask_pending
+from amx_kimi.annotate.ending import Result, log_end
+from amx_kimi.annotate.estimate import Estimate, estimate, estimate_items
+from amx_kimi.annotate.inventory import take_inventory
+from amx_kimi.annotate.job import Job, OpenRun
+from amx_kimi.annotate.opening import Target, begin_run, take_over, temporary_run
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.spend import range_of
-from amx_kimi.annotate.trial import NOTHING, Trial, first_size, is_proven
-from amx_kimi.client import KimiClient, Limits, account_limits, worst_case
-from amx_kimi.errors import (
-    ContentFilterError,
-    ContextError,
-    KimiError,
-    TooLargeError,
-    TruncatedError,
-)
-from amx_kimi.facts import Facts, Quirk, cost
-from amx_kimi.journal import Journal, answers, items, runs
-from amx_kimi.log import get_logger
+from amx_kimi.annotate.terminate import run_terminable
+from amx_kimi.client import Budget, KimiClient
+from amx_kimi.config import LearnedStore
+from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
+from amx_kimi.journal import Journal, Run, RunRecorder, items, runs
+from amx_kimi.journal.again import adopt
+from amx_kimi.journal.keep import at_work
+from amx_kimi.journal.lease import Claim
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
-from amx_kimi.tokens import count_messages
-from amx_kimi.types import Ask, Reply, Usage
-from amx_kimi.wrap import counted
+from amx_kimi.types import Ask
 
-__all__ = ["Estimate", "Progress", "annotate", "estimate", "packer_of", "question"]
-
-_MOST_NAMED = 8
-_MOST_TRIES = 3  # the first, and twice again for what was forgotten
-
-
-@dataclass
-class Progress:
-    """Where a run stands, for whoever watches; `columns` is what it set out to ask, `held` the
-    seconds for which the account's limits let nothing start, `refusals` how often they refused
-    since the last answer, `capped` whether requests wait because of the cost cap."""
-
-    columns: int = 0
-    done: int = 0
-    failed: int = 0
-    requests: int = 0
-    cost: Decimal | None = None
-    held: float = 0.0
-    refusals: int = 0
-    capped: bool = False
+__all__ = ["RunSpec", "Spend", "Watch", "dry_run", "execute"]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a run would take, by the packer's expectations; nothing was sent. `asked` are the
-    columns and `tables` the tables that would be asked about, `known` those columns of them that
-    earlier runs described with other settings. The cost lies between
-    `least` and `most`; `one` is what a single request may cost at worst, which a cap has to hold.
-    `notes` are the source's, and what changed."""
+class Spend:
+    """What a run may cost. `cap` is never passed, in the endpoint's currency. `agree` is asked
+    before the first request if the estimate is above `free`, and may raise instead of saying no."""
 
-    columns: int
-    tables: int
-    asked: int
-    known: int
-    reused: int
-    shared: int
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: Decimal | None
-    least: Decimal | None = None
-    most: Decimal | None = None
-    one: Decimal | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def in_words(self) -> str:
-        """What would be asked about: columns, and tables beside them."""
-        tables = f" and {counted(self.tables, 'table')}" if self.tables else ""
-        return counted(self.asked, "column") + tables
+    cap: Decimal | None = None
+    agree: Callable[[Estimate], bool] | None = None
+    free: Decimal = Decimal(0)
 
 
-class _Asking:
-    """The second half of a run, with what its workers share."""
+@dataclass(frozen=True)
+class RunSpec:
+    """All that a run needs: what to describe, in which database, where results are kept, what may
+    be spent; and the run to go on with, if it is not a new one."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        run: str,
-        job: Job,
-        client: KimiClient,
-        packer: Packer,
-        progress: Progress,
-        notify: Callable[[Progress], None],
-    ) -> None:
-        self.journal, self.run, self.job, self.client = journal, run, job, client
-        self.packer, self.progress, self.notify = packer, progress, notify
-        self.stop: KimiError | None = None
-        self.refused: list[str] = []  # items whose content the service refuses
-        self.trial = Trial(is_proven(client.facts))
-        self._active = 0
-        self._changed = anyio.Event()
-        self._is_too_large = False
-        self._log = get_logger().bind(run=run)
-
-    async def ask_all(self, reader: Reader) -> None:
-        """Batch after batch, as many at once as the client has places for, until all is asked or
-        one says stop. A batch is packed when there is a place for it: by what was learnt till then.
-        """
-        source = batches(reader, self.journal, self.run, self.job, self.packer, self._lost)
-        self.client.on_change = self._signal
-        async with anyio.create_task_group() as group, aclosing(source):
-            try:
-                while await self._place() and (batch := await anext(source, None)):
-                    self._active += 1
-                    group.start_soon(self._work, batch)
-            except KimiError as error:  # the source was lost: what is under way still counts
-                self.stop = self.stop or error
-
-    async def _work(self, batch: Batch) -> None:
-        """Ask a batch, and what follows from it."""
-        todo = [batch]
-        try:
-            while todo and not self.stop:
-                todo += await self._ask(todo.pop())
-        except KimiError as error:  # the journal: nothing more can be kept
-            self.stop = self.stop or error
-        finally:
-            self._active -= 1
-            self._signal()
-
-    async def _place(self) -> bool:
-        """Wait until the client has a place; False when the run has to stop. Until the model has
-        proven itself there is one."""
-        while self._active >= (self.client.places if self.trial.proven else 1) and not self.stop:
-            self._changed = anyio.Event()
-            await self._changed.wait()
-        return not self.stop
-
-    def _signal(self) -> None:
-        self._changed.set()
-        client, shown = self.client, self.progress
-        before = (shown.held, shown.refusals, shown.capped, shown.requests)
-        shown.held, shown.refusals = client.held, client.refusals
-        shown.capped, shown.requests = client.budget.waiting > 0, client.requests
-        if before != (shown.held, shown.refusals, shown.capped, shown.requests):
-            self.notify(shown)
-
-    async def _ask(self, batch: Batch) -> list[Batch]:
-        expected = self.packer.expectation
-        batch = batch.leaving_out(frozenset(self.refused)) if self.refused else batch
-        ask = question(batch, self.job, expected, self.run)
-        try:
-            reply = await self.client.chat(ask)
-        except KimiError as error:
-            return await self._failed(batch, ask, error)
-        counted = round(ask.prompt_tokens / expected.prompt_ratio)
-        self.packer.observe(batch.size, counted, reply)
-        return await self._answered(batch, reply)
-
-    async def _answered(self, batch: Batch, reply: Reply) -> list[Batch]:
-        """Keep what the reply has; what it lacks is asked again by itself, twice at most."""
-        wanted = self.job.wanted
-        found = parse(reply.content, batch, wanted.alternatives, markup=wanted.markup)
-        if found:
-            self._usable()
-        elif self._stops(NOTHING, len(reply.attempts)) and batch.tries + 1 < _MOST_TRIES:
-            return []
-        scores = score_spans(reply.content, reply.logprobs, [e.span for e in found.values()])
-        rows = [
-            (batch.refs[ref], suggestion(entry, score, self.job.profile))
-            for (ref, entry), score in zip(found.items(), scores, strict=True)
-        ]
-        await self.journal.write(
-            answers.save_suggestions, self.job.profile.model, rows, batch.facts_shown()
-        )
-        self._advance(done=sum(1 for stored, _ in rows if stored.item.column))
-        missing = [stored.id for ref, stored in batch.refs.items() if ref not in found]
-        cut = reply.finish_reason == "length"
-        if (
-            found or cut
-        ) and not batch.tries:  # nonsense, or stubborn columns, is no matter of size
-            self.packer.answered(batch.size, len(missing))
-        if not missing:
-            return []
-        self._log.warning("reply.incomplete", label=batch.label, missing=len(missing), cut=cut)
-        if cut and len(missing) > 1 and not self.stop:
-            return list(batch.only(missing, tries=batch.tries).halves())
-        if batch.tries + 1 < _MOST_TRIES:
-            return [batch.only(missing, tries=batch.tries + 1)]
-        why = "the answer was cut" if cut else "the model left it out"
-        await self._give_up(batch, missing, f"{why}, {_MOST_TRIES} times")
-        return []
-
-    async def _failed(self, batch: Batch, ask: Ask, error: KimiError) -> list[Batch]:
-        may_be_context = isinstance(error, ContentFilterError) and not batch.is_bare
-        of_one = batch.size == 1 and not may_be_context
-        if self._stops(error, len(error.attempts), of_one=of_one):
-            return []
-        if may_be_context:
-            return list(batch.bare().halves()) if batch.size > 1 else [batch.bare()]
-        if error.splittable and batch.size > 1:
-            if isinstance(error, TooLargeError):
-                self.packer.too_large(ask.prompt_tokens)
-                self._is_too_large = True
-            elif isinstance(error, TruncatedError | ContextError):
-                self.packer.answered(batch.size, batch.size)
-            return list(batch.halves())
-        if isinstance(error, ContentFilterError):
-            self.refused += [stored.item.name for stored in batch.refs.values()]
-        await self._give_up(batch, [stored.id for stored in batch.refs.values()], error.message)
-        return []
-
-    def _usable(self) -> None:
-        """An answer was usable: from now on as many and as large ones as there is room for."""
-        self.trial.usable()
-        self.packer.first = None
-        if self._is_too_large:
-            self.client.learn(Quirk("prompt", "set", self.packer.most_prompt))
-            self._is_too_large = False
-        self.client.learn(Quirk("contract", "set", True))
-        self._signal()
-
-    def _stops(self, error: KimiError, requests: int, *, of_one: bool = False) -> bool:
-        if self.trial.failed(error, requests, of_one=of_one):
-            self.stop = self.stop or error
-        return self.stop is not None
-
-    async def _give_up(self, batch: Batch, ids: list[int], why: str) -> None:
-        await self.journal.write(items.fail_items, ids, why)
-        columns = {stored.id for stored in batch.refs.values() if stored.item.column}
-        self._advance(failed=len(columns & set(ids)))
-
-    def _lost(self, columns: int) -> None:
-        self._advance(failed=columns)
-
-    def _advance(self, done: int = 0, failed: int = 0) -> None:
-        self.progress.done += done
-        self.progress.failed += failed
-        if self.client.facts.prices:
-            self.progress.cost = self.client.budget.spent
-        self.progress.requests = self.client.requests
-        self.notify(self.progress)
+    job: Job
+    target: Target
+    journal: Journal
+    settings: Settings
+    spend: Spend = field(default_factory=Spend)
+    resume: Run | None = None
 
 
-async def annotate(
-    reader: Reader,
-    journal: Journal,
-    run: str,
-    job: Job,
-    client: KimiClient,
-    notify: Callable[[Progress], None],
-) -> KimiError | None:
-    """Ask for everything that is pending in a run's inventory; the journal has the results.
+@dataclass(frozen=True)
+class Watch:
+    """Who hears of a run: `started` of its id before anything is asked, `progress` of each step."""
 
-    Returns the error that stopped it early, or None.
+    started: Callable[[str], None] = lambda _: None
+    progress: Callable[[Progress], None] = lambda _: None
+
+
+def execute(spec: RunSpec, watch: Watch | None = None) -> Result:
+    """Do a run, or the rest of one.
+
+    Raises:
+        KimiError: nothing was asked: the key, the database or the journal is unusable.
     """
-    progress = Progress(columns=journal.read(items.count_pending, run))
-    notify(progress)
-    packer = packer_of(job, client.facts, client.settings, client.limits)
-    packer.first = first_size(progress.columns, packer.most, proven=is_proven(client.facts))
-    asking = _Asking(journal, run, job, client, packer, progress, notify)
-    await asking.ask_all(reader)
-    if asking.refused:
-        shown = ", ".join(asking.refused[:_MOST_NAMED])
-        more = len(asking.refused) - _MOST_NAMED
-        reader.source.notes.append(
-            f"The service refuses the content of {shown}" + (f" and {more} more" * (more > 0))
+    life = _Life(time.monotonic())
+    try:
+        claim, stopped = run_terminable(_execute, spec, watch or Watch(), life)
+    except KeyboardInterrupt:
+        if life.claim is None:
+            raise
+        return _end(spec, life, life.claim, "interrupted")
+    except BaseException as error:
+        if life.claim is not None:
+            said = str(error) or repr(error)
+            _note_end(spec, life.claim, "stopped", said)
+        raise
+    return _end(spec, life, claim, "stopped" if stopped else "complete", stopped)
+
+
+def dry_run(spec: RunSpec) -> Estimate:
+    """What `execute` would ask; spends nothing and leaves no run behind.
+
+    Raises:
+        KimiError: the database or the journal is unusable.
+    """
+
+    async def look() -> Estimate:
+        job = spec.job
+        learned = LearnedStore(spec.settings.config_dir)
+        facts = job.profile.facts(learned.quirks(job.profile.base_url, job.profile.model))
+        async with (
+            Reader(lambda: spec.target.open(job)) as reader,
+            temporary_run(job, spec.target, spec.journal, reader) as run,
+        ):
+            return await estimate(run, facts, spec.settings)
+
+    return anyio.run(look)
+
+
+@dataclass
+class _Life:
+    """What is known of a run so far; `claim` is None while there is no run to resume."""
+
+    begun: float
+    claim: Claim | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, KimiError | None]:
+    check_affordable(spec)
+    job, journal = spec.job, spec.journal
+    async with Reader(lambda: spec.target.open(job)) as reader:
+        life.notes = reader.source.notes
+        # A missing key is said before a run is begun.
+        client = KimiClient(job.profile, spec.settings, budget=Budget(spec.spend.cap))
+        async with client:
+            life.claim = claim = await _claim(spec, reader, client)
+            run = OpenRun(claim.run, job, journal, reader)
+            client.record_with(RunRecorder(journal, run.id), run.id)
+            with at_work(journal, claim):
+                await _prepare(spec, run, client, life)
+                watch.started(run.id)
+                stopped = await _ask(run, client, watch)
+            if client.budget.held:
+                life.notes.append("Near the cap fewer requests were sent at once")
+            return claim, stopped
+
+
+def check_affordable(spec: RunSpec) -> None:
+    """Refuse what can never be kept to, before anything is begun.
+
+    Raises:
+        ConfigError: a cap without a price, or fewer tokens a minute than one request reserves.
+    """
+    profile = spec.job.profile
+    facts = profile.facts()
+    if spec.spend.cap is not None and facts.prices is None:
+        raise ConfigError(
+            f"A cost cap is set, but the price of this model ({facts.model.id}) is not known at "
+            "this endpoint",
+            remedy="Give the profile custom_input_cost_per_mtok and custom_output_cost_per_mtok.",
         )
-    if asking.stop and not asking.stop.stops_run and not journal.read(items.pending, run, 0, 1):
-        return None  # nothing was left to ask: all of it was asked, and failed
-    return asking.stop
+    tpm, budget = profile.overlay.tpm, plan(profile, facts, spec.settings, Ask((), 0)).budget
+    if tpm is not None and tpm < budget:
+        raise ConfigError(
+            f"tpm is {tpm:,}, and one request reserves {budget:,} tokens for its answer alone",
+            remedy="Raise it (--tpm, kimi.yml), or lower the profile's max_tokens.",
+        )
 
 
-async def estimate(
-    reader: Reader, journal: Journal, run: str, job: Job, facts: Facts, settings: Settings
-) -> Estimate:
-    """What a run with this inventory would ask, packed as in a run; nothing is sent."""
-    packer = packer_of(job, facts, settings)
-    pending = journal.read(items.count_pending, run)
-    packer.first = first_size(pending, packer.most, proven=is_proven(facts))
-    expected = packer.expectation
-    requests = prompt = output = 0
-    dearest: Decimal | None = None
-    async for batch in batches(reader, journal, run, job, packer, lambda _: None):
-        requests += 1
-        packer.first = None
-        ask = question(batch, job, expected, run)
-        worst = worst_case(plan(job.profile, facts, settings, ask), facts)
-        dearest = max(dearest or worst, worst) if worst is not None else None
-        prompt += ask.prompt_tokens
-        output += expected.output(batch.size)
-    totals = journal.read(runs.totals, run)
-    least, most = range_of(prompt, output, facts.prices)
-    return Estimate(
-        columns=totals.columns,
-        tables=journal.read(items.count_items, run) - pending,
-        asked=pending,
-        known=journal.read(answers.count_known, run, job.wanted.language),
-        reused=totals.reused,
-        shared=totals.shared + totals.waiting,
-        requests=requests,
-        prompt_tokens=prompt,
-        completion_tokens=output,
-        cost=cost(Usage(prompt=prompt, completion=output), facts.prices),
-        least=least,
-        most=most,
-        one=dearest,
-        notes=tuple(reader.source.notes),
+async def _claim(spec: RunSpec, reader: Reader, client: KimiClient) -> Claim:
+    """A new run, or the one that is resumed, with what it has spent so far."""
+    if spec.resume is not None:
+        claim = await take_over(spec.resume, spec.journal, reader)
+        spent = spec.journal.read(runs.totals, claim.run).cost
+        client.budget.spent = spent or client.budget.spent
+        return claim
+    with anyio.CancelScope(shield=True):  # no run is begun that nobody names
+        run = await spec.journal.write(begin_run, spec.job, spec.target, reader)
+    return Claim(run)
+
+
+async def _prepare(spec: RunSpec, run: OpenRun, client: KimiClient, life: _Life) -> None:
+    """Take the inventory, and let somebody agree to the estimate. A new run that comes to nothing
+    is forgotten: an empty database, a typo, a no."""
+    try:
+        if spec.resume is None or not spec.resume.inventoried:
+            await take_inventory(run)
+    except SourceError:
+        await _forget(spec, run, life)
+        raise
+    try:
+        await _agree(spec.spend, run, client)
+    except BaseException:  # Ctrl-C at the question is a no
+        await _forget(spec, run, life)
+        raise
+
+
+async def _forget(spec: RunSpec, run: OpenRun, life: _Life) -> None:
+    if spec.resume is not None:
+        return
+    with anyio.CancelScope(shield=True):
+        await spec.journal.write(runs.forget_run, run.id)
+    life.claim = None
+
+
+async def _agree(spend: Spend, run: OpenRun, client: KimiClient) -> None:
+    """Let somebody agree to the estimate.
+
+    Raises:
+        BudgetError: nobody did.
+    """
+    if spend.agree is None:
+        return
+    # Reading statistics takes a while: not where even the rough figure is a trifle.
+    count = run.journal.read(items.count_items, run.id)
+    rough = estimate_items(count, run.job, client.facts, client.settings)
+    if rough.most is None or rough.most <= spend.free:
+        return
+    found = await estimate(run, client.facts, client.settings)
+    if found.cost is None or found.cost <= spend.free:
+        return
+    # In this thread, which is the one that Ctrl-C interrupts; nothing else is under way yet.
+    if not spend.agree(found):
+        raise BudgetError("Not begun: nothing was sent")
+
+
+async def _ask(run: OpenRun, client: KimiClient, watch: Watch) -> KimiError | None:
+    try:
+        return await ask_pending(run, client, watch.progress)
+    finally:
+        if run.job.again_of:
+            with anyio.CancelScope(shield=True):
+                await run.journal.write(adopt, run.job.again_of, run.id)
+
+
+def _end(
+    spec: RunSpec, life: _Life, claim: Claim, status: str, stopped: KimiError | None = None
+) -> Result:
+    """Note how the run ended, and tell what came of it."""
+    _note_end(spec, claim, status, str(stopped) if stopped else None)
+    result = Result(
+        run=claim.run,
+        status=status,
+        totals=spec.journal.read(runs.totals, claim.run),
+        currency=spec.job.profile.facts().currency,
+        seconds=time.monotonic() - life.begun,
+        stopped=stopped,
+        notes=tuple(life.notes),
+        interrupted=status == "interrupted",
+        resumed=spec.resume is not None,
+        why_failed=spec.journal.read(items.commonest_error, claim.run),
     )
+    log_end(result)
+    return result
 
 
-def packer_of(job: Job, facts: Facts, settings: Settings, limits: Limits | None = None) -> Packer:
-    """A packer for the budget that policy gives to a request of this profile, and for the account's
-    limits (as the profile states them, when left out)."""
-    limits = limits or account_limits(job.profile)
-    most_prompt = min(MOST_PROMPT, facts.model.context // 2)
-    if learnt := facts.quirks.get("prompt"):
-        most_prompt = min(most_prompt, learnt.value)
-    probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
-    expectation = Expectation(job.wanted.alternatives, probe.thinking, job.wanted.style)
-    scarce = limits.tpm is not None and limits.tpm // probe.reserved < (limits.rpm or math.inf)
-    return Packer(expectation, probe.budget, job.fixed_size, most_prompt, scarce=scarce)
-
-
-def question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:
-    """The question of a batch, as the client is asked."""
-    chat = messages(batch, job.wanted, job.context)
-    return Ask(
-        messages=chat,
-        prompt_tokens=round(count_messages(chat) * expected.prompt_ratio),
-        json_mode=True,
-        whole=batch.size == 1,  # one cut column is worth nothing: more room is all that helps
-        cache_key=f"amx-kimi-{run}",
-        label=batch.label,
-        holds=lambda text: len(parse(text, batch, 1)) == batch.size,
-    )
+def _note_end(spec: RunSpec, claim: Claim, status: str, said: str | None) -> None:
+    spec.journal.write_now(runs.set_status, claim.run, status, said, claim=claim)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 import anyio
+from anyio.from_thread import start_blocking_portal
 
 __all__ = ["run_terminable"]
 
@@ -20,11 +21,15 @@ _T = TypeVar("_T")
 def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
     """`anyio.run(function, *args)`; SIGTERM cancels it, and then its own handler is called.
 
-    Where SIGTERM has no Python handler, or off the main thread, it is `anyio.run` alone.
+    Where SIGTERM has no Python handler, or off the main thread, it is `anyio.run` alone. Where this
+    thread has an event loop already, as in a notebook, it runs in another one.
 
     Raises:
         KeyboardInterrupt: the handler for SIGTERM raised it, as amx-kimi's does.
     """
+    if _has_loop():
+        with start_blocking_portal() as portal:
+            return portal.call(function, *args)
     handler = signal.getsignal(signal.SIGTERM)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
         return anyio.run(function, *args)
@@ -44,6 +49,14 @@ def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
         signal.signal(signal.SIGTERM, handler)
         if heard:
             signal.raise_signal(signal.SIGTERM)
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _until(

@@ -1,10 +1,11 @@
 """The command line. `amx-kimi --help` imports none of litellm, httpx, sqlalchemy, prompt_toolkit.
 
-The click group is the registry of commands; `session` runs them with a slash. `run` and `demo` do
-work; `runs` and `results` read the journal, `prune` tidies it; `review` decides, `apply`, `export`
-and `report` publish; `profiles` reads the configuration, `add_profile` and `changes` write it;
-`check` tries it out; `amx` is for Kimi inside AMX; `sandbox` stands in for the service; `tables`
-lays out what is printed.
+The click group is the registry of commands; `session` runs them with a slash. A command is in the
+file of its name: `profiles` has the five that manage LLM profiles, `runs` has `usage` too,
+`journal` has `runs delete`, and `amx` has the four for Kimi inside AMX. `common`, `options` and
+`target` are what commands share, `main` is the way out for errors, and `tables`, `progress` and
+`outcome` are what people see. `review` has its screen in `review_screen`, `review_view` and
+`review_actions`, `run` its money in `spend`, and `files` writes exports.
 """
 
 import difflib
@@ -13,37 +14,52 @@ import sys
 
 import click
 
-from amx_kimi.cli.add_profile import add_llm_profile
+from amx_kimi.cli.add_llm_profile import add_llm_profile
 from amx_kimi.cli.advise import advise
+from amx_kimi.cli.alias import alias
 from amx_kimi.cli.amx import amx, disable, enable, status
 from amx_kimi.cli.apply import apply
-from amx_kimi.cli.changes import (
-    alias,
+from amx_kimi.cli.check import check
+from amx_kimi.cli.common import KimiCommand
+from amx_kimi.cli.completion import completion
+from amx_kimi.cli.demo import demo
+from amx_kimi.cli.doctor import doctor
+from amx_kimi.cli.explain import explain
+from amx_kimi.cli.export import export
+from amx_kimi.cli.import_amx import import_amx
+from amx_kimi.cli.journal import delete, journal
+from amx_kimi.cli.main import run_main
+from amx_kimi.cli.models import models
+from amx_kimi.cli.payload import payload
+from amx_kimi.cli.profiles import (
+    llm_profiles,
     remove_llm_profile,
     rename_llm_profile,
     set_llm_profile,
     use_llm,
 )
-from amx_kimi.cli.check import doctor, explain
-from amx_kimi.cli.common import KimiCommand, run_main
-from amx_kimi.cli.completion import completion
-from amx_kimi.cli.coverage import check
-from amx_kimi.cli.demo import demo
-from amx_kimi.cli.export import export
-from amx_kimi.cli.import_amx import import_amx
-from amx_kimi.cli.models import models
-from amx_kimi.cli.payload import payload
-from amx_kimi.cli.profiles import llm_profiles
-from amx_kimi.cli.prune import delete, journal
 from amx_kimi.cli.report import report
-from amx_kimi.cli.results import show
 from amx_kimi.cli.review import review
 from amx_kimi.cli.run import run
 from amx_kimi.cli.runs import runs, usage
 from amx_kimi.cli.sandbox import sandbox
+from amx_kimi.cli.show import show
 from amx_kimi.conceal import shown
 
 __all__ = ["cli", "main"]
+
+
+SECTIONS = {
+    "Describe": (demo, advise, run, runs, show, usage, journal),
+    "Decide and publish": (review, apply, export, report),
+    "Profiles": (
+        *(add_llm_profile, llm_profiles, use_llm, set_llm_profile, rename_llm_profile),
+        *(remove_llm_profile, models, alias),
+    ),
+    "AMX and LiteLLM": (amx, enable, disable, status, import_amx),
+    "Look and check": (explain, payload, doctor, check, sandbox, completion),
+}
+"""The commands by what they are for, in the order of a first visit."""
 
 
 class _Group(click.Group):
@@ -51,6 +67,18 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)  # in the order of a first visit, not of the alphabet
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The commands by what they are for."""
+        width = max(map(len, self.commands))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [
+                        (f"{command.name:<{width}}", command.get_short_help_str(formatter.width))
+                        for command in commands
+                    ]
+                )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -86,39 +114,9 @@ def cli(context: click.Context) -> None:
     context.exit(open_session(cli))
 
 
-for _command in (
-    demo,
-    advise,
-    run,
-    runs,
-    show,
-    review,
-    apply,
-    export,
-    report,
-    check,
-    import_amx,
-    usage,
-    journal,
-    payload,
-    add_llm_profile,
-    llm_profiles,
-    use_llm,
-    set_llm_profile,
-    rename_llm_profile,
-    remove_llm_profile,
-    models,
-    alias,
-    explain,
-    doctor,
-    amx,
-    enable,
-    disable,
-    status,
-    sandbox,
-    completion,
-):
-    cli.add_command(_command)
+for _commands in SECTIONS.values():
+    for _command in _commands:
+        cli.add_command(_command)
 runs.add_command(delete)
 
 

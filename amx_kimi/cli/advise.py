@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
+from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, pasted, say
+from amx_kimi.cli.options import (
     LIMITS,
-    KimiCommand,
     database_options,
-    echo_json,
     json_option,
     limit_options,
-    pasted,
     prompt_options,
-    say,
     store_option,
 )
 from amx_kimi.cli.tables import Column, print_table
 from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from amx_kimi.annotate.advise import Advice, Offer
     from amx_kimi.config import Profile
     from amx_kimi.settings import Settings
@@ -54,7 +53,7 @@ def advise(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **optio
     estimates; nothing is sent. The limits are those of --tier, kimi.yml, or tier 1.
     """
     from amx_kimi.annotate import advise as advisor
-    from amx_kimi.cli.run import job_from, open_journal
+    from amx_kimi.cli.run import job_from
     from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.settings import Settings
 
@@ -124,7 +123,7 @@ def _cells(offer: "Offer", best: bool) -> list[str]:
         offer.profile.name,
         offer.profile.model,
         str(offer.profile.n_alternatives),
-        f"{offer.requests:,}",
+        f"{offer.estimate.requests:,}",
         _cost(offer),
         f"{'' if offer.measured else '~'}{_time(offer.seconds)}",
     ]
@@ -147,15 +146,20 @@ def _as_given() -> str:
 
 
 def _cost(offer: "Offer") -> str:
-    if offer.least is None or offer.most is None:
+    found = offer.estimate
+    if found.least is None or found.most is None:
         return "no price"
-    return f"{offer.least:.2f} to {offer.most:.2f} {offer.currency}"
+    return f"{found.least:.2f} to {found.most:.2f} {offer.currency}"
 
 
 def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3600:.1f} h"
+
+
+def _figure(amount: "Decimal | None") -> float | None:
+    return None if amount is None else float(amount)
 
 
 def _json(advice: "Advice") -> dict[str, Any]:
@@ -170,10 +174,10 @@ def _json(advice: "Advice") -> dict[str, Any]:
                 "wordings": offer.profile.n_alternatives,
                 "thinks": offer.thinks,
                 "items": offer.items,
-                "requests": offer.requests,
+                "requests": offer.estimate.requests,
                 "cost": {
-                    "least": float(offer.least) if offer.least is not None else None,
-                    "most": float(offer.most) if offer.most is not None else None,
+                    "least": _figure(offer.estimate.least),
+                    "most": _figure(offer.estimate.most),
                     "currency": offer.currency,
                 },
                 "seconds": round(offer.seconds, 1),

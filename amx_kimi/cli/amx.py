@@ -2,7 +2,8 @@
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, warn
+from amx_kimi.cli.common import KimiCommand, echo_json, warn
+from amx_kimi.cli.options import json_option
 
 __all__ = ["amx", "disable", "enable", "status"]
 

@@ -6,33 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
-    KimiCommand,
-    choice_options,
-    complete_runs,
-    echo_json,
-    json_option,
-    store_option,
-    warn,
-)
+from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
 from amx_kimi.cli.files import mode_option, output
+from amx_kimi.cli.options import choice_options, complete_runs, json_option, store_option
+from amx_kimi.databases.registry import names_of_dialects
 from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from amx_kimi.databases.base import Comments
     from amx_kimi.journal import Journal, Run
     from amx_kimi.publish.apply import Change, Outcome, Rules
     from amx_kimi.publish.choose import Choice
-    from amx_kimi.publish.databases import Comments
 
 __all__ = ["apply", "choice_of"]
 
 _SHOWN = 50
-_DIALECTS = (
-    *("postgresql", "duckdb", "snowflake", "bigquery", "databricks", "mysql", "oracle"),
-    "sqlserver",
-)
 _WORDS = {
     "write": "to write",
     "undo": "to restore",
@@ -63,7 +53,7 @@ _FAILED = ("gone", "long", "refused")
 )
 @click.option(
     "--dialect",
-    type=click.Choice(_DIALECTS),
+    type=click.Choice(names_of_dialects()),
     help="With --sql: for this kind of database, without looking at one.",
 )
 @click.option("--undo", is_flag=True, help="Restore what stood before the run's comments.")
@@ -81,8 +71,7 @@ def apply(run: str, store: str | None, **options: Any) -> int:
     the journal: --undo restores it, and asks too. Broken off, the same command goes on. Exit code
     1: some could not be written; they are listed. 2: nobody could be asked.
     """
-    from amx_kimi.cli.results import note_if_going
-    from amx_kimi.cli.run import open_journal
+    from amx_kimi.cli.show import note_if_going
     from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
@@ -125,7 +114,7 @@ def _check(options: dict[str, Any]) -> None:
 
 def _open(run: "Run", options: dict[str, Any]) -> "Comments":
     from amx_kimi.cli.target import target_of, with_password
-    from amx_kimi.publish.databases import open_comments
+    from amx_kimi.databases.opening import open_comments
     from amx_kimi.settings import Settings
 
     urls = (options["to"],) if options["to"] else ()
@@ -141,10 +130,10 @@ def _rules(options: dict[str, Any]) -> "Rules":
 
 
 def _offline(journal: "Journal", run: "Run", options: dict[str, Any]) -> int:
+    from amx_kimi.databases.opening import dialect_of
     from amx_kimi.publish.apply import plan_offline
-    from amx_kimi.publish.statements import dialects
 
-    dialect = dialects()[options["dialect"]]
+    dialect = dialect_of(options["dialect"])
     return _to_file(run, dialect, plan_offline(journal, run, dialect, _rules(options)), options)
 
 

@@ -1,127 +1,86 @@
-"""`explain` and `doctor`: what would be sent and why, and whether it works."""
+"""`check`: how many columns have a comment, for CI."""
 
-import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, profile_option, say
-from amx_kimi.wrap import wrap
+from amx_kimi.cli.common import KimiCommand, echo_json, warn
+from amx_kimi.cli.options import chosen, database_options, json_option
+from amx_kimi.cli.tables import Column, print_table
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
-    from amx_kimi.config import Profile
-    from amx_kimi.policy import RequestPlan
+    from amx_kimi.types import Item
 
-__all__ = ["doctor", "explain"]
+__all__ = ["check"]
 
-_PROMPT_TOKENS = 3_000  # about what a batch of 60 columns takes
-
-
-@click.command(cls=KimiCommand)
-@profile_option
-@json_option
-def explain(profile: str | None, as_json: bool) -> None:
-    """Show what one annotation request would send, each value with its reason. Sends nothing."""
-    from amx_kimi.config import LearnedStore, load_profile
-    from amx_kimi.facts import HABITS
-    from amx_kimi.policy import plan
-    from amx_kimi.settings import Settings
-    from amx_kimi.types import Ask
-
-    settings = Settings.from_environment()
-    loaded = load_profile(profile, settings)
-    learned = LearnedStore(settings.config_dir).quirks(loaded.base_url, loaded.model)
-    facts = loaded.facts(learned)
-    ask = Ask((), _PROMPT_TOKENS, json_mode=True, cache_key="amx-kimi-RUN")
-    planned = plan(loaded, facts, settings, ask)
-    retry = _retry_text(planned)
-    if as_json:
-        echo_json(_explained(loaded, planned))
-        return
-    click.echo(f"Profile {loaded.name}: {facts.wire_model} at {loaded.base_url}")
-    api = facts.quirks.get("api_base")
-    base = api.value if api else loaded.base_url
-    click.echo(f"POST {base}/chat/completions, for a prompt of {_PROMPT_TOKENS:,} tokens")
-    for name, value in planned.values.items():
-        shown = "–" if value.value is None else _short(value.value)
-        click.echo(f"  {name:<22} {shown:<26}  {value.reason}")
-    for name, quirk in facts.quirks.items():
-        if name not in planned.values:
-            shown = "–" if quirk.value is None else str(quirk.value)
-            about = HABITS.get(name, "refused")
-            click.echo(f"  {name:<22} {shown:<26}  {about}, learnt on {quirk.learned_on}")
-    click.echo(f"  on length              {retry}")
-    click.echo(f"Settings that change this: {', '.join(_variables())}")
-
-
-def _explained(loaded: "Profile", planned: "RequestPlan") -> dict[str, Any]:
-    return {
-        "profile": loaded.name,
-        "endpoint": loaded.base_url,
-        "thinking": planned.thinking,
-        "budget": planned.budget,
-        "retry_budget": planned.retry_budget,
-        "values": {
-            name: {"value": value.value, "sent": value.value is not None, "reason": value.reason}
-            for name, value in planned.values.items()
-        },
-    }
-
-
-def _retry_text(planned: "RequestPlan") -> str:
-    if planned.retry_budget is None:
-        return "no retry: the budget is already the largest that fits"
-    return f"asked again once with {planned.retry_budget:,} tokens, if the answer is empty"
-
-
-def _variables() -> Mapping[str, str]:
-    from amx_kimi.settings import VARIABLES
-
-    return VARIABLES
-
-
-def _short(value: Any) -> str:
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value)
+_COLUMNS = (
+    Column("Table"),
+    Column("Without", right=True),
+    Column("Columns without a comment", rank=1, flows=True),
+)
 
 
 @click.command(cls=KimiCommand)
-@profile_option
+@database_options
+@click.option(
+    "--min-coverage",
+    type=click.FloatRange(0, 100),
+    default=100.0,
+    show_default=True,
+    metavar="P",
+    help="Percent of the columns that have to have a comment.",
+)
+@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
 @json_option
-def doctor(profile: str | None, as_json: bool) -> int:
-    """Check configuration, keyring, key, endpoint and model, with one real request.
+def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> int:
+    """Say how many columns of a database have a comment; exit code 1 below --min-coverage.
 
-    Exits 1 when something failed; each failure says what to do.
+    From the database's catalog alone: no model is asked, nothing is written. Those without a
+    comment are listed, table by table.
     """
-    import anyio
+    from dataclasses import replace
 
-    from amx_kimi.doctor import Check, examine
+    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.databases.opening import open_source
+    from amx_kimi.databases.selection import check_selection, nothing_found
+    from amx_kimi.publish.coverage import measure
+    from amx_kimi.settings import Settings
 
-    marks = {
-        "ok": click.style("ok    ", fg="green"),
-        "note": click.style("note  ", fg="yellow"),
-        "failed": click.style("FAILED", fg="red"),
-    }
-    checks: list[Check] = []
-
-    async def go() -> None:
-        async for check in examine(profile):
-            checks.append(check)
-            if not as_json:
-                say(f"  {check.name:<14} {_indented(check.detail)}", mark=marks[check.state])
-                if check.remedy:
-                    say(f"{'':<23}{_indented(check.remedy)}")
-
-    anyio.run(go)
+    target = find_target(urls, db_profile, Settings.from_environment())
+    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    selection, csv = chosen(options)
+    source = open_source(target.url, replace(target.reading, csv=csv))
+    missing: list[Item] = []
+    try:
+        check_selection(source, selection)
+        coverage = measure(source.items(selection), missing)
+    finally:
+        source.close()
+    if not coverage.columns:
+        raise nothing_found(source, selection)
+    for note in source.notes:
+        warn(note, label="Note")
+    least = options["min_coverage"]
+    enough = coverage.percent >= least
     if as_json:
-        echo_json([vars(check) for check in checks])
-    return 1 if any(check.state == "failed" for check in checks) else 0
+        names = [item.name for item in missing]
+        figures = {"columns": coverage.columns, "commented": coverage.commented}
+        echo_json({**figures, "percent": coverage.percent, "ok": enough, "missing": names})
+        return int(not enough)
+    if missing:
+        print_table(_COLUMNS, _by_table(missing))
+    click.echo(
+        f"With a comment: {coverage.commented:,} of {counted(coverage.columns, 'column')}, "
+        f"{coverage.percent:.1f}%, {'enough' if enough else 'too few'} (wanted: {least:g}%)"
+    )
+    return int(not enough)
 
 
-def _indented(text: str) -> str:
-    """Below the heading of a check, wrapped where there is a terminal."""
-    columns = shutil.get_terminal_size().columns - 23 if sys.stdout.isatty() else 1_000
-    return wrap(text, columns).replace("\n", "\n" + " " * 23)
+def _by_table(missing: "Sequence[Item]") -> Iterator[list[str]]:
+    for (schema, table), items in groupby(missing, key=lambda item: (item.schema, item.table)):
+        names = [item.column for item in items]
+        yield [".".join(filter(None, (schema, table))), f"{len(names):,}", ", ".join(names)]

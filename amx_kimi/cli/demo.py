@@ -2,7 +2,8 @@
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, json_option, say, warn
+from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, say, warn
+from amx_kimi.cli.options import json_option
 from amx_kimi.wrap import counted
 
 __all__ = ["demo"]
@@ -20,11 +21,12 @@ def demo(model: str, all_tables: bool, as_json: bool) -> int:
     The answers come from the sandbox, a stand-in that knows abbreviations and rules; they are not
     Kimi's. Requests, tokens and cost are counted as they would be.
     """
-    from amx_kimi.annotate.execute import Target, execute
     from amx_kimi.annotate.job import Job
+    from amx_kimi.annotate.opening import Target
+    from amx_kimi.annotate.run import RunSpec, execute
     from amx_kimi.cli.outcome import exit_code, in_words, summary
     from amx_kimi.cli.progress import watch
-    from amx_kimi.cli.results import print_tables
+    from amx_kimi.cli.show import print_tables
     from amx_kimi.config import journal_path, load_profile
     from amx_kimi.demo import set_stage
     from amx_kimi.journal import Journal, results
@@ -35,10 +37,9 @@ def demo(model: str, all_tables: bool, as_json: bool) -> int:
     with set_stage(model) as stage:
         profile = load_profile(settings=stage.settings)
         with Journal(journal_path(stage.folder)) as journal:
-            with watch("USD") as (notify, started):
-                target = Target(f"sqlite:///{stage.database}")
-                job = Job(profile)
-                result = execute(job, target, journal, stage.settings, notify, started=started)
+            target = Target(f"sqlite:///{stage.database}")
+            with watch("USD") as shown:
+                result = execute(RunSpec(Job(profile), target, journal, stage.settings), shown)
             if not as_json:
                 rows = journal.stream(results.described, result.run)
                 more = print_tables(rows, most=None if all_tables else _SHOWN)

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
-    KimiCommand,
+from amx_kimi.cli.common import KimiCommand, open_journal, warn
+from amx_kimi.cli.files import mode_option, output
+from amx_kimi.cli.options import (
     choice_options,
     complete_runs,
     schema_option,
     store_option,
     table_option,
-    warn,
 )
-from amx_kimi.cli.files import mode_option, output
 from amx_kimi.wrap import counted, one_line
 
 if TYPE_CHECKING:
@@ -93,8 +92,7 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
     was accepted waits there for /apply. Each says the model, run, confidence, reviewer, and that a
     text is AI-generated.
     """
-    from amx_kimi.cli.results import note_if_going, rows_of
-    from amx_kimi.cli.run import open_journal
+    from amx_kimi.cli.show import note_if_going, rows_of
     from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, store_option, warn
+from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
+from amx_kimi.cli.options import json_option, store_option
 from amx_kimi.wrap import counted, one_line
 
 __all__ = ["import_amx"]
@@ -34,7 +35,6 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
     them, whatever their model, and so do `apply`, `export` and `report`. Where nothing is new since
     the last import, no run is made.
     """
-    from amx_kimi.cli.run import open_journal
     from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.publish.import_amx import import_amx as take_in
     from amx_kimi.settings import Settings

@@ -5,13 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
-    KimiCommand,
-    echo_json,
-    json_option,
-    profile_option,
-    warn,
-)
+from amx_kimi.cli.common import KimiCommand, echo_json, warn
+from amx_kimi.cli.options import json_option, profile_option
 from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from amx_kimi.wrap import counted
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from amx_kimi.annotate.execute import Result
-    from amx_kimi.annotate.run import Estimate
+    from amx_kimi.annotate.ending import Result
+    from amx_kimi.annotate.estimate import Estimate
     from amx_kimi.config import Profile
     from amx_kimi.journal import Totals
 

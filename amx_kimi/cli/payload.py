@@ -6,16 +6,8 @@ from typing import Any
 
 import click
 
-from amx_kimi.cli.common import (
-    KimiCommand,
-    database_options,
-    echo_json,
-    json_option,
-    profile_option,
-    prompt_options,
-    say,
-    warn,
-)
+from amx_kimi.cli.common import KimiCommand, echo_json, say, warn
+from amx_kimi.cli.options import database_options, json_option, profile_option, prompt_options
 
 __all__ = ["payload"]
 

@@ -1,16 +1,26 @@
-"""`llm-profiles`: reading the configuration."""
+"""`llm-profiles`, `use-llm`, `set-`, `rename-` and `remove-llm-profile`."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, json_option, say
+from amx_kimi.cli.alias import pairs_of, warn_of_unknown
+from amx_kimi.cli.common import KimiCommand, echo_json, say, warn
+from amx_kimi.cli.options import complete_profiles, json_option
 from amx_kimi.cli.tables import Column, print_table
+from amx_kimi.wrap import counted
 
 if TYPE_CHECKING:
     from amx_kimi.settings import Settings
 
-__all__ = ["llm_profiles"]
+__all__ = [
+    "llm_profiles",
+    "remove_llm_profile",
+    "rename_llm_profile",
+    "set_llm_profile",
+    "use_llm",
+]
 
 _COLUMNS = (
     Column(""),
@@ -93,3 +103,71 @@ def _key_place(reference: str, auth: str) -> str:
     if reference.startswith("keyring:"):
         return "OS keyring"
     return reference if reference.startswith(("env:", "file:")) else "config.yml, in clear"
+
+
+@click.command("use-llm", cls=KimiCommand)
+@click.argument("name", shell_complete=complete_profiles)
+def use_llm(name: str) -> None:
+    """Make NAME the active LLM profile, for AMX too."""
+    from amx_kimi.config import profile_names, use_profile
+    from amx_kimi.settings import Settings
+
+    settings = Settings.from_environment()
+    use_profile(settings, name)
+    warn(f"Active LLM profile: {name}")
+    if (provider := profile_names(settings)[name]) != "kimi":
+        warn(f"Its provider is {provider!r}: amx-kimi's own commands want a kimi profile.")
+
+
+@click.command("remove-llm-profile", cls=KimiCommand)
+@click.argument("name", shell_complete=complete_profiles)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove_llm_profile(name: str, yes: bool) -> int:
+    """Remove the LLM profile NAME, its settings in kimi.yml and its key in the OS keyring."""
+    from amx_kimi.config import remove_profile
+    from amx_kimi.settings import Settings
+
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("Without a terminal, removing wants --yes")
+    if not yes:
+        click.confirm(f"Remove the LLM profile {name!r}, and its key?", abort=True)
+    removed = remove_profile(Settings.from_environment(), name)
+    keys = f", and {counted(removed.secrets, 'key')} from the OS keyring" if removed.secrets else ""
+    file = f", and its key's file {removed.key_file}" if removed.key_file else ""
+    warn(f"Removed the LLM profile {name!r}{keys}{file}.")
+    if removed.active:
+        warn(f"Active LLM profile: {removed.active}")
+    if removed.problem:
+        warn(f"Its key could not be removed from the OS keyring: {removed.problem}", label="Error")
+        warn(f"Run `amx-kimi remove-llm-profile {name}` again when the keyring is there.")
+    return 1 if removed.problem else 0
+
+
+@click.command("rename-llm-profile", cls=KimiCommand)
+@click.argument("old", shell_complete=complete_profiles)
+@click.argument("new")
+def rename_llm_profile(old: str, new: str) -> None:
+    """Rename the LLM profile OLD to NEW, with its settings in kimi.yml and its key."""
+    from amx_kimi.config import rename_profile
+    from amx_kimi.settings import Settings
+
+    rename_profile(Settings.from_environment(), old, new)
+    warn(f"The LLM profile {old!r} is {new!r} now.")
+
+
+@click.command("set-llm-profile", cls=KimiCommand)
+@click.argument("name", shell_complete=complete_profiles)
+@click.argument("changes", metavar="FIELD=VALUE...", nargs=-1, required=True)
+def set_llm_profile(name: str, changes: tuple[str, ...]) -> None:
+    """Change fields of the LLM profile NAME, AMX's or kimi.yml's; FIELD= takes one back.
+
+    Such as: set-llm-profile bulk max_tokens=8192 tier=1 effort=high
+    """
+    from amx_kimi.config import set_fields
+    from amx_kimi.settings import Settings
+
+    settings = Settings.from_environment()
+    written = set_fields(settings, name, pairs_of(changes))
+    for field, value in written.items():
+        warn(f"{name}: {field} {'is the default again' if value is None else f'= {value}'}")
+    warn_of_unknown(written.get("model"), settings)

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from amx_kimi.annotate.run import Progress
+from amx_kimi.annotate.asking import Progress
+from amx_kimi.annotate.run import Watch
 from amx_kimi.cli.common import console, warn
 from amx_kimi.wrap import counted
 
@@ -15,22 +16,20 @@ _PLAIN_SECONDS = 5.0
 _LONG = 3.0  # seconds of waiting that are worth a word
 _MANY_REFUSALS = 5
 
-Notify = Callable[[Progress], None]
-
 
 @contextmanager
-def watch(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]:
-    """Yields what hears of progress, and what hears the run's id."""
+def watch(currency: str | None) -> Iterator[Watch]:
+    """Yields what shows a run's progress."""
 
     if sys.stderr.isatty():
-        with _bar(currency) as pair:
-            yield pair
+        with _bar(currency) as bar:
+            yield bar
     else:
-        yield _plain(currency), _say
+        yield Watch(_say, _plain(currency))
 
 
 @contextmanager
-def _bar(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]:
+def _bar(currency: str | None) -> Iterator[Watch]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -66,7 +65,7 @@ def _bar(currency: str | None) -> Iterator[tuple[Notify, Callable[[str], None]]]
         bar.console.print(f"Run {run}")
 
     try:
-        yield notify, begin
+        yield Watch(begin, notify)
     finally:
         bar.stop()
 
@@ -75,7 +74,7 @@ def _say(run: str) -> None:
     warn(f"Run {run}")
 
 
-def _plain(currency: str | None) -> Notify:
+def _plain(currency: str | None) -> Callable[[Progress], None]:
     shown, held = [0.0], [0.0]
 
     def notify(progress: Progress) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, complete_runs, store_option, warn
+from amx_kimi.cli.common import KimiCommand, open_journal, warn
 from amx_kimi.cli.files import mode_option, output
+from amx_kimi.cli.options import complete_runs, store_option
 
 __all__ = ["report"]
 
@@ -22,8 +23,7 @@ __all__ = ["report"]
 def report(run: str, out: Path | None, store: str | None) -> None:
     """Write RUN (an id, or `last`) as one HTML file: coverage, confidence, cost, what failed, what
     was sent, and every table with search and filters. It loads nothing from the network."""
-    from amx_kimi.cli.results import note_if_going
-    from amx_kimi.cli.run import open_journal
+    from amx_kimi.cli.show import note_if_going
     from amx_kimi.journal import meant
     from amx_kimi.publish.report import write_report
     from amx_kimi.settings import Settings

@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
-    KimiCommand,
-    complete_profiles,
-    complete_runs,
-    echo_json,
-    json_option,
-    store_option,
-    warn,
-)
+from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
 from amx_kimi.cli.files import mode_option, output
+from amx_kimi.cli.options import complete_profiles, complete_runs, json_option, store_option
 from amx_kimi.errors import KimiError
 from amx_kimi.wrap import counted
 
@@ -68,8 +61,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
     again: `decision` takes accept, the number of a wording, or reject; a text of your own goes into
     `text`. A row that does not fit is refused with its number (exit code 1), the others are kept.
     """
-    from amx_kimi.cli.results import note_if_going
-    from amx_kimi.cli.run import open_journal
+    from amx_kimi.cli.show import note_if_going
     from amx_kimi.journal import meant
     from amx_kimi.settings import Settings
 
@@ -180,8 +172,8 @@ def _keep(journal: "Journal", rows: list["Row"], by: str) -> tuple[int, list["Ro
 def _say_progress(
     journal: "Journal", run: "Run", did: dict[str, Any], said: str, *, as_json: bool
 ) -> None:
+    from amx_kimi.databases.registry import kind_of
     from amx_kimi.journal import decisions
-    from amx_kimi.publish.databases import keeps_comments
 
     counts = dict(journal.read(decisions.progress, run.id))
     if as_json:
@@ -191,8 +183,8 @@ def _say_progress(
     done = total - counts["open"]
     click.echo(f"{said}. Decided: {done:,} of {counted(total, 'suggestion')}.")
     if counts["accept"] + counts["edit"]:
-        could_write = keeps_comments(run.database)
-        write = f"amx-kimi apply {run.id} --dry-run, or " if could_write else ""
+        kind = kind_of(run.database)
+        write = f"amx-kimi apply {run.id} --dry-run, or " if kind and kind.is_written else ""
         click.echo(f"Next: {write}amx-kimi export {run.id} --help")
 
 

@@ -1,18 +1,14 @@
 """`amx-kimi run`: describe a database."""
 
-import signal
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
+from amx_kimi.cli.common import KimiCommand, open_journal, warn
+from amx_kimi.cli.options import (
     LIMITS,
-    KimiCommand,
     chosen,
     complete_profiles,
     complete_runs,
@@ -22,21 +18,18 @@ from amx_kimi.cli.common import (
     profile_option,
     prompt_options,
     store_option,
-    warn,
 )
-from amx_kimi.wrap import counted
+from amx_kimi.cli.spend import amount, spend_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from amx_kimi.annotate.execute import Result, Target
+    from amx_kimi.annotate.ending import Result
     from amx_kimi.annotate.job import Job
-    from amx_kimi.annotate.spend import Spend
+    from amx_kimi.annotate.run import RunSpec
     from amx_kimi.config import Profile
-    from amx_kimi.journal import Journal, Run
+    from amx_kimi.journal import Journal
     from amx_kimi.settings import Settings
 
-__all__ = ["job_from", "open_journal", "run"]
+__all__ = ["job_from", "run"]
 
 
 class _RunCommand(KimiCommand):
@@ -109,10 +102,11 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
     Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 3 the cost cap was
     reached, 130 interrupted.
     """
+    from amx_kimi.annotate.run import RunSpec
     from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.settings import Settings
 
-    options["max_cost"] = _amount(options["max_cost"])
+    options["max_cost"] = amount(options["max_cost"])
     settings = Settings.from_environment()
     with open_journal(options["store"], settings) as journal:
         if resume:
@@ -123,30 +117,10 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
         target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
         if options["dry_run"] and options["escalate"]:
             raise click.UsageError("What comes back low is not known before: no --dry-run for it.")
+        spec = RunSpec(job, target, journal, settings)
         if options["dry_run"]:
-            return _dry_run(job, target, journal, settings, as_json=options["as_json"])
-        return _execute(job, target, journal, settings, options)
-
-
-def open_journal(store: str | None, settings: "Settings", *, create: bool = True) -> "Journal":
-    """The journal named by `--store` (a URL or a path), or the one in AMX's folder.
-
-    Raises:
-        ConfigError: `--store` is neither: a connection's string, say, with a password in it.
-    """
-    from amx_kimi.config import journal_path
-    from amx_kimi.errors import ConfigError
-    from amx_kimi.journal import Journal
-
-    if store and "://" not in store:
-        if set(store) & _NOT_IN_PATHS and not Path(store).is_file():
-            raise ConfigError(
-                "--store is no URL of a database, and looks like no file either",
-                remedy="It takes postgresql://user@host/database, sqlite:///folder/file.db, or a "
-                "file's path.",
-            )
-        return Journal(Path(store), create=create)
-    return Journal(store or journal_path(settings.config_dir), create=create)
+            return _dry_run(spec, as_json=options["as_json"])
+        return _execute(spec, options)
 
 
 def _resume(
@@ -157,7 +131,8 @@ def _resume(
     settings: "Settings",
     options: dict[str, Any],
 ) -> int:
-    from amx_kimi.annotate.execute import job_of
+    from amx_kimi.annotate.opening import job_of
+    from amx_kimi.annotate.run import RunSpec
     from amx_kimi.cli.target import target_of, with_password
     from amx_kimi.errors import ConfigError
     from amx_kimi.journal import runs
@@ -174,10 +149,10 @@ def _resume(
         )
     target = target_of(found, urls, db_profile, settings)
     target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
-    return _execute(job_of(found, profile), target, journal, settings, options, found)
+    spec = RunSpec(job_of(found, profile), target, journal, settings, resume=found)
+    return _execute(spec, options)
 
 
-_NOT_IN_PATHS = frozenset("@=:")
 _FIXED = (  # a run's own choices
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
     *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),
@@ -210,19 +185,15 @@ def _load_profile(name: str | None, settings: "Settings", options: dict[str, Any
 def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
     """The job that the options of `run` (or `payload`) ask for."""
     from amx_kimi.annotate.context import load_context
-    from amx_kimi.annotate.job import Job
-    from amx_kimi.annotate.prompt import Wanted
+    from amx_kimi.annotate.job import Job, wanted_by
 
     selection, csv = chosen(options)
     return Job(
         profile=profile,
         selection=selection,
         csv=csv,
-        wanted=Wanted(
-            language=_language(options["language"] or profile.language),
-            alternatives=profile.n_alternatives,
-            style=profile.description_verbosity,
-            markup=options.get("keep_markup", False),
+        wanted=wanted_by(
+            profile, options["language"] or "", markup=options.get("keep_markup", False)
         ),
         all_columns=options["all_columns"],
         limit=options.get("limit"),
@@ -237,92 +208,22 @@ def job_from(profile: "Profile", options: dict[str, Any]) -> "Job":
     )
 
 
-_LANGUAGES = {"english": "en", "german": "de", "deutsch": "de", "turkish": "tr", "chinese": "zh"}
-
-
-def _language(value: str) -> str:
-    """AMX writes `english` into every profile; the contract says `en`. One language, one word."""
-    if not value.replace("-", "").replace(" ", "").isalpha() or len(value) > 40:
-        raise click.BadParameter(f"{value!r} is no language", param_hint="--language")
-    return _LANGUAGES.get(value.lower(), value.lower())
-
-
-_ASK_ABOVE = {"USD": Decimal(1), "CNY": Decimal(7)}  # an estimate above this is agreed to first
-
-
-def _amount(text: str | None) -> "Decimal | None":
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not (amount.is_finite() and amount > 0):
-        raise click.BadParameter(
-            f"{text!r} is no amount above zero, such as 5.00", param_hint="--max-cost"
-        )
-    return amount
-
-
-def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
-    """The cap, and who is asked: nobody with a cap or --yes; without a terminal one is wanted."""
-    from amx_kimi.annotate.run import Estimate
-    from amx_kimi.annotate.spend import Spend
-    from amx_kimi.cli.outcome import known_in_words
-    from amx_kimi.errors import ConfigError
-
-    if options["max_cost"] is not None or options["yes"]:
-        return Spend(options["max_cost"])
-    currency = profile.facts().currency or ""
-
-    def agree(found: Estimate) -> bool:
-        known = f" ({known_in_words(found.known)})" if found.known else ""
-        what = (
-            f"{found.in_words} in about {counted(found.requests, 'request')} may cost "
-            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate){known}"
-        )
-        if options["no_input"] or not sys.stdin.isatty():
-            raise ConfigError(
-                f"Not begun: {what}", remedy="Say --max-cost X or --yes to go on without asking."
-            )
-        with _interruptible():
-            return click.confirm(f"{what}. Go on?", err=True)
-
-    return Spend(None, agree, _ASK_ABOVE.get(currency, Decimal(1)))
-
-
-@contextmanager
-def _interruptible() -> "Iterator[None]":
-    """Let Ctrl-C end a question at once: the event loop's own handler would wait for the answer."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _execute(
-    job: "Job",
-    target: "Target",
-    journal: "Journal",
-    settings: "Settings",
-    options: dict[str, Any],
-    resumed: "Run | None" = None,
-) -> int:
+def _execute(spec: "RunSpec", options: dict[str, Any]) -> int:
     from amx_kimi.cli.outcome import report
     from amx_kimi.errors import KimiError
 
-    stronger = _stronger(job.profile, settings, options) if options["escalate"] else None
-    result = _watched(job, target, journal, settings, options, resumed)
+    profile = spec.job.profile
+    stronger = _stronger(profile, spec.settings, options) if options["escalate"] else None
+    result = _watched(spec, options)
     again, failure = None, None
     if stronger and not result.stopped and not result.interrupted:
         try:
-            again = _ask_again(result, job, stronger, target, journal, settings, options)
+            again = _ask_again(result, spec, stronger, options)
         except (KimiError, click.Abort) as error:  # what the first one brought is told all the same
             failure = error
     code = report(
         result,
-        job.profile,
+        profile,
         as_json=options["as_json"],
         store=options["store"],
         again=again,
@@ -334,34 +235,23 @@ def _execute(
     return code
 
 
-def _watched(
-    job: "Job",
-    target: "Target",
-    journal: "Journal",
-    settings: "Settings",
-    options: dict[str, Any],
-    resumed: "Run | None" = None,
-) -> "Result":
-    from amx_kimi.annotate.execute import execute
+def _watched(spec: "RunSpec", options: dict[str, Any]) -> "Result":
+    from amx_kimi.annotate.run import execute
     from amx_kimi.cli.progress import watch
 
-    spend = spend_of(job.profile, options)
-    facts, endpoint = job.profile.facts(), job.profile.endpoint
+    profile = spec.job.profile
+    facts, endpoint = profile.facts(), profile.endpoint
     # A subscription bills none: an own endpoint without a currency, a proxy without a key.
     billed = endpoint.auth == "key" and bool(endpoint.currency or not endpoint.own)
     if facts.prices is None and billed:
         warn(
-            f"No price is known for {job.profile.model} here, so its cost cannot be watched: "
+            f"No price is known for {profile.model} here, so its cost cannot be watched: "
             "custom_input_cost_per_mtok and custom_output_cost_per_mtok give it one.",
             label="Note",
         )
-    with watch(job.profile.facts().currency) as (notify, started):
-        return execute(
-            *(job, target, journal, settings, notify),
-            resume=resumed,
-            started=started,
-            spend=spend,
-        )
+    spend = spend_of(profile, options)
+    with watch(facts.currency) as shown:
+        return execute(replace(spec, spend=spend), shown)
 
 
 def _stronger(profile: "Profile", settings: "Settings", options: dict[str, Any]) -> "Profile":
@@ -386,18 +276,13 @@ def _stronger(profile: "Profile", settings: "Settings", options: dict[str, Any])
 
 
 def _ask_again(
-    result: "Result",
-    job: "Job",
-    stronger: "Profile",
-    target: "Target",
-    journal: "Journal",
-    settings: "Settings",
-    options: dict[str, Any],
+    result: "Result", spec: "RunSpec", stronger: "Profile", options: dict[str, Any]
 ) -> "Result | None":
     """A run over what came back low, whose answers replace the low ones."""
     from amx_kimi.errors import BudgetError
     from amx_kimi.journal.again import count_low, spent_again
 
+    job, journal = spec.job, spec.journal
     low = journal.read(count_low, result.run)
     if not low:
         warn("Nothing came back low: nothing is asked again.", label="Note")
@@ -417,15 +302,12 @@ def _ask_again(
         only_changed="",
         limit=None,
     )
-    return _watched(second, target, journal, settings, {**options, "max_cost": left})
+    return _watched(replace(spec, job=second, resume=None), {**options, "max_cost": left})
 
 
-def _dry_run(
-    job: "Job", target: "Target", journal: "Journal", settings: "Settings", *, as_json: bool
-) -> int:
-    from amx_kimi.annotate.execute import dry_run
+def _dry_run(spec: "RunSpec", *, as_json: bool) -> int:
+    from amx_kimi.annotate.run import dry_run
     from amx_kimi.cli.outcome import report_estimate
 
-    found = dry_run(job, target, journal, settings)
-    report_estimate(found, job.profile.facts().currency, as_json=as_json)
+    report_estimate(dry_run(spec), spec.job.profile.facts().currency, as_json=as_json)
     return 0

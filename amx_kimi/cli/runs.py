@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import (
-    KimiCommand,
-    KimiGroup,
-    echo_json,
-    json_option,
-    say,
-    store_option,
-)
+from amx_kimi.cli.common import KimiCommand, KimiGroup, echo_json, open_journal, say
+from amx_kimi.cli.options import json_option, store_option
 from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -40,7 +34,6 @@ def _default_journal() -> Path:
 
 
 def _journal(store: str | None) -> "Journal":
-    from amx_kimi.cli.run import open_journal
     from amx_kimi.settings import Settings
 
     return open_journal(store, Settings.from_environment(), create=False)

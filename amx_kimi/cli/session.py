@@ -14,7 +14,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from amx_kimi.cli.common import run_main
+from amx_kimi.cli.main import run_main
 from amx_kimi.conceal import may_be_secret
 from amx_kimi.config import active_profile
 from amx_kimi.errors import KimiError

@@ -5,17 +5,16 @@ from dataclasses import replace
 
 import click
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
-from amx_kimi.annotate.execute import Target
-from amx_kimi.annotate.sources import (
-    SERVERS,
-    Reading,
+from amx_kimi.annotate.opening import Target
+from amx_kimi.config import AMX_MOST_ROWS, load_database
+from amx_kimi.databases.base import Reading
+from amx_kimi.databases.opening import (
     database_url,
     files_or_url,
     open_source,
+    wants_password,
 )
-from amx_kimi.config import AMX_MOST_ROWS, load_database
 from amx_kimi.errors import ConfigError, SourceError
 from amx_kimi.journal import Run
 from amx_kimi.settings import Settings
@@ -69,11 +68,7 @@ def with_password(target: Target, *, ask: bool) -> Target:
     Raises:
         SourceError: it cannot be opened for another reason.
     """
-    try:
-        is_server = make_url(target.url).get_backend_name() in SERVERS
-    except (SQLAlchemyError, ValueError):  # whoever opens it says what is wrong
-        is_server = False
-    if not (ask and is_server):
+    if not (ask and wants_password(target.url)):
         return target
     try:
         open_source(target.url).close()

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -21,7 +21,6 @@ from amx_kimi.client.answers import Callbacks, WireReply
 from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget, worst_case
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction, without_stream
-from amx_kimi.client.http import Connections, versioned
 from amx_kimi.client.journey import (
     Journey,
     hearing,
@@ -32,9 +31,11 @@ from amx_kimi.client.journey import (
     truncated,
 )
 from amx_kimi.client.limiter import Limits, Refusal, shared
-from amx_kimi.client.wire import exchange, get_json
+from amx_kimi.client.question import Question, Wishes, ask_of
+from amx_kimi.client.service import Service
+from amx_kimi.client.wire import exchange
 from amx_kimi.conceal import conceal_key
-from amx_kimi.config import FoundKey, LearnedStore, Profile, find_key
+from amx_kimi.config import FoundKey, LearnedStore, Profile, direct_key, given_profile
 from amx_kimi.errors import (
     BadRequestError,
     BrokenStreamError,
@@ -50,7 +51,7 @@ from amx_kimi.facts import Facts, Quirk, cost
 from amx_kimi.log import get_logger
 from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
-from amx_kimi.types import Ask, Attempt, Recorder, Reply, Usage
+from amx_kimi.types import Attempt, Recorder, Reply, Usage
 
 __all__ = ["KimiClient"]
 
@@ -59,32 +60,43 @@ _MORE_RETRIES = 5  # where others are answered meanwhile
 _FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
-_MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 
 
 class KimiClient:
-    """Asks a profile's model, under its policy, limits and budget. `requests` counts what was sent,
-    `answers` what came back whole.
+    """Asks a model of Kimi's, under the policy, limits and budget of a profile.
+
+    `with KimiClient(model="kimi-k2.6", api_key="sk-…")` needs no file; `KimiClient("nightly")` is
+    the profile of that name in AMX's `config.yml`, and `KimiClient()` the active one. `requests`
+    counts what was sent, `answers` what came back whole.
 
     Args:
-        profile: as whom, and which model.
+        profile: as whom, and which model: a profile, or its name.
         settings: the environment; read now when left out.
-        key: in place of the profile's own, such as one that is not saved yet.
-        budget: the cost cap that the attempts draw on.
+        model: a model's id or alias, in place of the profile's.
+        api_key: in place of the profile's own. Without one: AMX_LLM_API_KEY.
+        base_url: an API's address, or an endpoint's name, in place of the profile's.
+        max_cost: stop before more than this is spent, in the endpoint's currency.
+        key: as `api_key`, such as one that is not saved yet, with where it was found.
+        budget: as `max_cost`, shared with others.
         limits: of the account; from the profile when left out.
         retries: how often a retryable failure of one question is tried again.
         patience: seconds that one question may wait for rate limits in all.
         backoff: seconds of the first pause between retries; it doubles.
 
     Raises:
-        MissingKeyError: the profile has no key; lists where was looked.
+        MissingKeyError: there is no key; lists where was looked.
+        ConfigError: there is no such profile, or what was given makes no sense.
     """
 
     def __init__(
         self,
-        profile: Profile,
+        profile: Profile | str | None = None,
         settings: Settings | None = None,
         *,
+        model: str = "",
+        api_key: str = "",
+        base_url: str = "",
+        max_cost: Decimal | float | None = None,
         key: FoundKey | None = None,
         budget: Budget | None = None,
         limits: Limits | None = None,
@@ -92,12 +104,12 @@ class KimiClient:
         patience: float = _PATIENCE,
         backoff: float = 0.25,
     ) -> None:
-        self.profile = profile
         self.settings = settings or Settings.from_environment()
-        self.key: FoundKey = key or find_key(profile, self.settings)
+        self.profile = who = given_profile(profile, self.settings, model=model, base_url=base_url)
+        self.key: FoundKey = key or direct_key(who, api_key, self.settings)
         self._learned = LearnedStore(self.settings.config_dir)
-        self.facts: Facts = profile.facts(self._learned.quirks(profile.base_url, profile.model))
-        self.budget = budget or Budget()
+        self.facts: Facts = who.facts(self._learned.quirks(who.base_url, who.model))
+        self.budget = budget or Budget(None if max_cost is None else Decimal(str(max_cost)))
         self.requests = 0
         self.answers = 0
         self.resting = 0
@@ -106,23 +118,16 @@ class KimiClient:
         self._trouble = 0  # failures of any question since the last answer
         self.on_change: Callable[[], None] = lambda: None
         self.budget.on_wait = lambda: self.on_change()
-        self._account = account_name(profile, self.key)
+        self._account = account_name(who, self.key)
         self._recorder: Recorder | None = None
         learned = self._learned.limits(self._account)
-        self._limiter = shared(self._account, limits or account_limits(profile, learned))
+        self._limiter = shared(self._account, limits or account_limits(who, learned))
         self._retries = retries
         self._patience = patience
         self._backoff = backoff
-        self._looking = anyio.Lock()
-        self.base_url = profile.base_url
-        api, below = self.facts.quirks.get("api_base"), versioned(profile.base_url)
-        if api and below and api.value == below:  # the key goes nowhere else
-            self.base_url = below
-        self._connections = self._connect(self.base_url)
+        self._service = Service(self.profile, self.key, self.settings, self.facts)
+        self._service.moved = lambda base: self.learn(Quirk("api_base", "set", base))
         self._log = get_logger()
-
-    def _connect(self, base_url: str) -> Connections:
-        return Connections(base_url, self.key.secret, self.settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,16 +151,17 @@ class KimiClient:
             with suppress(ConfigError):  # the file cannot be written: found again next time
                 places = int(self._limiter.state.proven)
                 self._learned.learn_limit(self._account, "concurrency", places)
-        await self._connections.aclose()
+        await self._service.aclose()
 
     async def chat(
         self,
-        ask: Ask,
+        question: Question,
         *,
         on_content: Callable[[str], None] | None = None,
         on_thinking: Callable[[str], None] | None = None,
+        **wishes: Unpack[Wishes],
     ) -> Reply:
-        """Ask, and return the whole answer.
+        """Ask, and return the whole answer. The question is a text or chat messages.
 
         An answer that is empty because the budget went into thinking (finish_reason=length) is
         asked again once with four times the budget; a cut one only if `ask.whole`, else it is
@@ -166,6 +172,7 @@ class KimiClient:
             TruncatedError: still length with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
+        ask = ask_of(question, wishes)
         journey = Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
         if on_content is not None and ask.once:
             journey.callbacks = replace(journey.callbacks, on_content=hearing(journey, on_content))
@@ -195,75 +202,23 @@ class KimiClient:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
-        if here_only and self.base_url != self.profile.base_url:  # as it was learnt
-            await self._connections.aclose()
-            self.base_url = self.profile.base_url
-            self._connections = self._connect(self.base_url)
-        base = self.base_url
-        try:
-            document = await self._get_models()
-        except NotAnApiError as error:
-            if here_only:
-                raise
-            await self._look_under_v1(error, base)
-            document = await self._get_models()
-        data = document.get("data") if isinstance(document, dict) else None
-        return [row for row in data or [] if isinstance(row, dict)]
-
-    async def _get_models(self) -> Any:
-        try:
-            with self._connections.take() as http:
-                return await get_json(http, "models", facts=self.facts)
-        except KimiError as error:
-            raise self._without_key(error) from None
-
-    async def _look_under_v1(self, error: NotAnApiError, asked: str) -> None:
-        """Go on below the address that was `asked`, under `/v1`, where an API answers; else raise
-        `error`, with what was found there. Many give an address without it.
-        """
-        async with self._looking:
-            if self.base_url == asked:
-                await self._move_under_v1(error)
-
-    async def _move_under_v1(self, error: NotAnApiError) -> None:
-        base = versioned(self.base_url)
-        if base is None or self.answers:
-            raise error
-        before, self._connections = self._connections, self._connect(base)
-        try:
-            await self._get_models()
-        except (NotAnApiError, UnreachableError, SilenceError) as found:
-            after, self._connections = self._connections, before
-            await after.aclose()
-            what = f"HTTP {found.status}" if isinstance(found, NotAnApiError) else "no answer"
-            error.message += f"; there is no API under {base} either ({what})"
-            raise error from None
-        except KimiError:  # a refusal is an API's, too
-            pass
-        await before.aclose()
-        self.base_url = base
-        self.learn(Quirk("api_base", "set", base))
+        return await self._service.models(self.facts, here_only=here_only)
 
     async def balance(self) -> Decimal | None:
         """What the account has left, in the endpoint's currency; None where it does not say."""
-        with (
-            suppress(KimiError, LookupError, TypeError, ArithmeticError),
-            self._connections.take() as http,
-        ):
-            document = await get_json(http, "users/me/balance", facts=self.facts)
-            left = Decimal(str(document["data"]["available_balance"]))
-            return left if left.is_finite() and abs(left) < _MOST_BALANCE else None
-        return None
+        return await self._service.balance(self.facts)
 
     async def _send(self, journey: Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
         """One plan through corrections and retries, to an answer or the final error."""
         facts = self.facts
         while True:
-            base = self.base_url
+            base = self._service.base_url
             try:
                 wire = await self._attempt(journey, current)
             except NotAnApiError as error:
-                await self._look_under_v1(error, base)
+                if self.answers:
+                    raise
+                await self._service.look_under_v1(error, base, facts)
                 journey.reason = "under /v1"
             except (BadRequestError, ModelNotFoundError, BrokenStreamError) as error:
                 quirk = self._correction(journey, error, current.body, facts)
@@ -370,7 +325,7 @@ class KimiClient:
     async def _exchange(self, journey: Journey, current: RequestPlan) -> WireReply:
         call = f"{journey.ask.label}, {self.facts.wire_model}"
         try:
-            with anyio.fail_after(self.settings.total_seconds), self._connections.take() as http:
+            with anyio.fail_after(self.settings.total_seconds), self._service.take() as http:
                 reply = await exchange(
                     http,
                     current.body,
@@ -381,11 +336,11 @@ class KimiClient:
                 return self._heard(reply)
         except NotAnApiError as error:
             if not self.answers:
-                raise self._without_key(error) from None
+                raise self._service.without_key(error) from None
             # It was one before: a page in between is trouble, not another address.
-            raise BrokenStreamError(self._without_key(error).message, call=call) from None
+            raise BrokenStreamError(self._service.without_key(error).message, call=call) from None
         except KimiError as error:
-            raise self._without_key(error) from None
+            raise self._service.without_key(error) from None
         except TimeoutError:
             raise SilenceError(
                 f"The answer took longer than {self.settings.total_seconds:g} seconds in all",
@@ -402,13 +357,6 @@ class KimiClient:
                     pieces[:] = [plain]
                     reply.logprobs = []
         return reply
-
-    def _without_key(self, error: KimiError) -> KimiError:
-        """A service may repeat our key, in whatever shape, in its message."""
-        if self.key.secret:
-            error.message = conceal_key(error.message, self.key.secret)
-            error.remedy = conceal_key(error.remedy, self.key.secret)
-        return error
 
     async def _pause(self, journey: Journey, error: KimiError) -> None:
         """Wait before the next try, or raise `error` when there is none."""

@@ -13,15 +13,16 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from amx_kimi.client.kimi import KimiClient
 from amx_kimi.client.limiter import forget_shared
+from amx_kimi.client.question import Question, Wishes
 from amx_kimi.config import FoundKey, Profile
 from amx_kimi.settings import Settings
-from amx_kimi.types import Ask, Reply
+from amx_kimi.types import Reply
 
 __all__ = ["SyncKimiClient", "shared_client"]
 
@@ -58,7 +59,12 @@ if hasattr(os, "register_at_fork"):
 class SyncKimiClient:
     """`KimiClient` for callers without an event loop. Takes what `KimiClient` takes."""
 
-    def __init__(self, profile: Profile, settings: Settings | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        profile: Profile | str | None = None,
+        settings: Settings | None = None,
+        **options: Any,
+    ) -> None:
         async def build() -> KimiClient:
             return KimiClient(profile, settings, **options)
 
@@ -81,15 +87,18 @@ class SyncKimiClient:
 
     def submit(
         self,
-        ask: Ask,
+        question: Question,
         *,
         on_content: Callable[[str], None] | None = None,
         on_thinking: Callable[[str], None] | None = None,
+        **wishes: Unpack[Wishes],
     ) -> "Future[Reply]":
         """As `KimiClient.chat`, begun; the callbacks are called in the event loop's own thread."""
 
         async def ask_it() -> Reply:
-            return await self._client.chat(ask, on_content=on_content, on_thinking=on_thinking)
+            return await self._client.chat(
+                question, on_content=on_content, on_thinking=on_thinking, **wishes
+            )
 
         return _portal().start_task_soon(ask_it)
 
@@ -99,11 +108,12 @@ class SyncKimiClient:
 
     def chat(
         self,
-        ask: Ask,
+        question: Question,
         *,
         on_content: Callable[[str], None] | None = None,
         on_thinking: Callable[[str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        **wishes: Unpack[Wishes],
     ) -> Reply:
         """As `KimiClient.chat`; `cancelled` is looked at ten times a second.
 
@@ -118,7 +128,9 @@ class SyncKimiClient:
                 return None
             return lambda piece: heard.put(lambda: callback(piece))
 
-        future = self.submit(ask, on_content=relay(on_content), on_thinking=relay(on_thinking))
+        future = self.submit(
+            question, on_content=relay(on_content), on_thinking=relay(on_thinking), **wishes
+        )
         future.add_done_callback(lambda _: heard.put(None))
         return _drain(heard, future, cancelled)
 

@@ -19,6 +19,7 @@ from amx_kimi.config.changes import (
     use_profile,
 )
 from amx_kimi.config.databases import AMX_MOST_ROWS, DatabaseProfile, load_database
+from amx_kimi.config.direct import at_base_url, direct_key, direct_profile, given_profile
 from amx_kimi.config.draft import (
     Draft,
     KeyChoice,
@@ -72,17 +73,21 @@ __all__ = [
     "Served",
     "absolute_reference",
     "active_profile",
+    "at_base_url",
     "check_name",
     "check_number",
     "check_reference",
     "clean_key",
     "config_path",
+    "direct_key",
+    "direct_profile",
     "draft_key",
     "draft_of",
     "draft_profile",
     "endpoint_url",
     "find_key",
     "find_profile",
+    "given_profile",
     "is_short",
     "journal_path",
     "key_file",

@@ -41,8 +41,8 @@ __all__ = [
     "reopen_failed",
     "set_definition",
     "stored_of",
-    "table_item",
     "table_items",
+    "table_of",
 ]
 
 
@@ -164,11 +164,13 @@ def column_names(connection: Connection, run: str, schema: str, table: str, most
     return list(connection.execute(_COLUMN_NAMES, place).scalars())
 
 
-def table_item(connection: Connection, run: str, schema: str, table: str) -> Item | None:
-    """The table's own row: kind, comment, rows, definition."""
-    query = select(columns).where(*_in_table(run, schema, table), columns.c.column_name == "")
+def table_of(connection: Connection, run: str, item: Item) -> Item:
+    """The table that an item is in: kind, comment, rows, definition. Of one that the run does not
+    have as a row, no more than its name."""
+    in_table = _in_table(run, item.schema, item.table)
+    query = select(columns).where(*in_table, columns.c.column_name == "")
     row = connection.execute(query).one_or_none()
-    return item_of(row) if row else None
+    return item_of(row) if row else Item(item.schema, item.table, "", "table", 0)
 
 
 def table_items(connection: Connection, run: str) -> list[Item]:

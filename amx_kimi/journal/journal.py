@@ -18,14 +18,25 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi.conceal import conceal_url
-from amx_kimi.drivers import with_driver
+from amx_kimi.config import journal_path
+from amx_kimi.databases.drivers import with_driver
 from amx_kimi.errors import JournalError
 from amx_kimi.interrupts import held_back
 from amx_kimi.journal.lease import Claim, check_claim, taken_over
-from amx_kimi.journal.runs import begin_request, settle_request
+from amx_kimi.journal.meant import run_with_results
+from amx_kimi.journal.results import Described, described
+from amx_kimi.journal.runs import (
+    Run,
+    Totals,
+    begin_request,
+    list_runs,
+    settle_request,
+    totals,
+)
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
 from amx_kimi.private import private_file, private_folder
+from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Attempt, Message
 
 __all__ = ["Journal", "RunRecorder", "digest_of"]
@@ -40,14 +51,17 @@ class Journal:
     """An open journal.
 
     Args:
-        store: a SQLAlchemy URL, or the path of a SQLite file (made 0600).
+        store: a SQLAlchemy URL, or the path of a SQLite file (made 0600); by default kimi.db in
+            AMX's folder.
         create: False for those who only read: an absent journal is then an error.
 
     Raises:
         JournalError: it cannot be opened, or a newer amx-kimi wrote it.
     """
 
-    def __init__(self, store: str | Path, *, create: bool = True) -> None:
+    def __init__(self, store: str | Path | None = None, *, create: bool = True) -> None:
+        if store is None:
+            store = journal_path(Settings.from_environment().config_dir)
         self.name = str(store) if isinstance(store, Path) else conceal_url(store)
         try:
             self._engine = _open(store, create)
@@ -80,6 +94,28 @@ class Journal:
         with held_back():
             self._writer.close()
             self._engine.dispose()
+
+    def runs(self) -> list[Run]:
+        """Every run, newest first."""
+        return list(self.stream(list_runs))
+
+    def run(self, name: str = "last") -> Run:
+        """A run, by its id or the beginning of it; `last` is the newest in which something is
+        described.
+
+        Raises:
+            JournalError: there is none, or several begin so.
+        """
+        return self.read(run_with_results, name)
+
+    def suggestions(self, run: str) -> Iterator[Described]:
+        """Every column and table of a run (by its id), in the database's order: each table, then
+        its columns; with what was suggested, and what people decided."""
+        return self.stream(described, run)
+
+    def totals(self, run: str) -> Totals:
+        """A run (by its id) in figures: columns, requests, tokens, cost."""
+        return self.read(totals, run)
 
     def compact(self) -> None:
         """Give the room of deleted rows back; a PostgreSQL server does that by itself.

@@ -12,11 +12,11 @@ from itertools import groupby
 from typing import IO, Literal
 
 from amx_kimi.blocks import blocks
+from amx_kimi.databases.base import Comment, Comments, Present, RefusedError
+from amx_kimi.databases.dialect import Dialect, Place, cut, statement, too_long
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, results, writes
 from amx_kimi.publish.choose import Choice
-from amx_kimi.publish.databases import Comment, Comments, Present, Refused
-from amx_kimi.publish.statements import Dialect, Place, cut, statement, too_long
 from amx_kimi.types import Item
 from amx_kimi.wrap import is_blank, one_line
 
@@ -319,7 +319,7 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
     wanted = [Comment(c.place.column, c.before, c.after) for c in table]
     try:
         others = database.write(place.schema, place.table, wanted)
-    except Refused as error:
+    except RefusedError as error:
         outcome.counts["refused"] += len(table)
         outcome.problems.append(f"{_named(place)}: {error.message}")
         return set()
@@ -373,7 +373,7 @@ def _restore(journal: Journal, database: Comments, table: UndoTable, outcome: Ou
         wanted = [Comment(one.column, now.before, one.before) for one, now in table.restore]
         try:
             others = {one.column for one in database.write(place.schema, place.table, wanted)}
-        except Refused as error:
+        except RefusedError as error:
             others = {one.column for one, _ in table.restore}
             outcome.problems.append(f"{_named(place)}: {error.message}")
         done = [one for one, _ in table.restore if one.column not in others]

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import IO, Any
 
+from amx_kimi.databases.registry import kind_of
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.export import written_by
@@ -47,10 +48,11 @@ class Home:
 
 def home_of(run: Run) -> Home:
     """The platform and database of a run, by what it read."""
-    scheme, _, rest = run.database.partition(":")
-    if scheme == "postgresql":
-        return Home("postgres", rest.rpartition("/")[2])
-    return Home(scheme, PurePath(rest).stem if scheme in ("duckdb", "sqlite") else "")
+    name, _, rest = run.database.partition(":")
+    kind = kind_of(run.database)
+    if kind is None or kind.name == "files":
+        return Home(name)
+    return Home(kind.platform, PurePath(rest).stem if kind.file else rest.rpartition("/")[2])
 
 
 def write_datahub(

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from amx_kimi.annotate.execute import Target
-from amx_kimi.annotate.redact import Redactor
-from amx_kimi.annotate.sources import Reading, Selection, open_source
+from amx_kimi.annotate.opening import Target
 from amx_kimi.blocks import blocks
+from amx_kimi.databases.base import Reading, Selection
+from amx_kimi.databases.opening import open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, answers, decisions, items, runs
 from amx_kimi.journal.decisions import Action, Decision, Worded
 from amx_kimi.publish.amx_history import Accepted, accepted_texts
+from amx_kimi.redact import Redactor
 from amx_kimi.types import Item
 
 __all__ = ["Imported", "import_amx"]

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
-from amx_kimi.annotate.price import per_thousand
+from amx_kimi.annotate.estimate import estimate_items
+from amx_kimi.annotate.job import Job, wanted_by
 from amx_kimi.client import KimiClient
 from amx_kimi.config import (
     Draft,
@@ -127,16 +128,18 @@ def _without_back(ask: Callable[[], bool]) -> bool:
 def summary(profile: Profile, settings: Settings) -> str:
     """What one request will look like, and what 1,000 columns will cost (an estimate)."""
     learned = LearnedStore(settings.config_dir).quirks(profile.base_url, profile.model)
-    planned = plan(profile, profile.facts(learned), settings, Ask((), 3_000, json_mode=True))
+    facts = profile.facts(learned)
+    planned = plan(profile, facts, settings, Ask((), 3_000, json_mode=True))
     sent = [f"up to {planned.budget:,} tokens of output", _thinking_in_words(planned)]
     temperature = planned.values["temperature"].value
     if temperature is not None:
         sent.append(f"temperature {temperature:g}")
-    found = per_thousand(profile, settings)
-    cost = f"{found.cost:.2f} {found.currency}" if found.cost is not None else "no price known"
+    job = Job(profile, wanted=wanted_by(profile))
+    found = estimate_items(1_000, job, facts, settings)
+    cost = f"{found.cost:.2f} {facts.currency}" if found.cost is not None else "no price known"
     return (
         f"  One request: POST {profile.base_url}/chat/completions\n"
-        f"    {profile.facts().wire_model}, {', '.join(sent)}\n"
+        f"    {facts.wire_model}, {', '.join(sent)}\n"
         f"  1,000 columns, an estimate: {found.requests:,} requests, {found.prompt_tokens:,} + "
         f"{found.completion_tokens:,} tokens, {cost}"
     )

@@ -12,19 +12,20 @@ from typing import Any
 import psycopg
 from sqlalchemy import text
 
+from amx_kimi.annotate.asking import Progress
 from amx_kimi.annotate.batch import Batch, Piece
-from amx_kimi.annotate.execute import Result, Target, execute
+from amx_kimi.annotate.ending import Result
 from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.opening import Target
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.redact import ColumnFacts, Masked, Redactor, kept
-from amx_kimi.annotate.run import Progress
-from amx_kimi.annotate.sources import RawFacts
+from amx_kimi.annotate.run import RunSpec, Watch, execute
 from amx_kimi.config import LearnedStore, Overlay, Profile
 from amx_kimi.facts import EndpointRow, Quirk
 from amx_kimi.journal import Described, Journal, Run, Stored, results, runs
+from amx_kimi.redact import ColumnFacts, Masked, Redactor, kept
 from amx_kimi.sandbox import Sandbox
 from amx_kimi.settings import Settings
-from amx_kimi.types import Item
+from amx_kimi.types import Item, RawFacts
 from tests.conftest import KEY
 
 THINKING = "kimi-k2-thinking"
@@ -136,15 +137,12 @@ class World:
         **options: Any,
     ) -> Result:
         """Run to its end."""
-        return execute(
-            job or self.job(**options),
-            Target(self.database.url),
-            self.journal,
-            self.settings,
-            notify,
-            resume=resume,
-            started=started,
-        )
+        spec = self.spec(job or self.job(**options), resume=resume)
+        return execute(spec, Watch(started, notify))
+
+    def spec(self, job: Job, **more: Any) -> RunSpec:
+        """A run of a job over this world's database."""
+        return RunSpec(job, Target(self.database.url), self.journal, self.settings, **more)
 
     def found(self, result: Result | str) -> dict[str, Described]:
         """Every item of a run by its name."""

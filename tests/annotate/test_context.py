@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from amx_kimi.annotate.context import Context, Glossary, Manifest, load_context
 from amx_kimi.annotate.context.glossary import words_of
 from amx_kimi.annotate.context.lineage import Origin, origins
-from amx_kimi.annotate.execute import job_of
+from amx_kimi.annotate.opening import job_of
 from amx_kimi.errors import ConfigError, ConfigFileError
 
 from .helpers import Database, World, column_item, profile_at, table_item

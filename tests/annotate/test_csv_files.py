@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from amx_kimi.annotate.sources import Csv, Reading, Selection, open_source
-from amx_kimi.annotate.sources.csv_files import encoding_of, looks_like_data
+from amx_kimi.databases.base import Csv, Reading, Selection
+from amx_kimi.databases.duckdb.csv_files import encoding_of, looks_like_data
+from amx_kimi.databases.opening import open_source
 from amx_kimi.errors import SourceError
 
 GERMAN = "Straße;Größe;Preis €\nMüllerweg;3;4,50 €\nJägerplatz;4;5,50 €\n"

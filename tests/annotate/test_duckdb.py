@@ -10,20 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from amx_kimi.annotate.sources import (
-    Csv,
-    RawFacts,
-    Reading,
-    Selection,
-    Source,
-    TableGoneError,
-    files_or_url,
-    open_source,
-)
-from amx_kimi.annotate.sources.duckdb import reason_of
-from amx_kimi.annotate.sources.samples import document_keys
+from amx_kimi.databases.base import Csv, Reading, Selection, Source, TableGoneError
+from amx_kimi.databases.duckdb.connect import reason_of
+from amx_kimi.databases.opening import files_or_url, open_source
+from amx_kimi.databases.samples import document_keys
 from amx_kimi.errors import SourceError
-from amx_kimi.types import Item
+from amx_kimi.types import Item, RawFacts
 
 
 @contextmanager

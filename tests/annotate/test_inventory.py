@@ -13,8 +13,9 @@ from amx_kimi.annotate.inventory import reuse_key, take_inventory
 from amx_kimi.annotate.job import Job
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
-from amx_kimi.annotate.sources import Selection, open_source
 from amx_kimi.config import Overlay
+from amx_kimi.databases.base import Selection
+from amx_kimi.databases.opening import open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, results, runs
 from amx_kimi.types import Item

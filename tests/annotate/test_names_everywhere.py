@@ -11,8 +11,9 @@ import duckdb
 import pytest
 from faker import Faker
 
-from amx_kimi.annotate.redact import Redactor
-from amx_kimi.annotate.sources import Selection, open_source
+from amx_kimi.databases.base import Selection
+from amx_kimi.databases.opening import open_source
+from amx_kimi.redact import Redactor
 from amx_kimi.types import Item
 
 from .helpers import Database
@@ -80,6 +81,6 @@ def test_in_a_file(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "people.csv"
     with path.open("w", encoding=encoding, newline="") as file:
         csv.writer(file).writerows([[*COLUMNS, "st"], *ROWS])
-    from amx_kimi.annotate.sources import files_or_url
+    from amx_kimi.databases.opening import files_or_url
 
     check(shown(files_or_url([str(path)])))  # type: ignore[arg-type]

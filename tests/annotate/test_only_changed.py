@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.sources import Selection
+from amx_kimi.databases.base import Selection
 
 from .helpers import CHAT, Database, World
 

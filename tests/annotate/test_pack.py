@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.job import Job
-from amx_kimi.annotate.pack import Expectation, Packer
-from amx_kimi.annotate.run import packer_of
+from amx_kimi.annotate.pack import Expectation, Packer, packer_of
 from amx_kimi.client import Limits
 from amx_kimi.settings import Settings
 from amx_kimi.types import Attempt, Reply, Usage

@@ -17,10 +17,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi import drivers
-from amx_kimi.annotate.sources import RawFacts, Selection, Source, TableGoneError, open_source
-from amx_kimi.annotate.sources import postgresql as room
+from amx_kimi.databases.base import Selection, Source, TableGoneError
+from amx_kimi.databases.opening import open_source
+from amx_kimi.databases.postgresql import source as room
 from amx_kimi.errors import SourceError
-from amx_kimi.types import Item
+from amx_kimi.types import Item, RawFacts
 
 from .helpers import Database
 
@@ -545,32 +546,6 @@ def test_the_session_is_read_only_and_impatient(db: Database) -> None:
                 " WHERE application_name = 'amx-kimi' AND datname = current_database()"
             ).fetchone()
         assert row == (1,)
-
-
-class Recorded:
-    """A driver's connection that knows SQL and nothing of libpq's options."""
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-
-    def cursor(self) -> Recorded:
-        return self
-
-    def execute(self, statement: str) -> None:
-        self.done.append(statement)
-
-    def close(self) -> None:
-        self.done.append("close")
-
-    def commit(self) -> None:
-        self.done.append("commit")
-
-
-def test_the_session_is_set_up_by_sql_alone() -> None:
-    connection = Recorded()
-    room._set_up(connection, None)
-    assert "SET application_name = 'amx-kimi'" in connection.done
-    assert connection.done[-2:] == ["close", "commit"]
 
 
 def other_encoding(db: Database, *statements: str) -> Database:

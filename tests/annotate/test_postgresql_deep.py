@@ -15,9 +15,11 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from amx_kimi.annotate.execute import Target, execute
-from amx_kimi.annotate.sources import RawFacts, Reading, Selection, Source, open_source
-from amx_kimi.types import Item
+from amx_kimi.annotate.opening import Target
+from amx_kimi.annotate.run import execute
+from amx_kimi.databases.base import Reading, Selection, Source
+from amx_kimi.databases.opening import open_source
+from amx_kimi.types import Item, RawFacts
 
 from .helpers import Database, World
 
@@ -395,14 +397,7 @@ def test_metadata_mode_forbids_to_look_into_tables(db: Database, worlds: Worlds)
     world = worlds(db)
     target = Target(db.url, "dwh", Reading(samples=False))
     with pytest.raises(Exception, match="profiling_mode: metadata"):
-        execute(
-            replace(world.job(), profile_data=True),
-            target,
-            world.journal,
-            world.settings,
-            lambda _: None,
-            started=lambda _: None,
-        )
+        execute(replace(world.spec(replace(world.job(), profile_data=True)), target=target))
 
 
 def test_what_an_extension_made_is_left_out_and_counted(db: Database) -> None:

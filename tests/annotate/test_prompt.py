@@ -9,9 +9,9 @@ import pytest
 
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import SYSTEM, Wanted, messages
-from amx_kimi.annotate.redact import ColumnFacts, Redactor, kept
-from amx_kimi.annotate.sources import RawFacts
 from amx_kimi.journal import Stored
+from amx_kimi.redact import ColumnFacts, Redactor, kept
+from amx_kimi.types import RawFacts
 
 from .helpers import batch_of, column_item, redact, table_item
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 import amx_kimi
 from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import Wanted, messages
-from amx_kimi.annotate.redact import ColumnFacts, Masked, Redactor, redact_text, shape
-from amx_kimi.annotate.redact import redact_sql as redact_definition
-from amx_kimi.annotate.redact import redactor as redactor_module
-from amx_kimi.annotate.sources import RawFacts
 from amx_kimi.config import Masking
 from amx_kimi.journal import Stored
+from amx_kimi.redact import ColumnFacts, Masked, Redactor, redact_text, shape
+from amx_kimi.redact import redact_sql as redact_definition
+from amx_kimi.redact import redactor as redactor_module
+from amx_kimi.types import RawFacts
 
 from .helpers import column_item, mask, redact, table_item
 

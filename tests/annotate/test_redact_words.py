@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amx_kimi.annotate.redact import Redactor, shape
-from amx_kimi.annotate.sources import RawFacts
+from amx_kimi.redact import Redactor, shape
+from amx_kimi.types import RawFacts
 
 from .helpers import column_item, mask, redact, table_item
 

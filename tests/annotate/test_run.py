@@ -18,14 +18,16 @@ import pytest
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import OperationalError
 
-from amx_kimi.annotate.execute import Target, dry_run, job_of
+from amx_kimi.annotate.asking import Progress
+from amx_kimi.annotate.job import OpenRun
+from amx_kimi.annotate.opening import Target, job_of
 from amx_kimi.annotate.pack import Packer
 from amx_kimi.annotate.prompt import Wanted
-from amx_kimi.annotate.run import Progress
-from amx_kimi.annotate.sources import Selection
-from amx_kimi.annotate.sources.sqlite import SqliteSource
+from amx_kimi.annotate.run import dry_run
 from amx_kimi.client import KimiClient
 from amx_kimi.config import Overlay
+from amx_kimi.databases.base import Selection
+from amx_kimi.databases.sqlite import SqliteSource
 from amx_kimi.errors import (
     ContextError,
     JournalError,
@@ -761,12 +763,12 @@ def test_interrupted_and_resumed(database: Database, worlds: Worlds, concurrency
 def inventory_that(crashes: Callable[[str], None]) -> Iterator[None]:
     """The first inventory calls this with the run's id, and is cut off."""
 
-    async def crash(_: Any, __: Any, run: str, *___: Any) -> None:
-        crashes(run)
+    async def crash(run: OpenRun) -> None:
+        crashes(run.id)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("amx_kimi.annotate.execute._first_inventory", crash)
+        patch.setattr("amx_kimi.annotate.run.take_inventory", crash)
         yield
 
 
@@ -811,7 +813,7 @@ def test_interrupted_before_there_is_a_run(
     def interrupt(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("amx_kimi.annotate.execute.open_source", interrupt)
+    monkeypatch.setattr("amx_kimi.annotate.opening.open_source", interrupt)
     with pytest.raises(KeyboardInterrupt):
         world.run()
     assert world.runs() == []
@@ -903,8 +905,7 @@ def test_the_source_that_is_stored_opens_again(postgres: Database, worlds: World
 def test_a_dry_run_sends_and_leaves_nothing(database: Database, worlds: Worlds) -> None:
     database.execute(*SHOP, wide("w", 100))
     world = worlds(database)
-    target = Target(database.url)
-    found = dry_run(world.job(), target, world.journal, world.settings)
+    found = dry_run(world.spec(world.job()))
     assert world.sandbox.totals.requests == 0
     assert world.runs() == []
     for table in ("runs", "columns", "suggestions", "requests"):
@@ -915,7 +916,7 @@ def test_a_dry_run_sends_and_leaves_nothing(database: Database, worlds: Worlds) 
     assert found.prompt_tokens == pytest.approx(result.totals.prompt, rel=0.2)
     assert found.cost is not None
     assert found.cost > 0
-    again = dry_run(world.job(), target, world.journal, world.settings)
+    again = dry_run(world.spec(world.job()))
     assert (again.columns, again.reused, again.requests) == (109, 109, 0)
     assert again.cost == 0
     assert world.scalar("SELECT count(*) FROM runs") == 1
@@ -924,7 +925,7 @@ def test_a_dry_run_sends_and_leaves_nothing(database: Database, worlds: Worlds) 
 def test_a_dry_run_that_fails_leaves_nothing(database: Database, worlds: Worlds) -> None:
     world = worlds(database)
     with pytest.raises(SourceError, match="no tables"):
-        dry_run(world.job(), Target(database.url), world.journal, world.settings)
+        dry_run(world.spec(world.job()))
     assert world.runs() == []
 
 

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from amx_kimi.annotate.sources import (
-    Selection,
-    check_selection,
-    database_url,
-    open_source,
-)
 from amx_kimi.config import DatabaseProfile
+from amx_kimi.databases.base import Selection
+from amx_kimi.databases.opening import database_url, open_source
+from amx_kimi.databases.selection import check_selection
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Secret
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from amx_kimi.annotate.sources import RawFacts, Selection, Source, TableGoneError, open_source
+from amx_kimi.databases.base import Selection, Source, TableGoneError
+from amx_kimi.databases.opening import open_source
 from amx_kimi.errors import SourceError
-from amx_kimi.types import Item
+from amx_kimi.types import Item, RawFacts
 
 from .helpers import Database
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from amx_kimi.annotate.context import load_context
-from amx_kimi.annotate.execute import Target, execute
 from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.opening import Target
 from amx_kimi.annotate.prompt import Wanted
+from amx_kimi.annotate.run import RunSpec, execute
 from amx_kimi.journal import Journal, results
 from amx_kimi.settings import Settings
 from tests.annotate.helpers import profile_at
@@ -75,14 +76,8 @@ def test_descriptions_and_lineage_of_a_real_project(
     context = load_context([str(project / "target/manifest.json")])
     job = Job(profile_at(sandbox.url), wanted=Wanted(alternatives=1), context=context)
     with Journal(tmp_path / "kimi.db") as journal:
-        result = execute(
-            job,
-            Target(f"duckdb:///{project}/dwh.duckdb"),
-            journal,
-            Settings(config_dir=tmp_path),
-            lambda _: None,
-            started=lambda _: None,
-        )
+        target = Target(f"duckdb:///{project}/dwh.duckdb")
+        result = execute(RunSpec(job, target, journal, Settings(config_dir=tmp_path)))
         found = {d.item.name: d for d in journal.stream(results.described, result.run)}
     inherited = {
         name: (d.suggestion.alternatives[0], d.facts["inherited_from"])

@@ -28,8 +28,9 @@ def test_an_item_comes_back_as_it_went_in(journal: Journal) -> None:
     stored = add(journal, run, view, table, full)
     assert [one.item for one in stored] == [view, table, full]
     assert [one.reuse_key for one in stored] == ["key-public.v", "key-t", "key-public.v.id"]
-    assert journal.read(items.table_item, run, "public", "v") == view
-    assert journal.read(items.table_item, run, "public", "w") is None
+    assert journal.read(items.table_of, run, view) == view
+    other = Item("public", "w", "c", "column", 1)
+    assert journal.read(items.table_of, run, other) == Item("public", "w", "", "table", 0)
 
 
 ODD = [

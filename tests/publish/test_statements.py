@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amx_kimi.cli.apply import apply
-from amx_kimi.publish.statements import Place, cut, dialects, statement, too_long
+from amx_kimi.databases.dialect import Place, cut, statement, too_long
+from amx_kimi.databases.opening import dialect_of
+from amx_kimi.databases.registry import names_of_dialects
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 NASTY = [
@@ -55,36 +57,38 @@ NASTY = [
     ],
 )
 def test_shapes(dialect: str, place: Place, wanted: str) -> None:
-    assert statement(dialects()[dialect], place, "it's") == wanted
+    assert statement(dialect_of(dialect), place, "it's") == wanted
 
 
 def test_sql_server_and_mysql_name_everything_in_texts() -> None:
     place = Place("s", "o'k", "c", "view")
-    server = statement(dialects()["sqlserver"], place, "it's")
+    server = statement(dialect_of("sqlserver"), place, "it's")
     assert server.count("N'it''s'") == 2
     assert "N'VIEW', N'o''k', N'COLUMN', N'c'" in server
     assert "OBJECT_ID(N'[s].[o''k]')" in server
-    mysql = statement(dialects()["mysql"], Place("s", "o'k", "c"), "it's")
+    mysql = statement(dialect_of("mysql"), Place("s", "o'k", "c"), "it's")
     assert "TABLE_NAME = 'o''k'" in mysql
     assert "QUOTE('it''s')" in mysql
     assert "'`s`.`o''k`'" in mysql
 
 
 def test_sql_server_has_names_and_texts_beyond_ascii() -> None:
-    server = statement(dialects()["sqlserver"], Place("übung", "größe", "maß"), "Länge")
+    server = statement(dialect_of("sqlserver"), Place("übung", "größe", "maß"), "Länge")
     for literal in ("'übung'", "'größe'", "'maß'", "'Länge'"):
         assert server.count(literal) == server.count(f"N{literal}") > 0
-    assert "@kimi" in statement(dialects()["sqlserver"], Place("", "t"), "x")
+    assert "@kimi" in statement(dialect_of("sqlserver"), Place("", "t"), "x")
 
 
 def test_removal() -> None:
-    assert statement(dialects()["duckdb"], Place("", "t"), None) == 'COMMENT ON TABLE "t" IS NULL;'
+    assert statement(dialect_of("duckdb"), Place("", "t"), None) == 'COMMENT ON TABLE "t" IS NULL;'
 
 
-@pytest.mark.parametrize("name", sorted({*dialects()} - {"sqlserver", "mysql"}))  # see above
+@pytest.mark.parametrize(
+    "name", sorted({*names_of_dialects()} - {"sqlserver", "mysql"})
+)  # see above
 @pytest.mark.parametrize("text", NASTY)
 def test_a_text_is_one_literal(name: str, text: str) -> None:
-    dialect = dialects()[name]
+    dialect = dialect_of(name)
     (parsed,) = sqlglot.parse(
         f"SELECT {statement(dialect, Place('', 't'), text).split(' IS ')[-1].rstrip(';')}"
         if " IS " in statement(dialect, Place("", "t"), "x")
@@ -103,7 +107,7 @@ def test_duckdb_keeps_text_and_names(text: str, name: str) -> None:
     with duckdb.connect() as connection:
         quoted = '"' + name.replace('"', '""') + '"'
         connection.execute(f'CREATE TABLE "t" ({quoted} int)')
-        connection.execute(statement(dialects()["duckdb"], Place("main", "t", name), text))
+        connection.execute(statement(dialect_of("duckdb"), Place("main", "t", name), text))
         query = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 't'"
         assert connection.execute(query).fetchall() == [(name, text)]
 
@@ -114,7 +118,7 @@ def test_postgresql_keeps_text_and_names(fresh_postgres: str) -> None:
             name = f'x{number} "{text[:20]}"'
             quoted = '"' + name.replace('"', '""') + '"'
             connection.execute(f"CREATE TABLE {quoted} (c int)".encode())
-            line = statement(dialects()["postgresql"], Place("public", name, "c"), text)
+            line = statement(dialect_of("postgresql"), Place("public", name, "c"), text)
             connection.execute(line.encode())
             found = connection.execute(
                 "SELECT col_description(c.oid, 1) FROM pg_class c WHERE relname = %s", [name]
@@ -134,7 +138,7 @@ def test_postgresql_keeps_text_and_names(fresh_postgres: str) -> None:
     ],
 )
 def test_too_long(dialect: str, text: str, most: int | None) -> None:
-    row, place = dialects()[dialect], Place("s", "t", "c")
+    row, place = dialect_of(dialect), Place("s", "t", "c")
     assert too_long(row, place, text) == most
     shorter = cut(row, place, text)
     assert too_long(row, place, shorter) is None
@@ -143,18 +147,18 @@ def test_too_long(dialect: str, text: str, most: int | None) -> None:
 
 
 def test_lines_and_names_that_clients_would_take_for_their_own() -> None:
-    server = statement(dialects()["sqlserver"], Place("s", "t"), "a\nGO\nb")
+    server = statement(dialect_of("sqlserver"), Place("s", "t"), "a\nGO\nb")
     assert "a GO b" in server
-    oracle = statement(dialects()["oracle"], Place("s", "t"), "a;\n/\nb")
+    oracle = statement(dialect_of("oracle"), Place("s", "t"), "a;\n/\nb")
     assert "'a; / b'" in oracle
-    note = statement(dialects()["mysql"], Place("s", "v\nDROP TABLE x", kind="view"), "text")
+    note = statement(dialect_of("mysql"), Place("s", "v\nDROP TABLE x", kind="view"), "text")
     assert note.startswith("-- ")
     assert "\n" not in note
-    big = statement(dialects()["bigquery"], Place("s", "t\\"), "x")
+    big = statement(dialect_of("bigquery"), Place("s", "t\\"), "x")
     assert big.startswith("ALTER TABLE `s`.`t\\\\` SET")
 
 
 def test_the_command_line_names_every_dialect() -> None:
     (option,) = (one for one in apply.params if one.name == "dialect")
     assert isinstance(option.type, click.Choice)
-    assert set(option.type.choices) == {*dialects()}
+    assert set(option.type.choices) == {*names_of_dialects()}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
-from pathlib import PurePath
 from typing import IO, Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from amx_kimi.databases.registry import shown_identity
 from amx_kimi.journal import Described, Journal, Run, decisions, results, runs
 from amx_kimi.publish.report.figures import Figures, figures_of
 from amx_kimi.types import CONFIDENCES
@@ -51,7 +51,7 @@ def write_report(file: IO[str], journal: Journal, run: Run) -> None:
         options=_options(run),
         confidences=CONFIDENCES,
         shares=_shares(figures),
-        database=_database(run),
+        database=shown_identity(run.database),
         names=_names(figures),
         tables=_tables(journal, run),
         style=style,
@@ -90,12 +90,6 @@ def _shares(figures: Figures) -> list[tuple[str, float, float]]:
         shares.append((band, round(begin, 3), round(width, 3)))
         begin += width
     return shares
-
-
-def _database(run: Run) -> str:
-    """The database for people: of a file its name, for its folders are nobody's business."""
-    scheme, _, rest = run.database.partition(":")
-    return f"{scheme}: {PurePath(rest).name}" if scheme in ("duckdb", "sqlite") else run.database
 
 
 def _options(run: Run) -> Mapping[str, Any]:

@@ -1,0 +1,162 @@
+"""`runs delete` and `journal prune`: taking runs out of the journal, after saying what is lost."""
+
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from amx_kimi.cli.common import KimiCommand, KimiGroup, echo_json, open_journal, warn
+from amx_kimi.cli.options import complete_runs, json_option, store_option
+from amx_kimi.wrap import counted
+
+if TYPE_CHECKING:
+    from amx_kimi.journal import Journal, Run
+    from amx_kimi.journal.prune import Loss
+
+__all__ = ["delete", "journal"]
+
+_DAYS = {"d": 1, "w": 7, "y": 365}
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+class _Age(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
+    name = "age"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """`90d`, `12w`, `1y` or `2026-01-31` as the moment before which a run is older, in UTC."""
+        text = str(value).strip().lower()
+        if found := re.fullmatch(r"(\d{1,5})([dwy])", text):
+            days = int(found[1]) * _DAYS[found[2]]
+            try:
+                return (datetime.now(UTC) - timedelta(days)).isoformat(timespec="microseconds")
+            except OverflowError:
+                self.fail(f"{value!r} is longer ago than there are dates", param, ctx)
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{value!r} is no age such as 90d, 12w, 1y, and no date", param, ctx)
+        return datetime.combine(day, time(), UTC).isoformat(timespec="microseconds")
+
+
+@click.command(cls=KimiCommand)
+@click.argument("names", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_runs)
+@_yes
+@store_option
+@json_option
+@click.pass_context
+def delete(
+    context: click.Context, names: tuple[str, ...], yes: bool, store: str | None, as_json: bool
+) -> int:
+    """Delete each RUN (an id, or `last`) from the journal, with all that belongs to it.
+
+    Says what is lost, and asks; without a terminal it wants --yes. What other runs have reused of
+    it stays known; what --escalate asked again for it goes with it. A run whose comments stand in a
+    database is refused: --undo needs it.
+    """
+    from amx_kimi.errors import JournalError
+    from amx_kimi.journal import prune, runs
+
+    above = context.parent.params.get("store") if context.parent else None
+    with _open(store or above) as journal:
+        named = [journal.read(runs.find_run, name) for name in names]
+        found = journal.read(prune.with_their_own, named)
+        for run in found:
+            if reason := journal.read(prune.has_to_stay, run):
+                raise JournalError(f"The run {run.id} {reason}", remedy="Nothing was deleted.")
+        return _delete(journal, found, yes=yes, as_json=as_json)
+
+
+@click.group(cls=KimiGroup)
+def journal() -> None:
+    """The place where results are kept: tidy it."""
+
+
+@journal.command()
+@click.option(
+    "--older-than",
+    "before",
+    type=_Age(),
+    required=True,
+    metavar="AGE",
+    help="Runs that began longer ago: 90d, 12w, 1y; or before a date, 2026-01-31 (UTC).",
+)
+@_yes
+@store_option
+@json_option
+def prune(before: str, yes: bool, store: str | None, as_json: bool) -> int:
+    """Delete the runs that are older than AGE from the journal, as `runs delete` does.
+
+    Runs that are still going, and those whose comments stand in a database, are kept.
+    """
+    from amx_kimi.journal import prune as stored
+
+    with _open(store) as journal:
+        found = journal.read(stored.started_before, before)
+        going: dict[str, Run] = {}
+        kept: dict[str, str] = {}
+        for run in found:
+            family = journal.read(stored.with_their_own, [run])
+            reasons = {one.id: journal.read(stored.has_to_stay, one) for one in family}
+            kept |= {id_: reason for id_, reason in reasons.items() if reason}
+            if not any(reasons.values()):
+                going |= {one.id: one for one in family}
+        for id_, reason in kept.items():
+            warn(f"The run {id_} {reason}.", label="Kept")
+        if not going:
+            if as_json:
+                echo_json({"deleted": []})
+            warn(f"No run began before {before[:16].replace('T', ' ')} UTC that could be deleted.")
+            return 0
+        return _delete(journal, [*going.values()], yes=yes, as_json=as_json)
+
+
+def _open(store: str | None) -> "Journal":
+    from amx_kimi.settings import Settings
+
+    return open_journal(store, Settings.from_environment(), create=False)
+
+
+def _delete(journal: "Journal", runs: "Sequence[Run]", *, yes: bool, as_json: bool) -> int:
+    from amx_kimi.errors import JournalError
+    from amx_kimi.journal import prune
+
+    ids = [run.id for run in runs]
+    warn(_in_words(runs, journal.read(prune.loss, ids)))
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("Nothing was deleted. Without a terminal, deleting wants --yes.")
+    if not yes:
+        click.confirm(f"Delete {counted(len(ids), 'run')}?", abort=True, err=True)
+    journal.write_now(prune.delete_runs, ids)
+    try:
+        journal.compact()
+    except JournalError as error:
+        warn(f"The file is as large as before: {error.message}", label="Note")
+    warn(f"Deleted {counted(len(ids), 'run')}.")
+    if as_json:
+        echo_json({"deleted": ids})
+    return 0
+
+
+def _in_words(runs: "Sequence[Run]", loss: "Loss") -> str:
+    shown = [f"{run.id} of {run.started_at[:10]}, {run.database}" for run in runs[:10]]
+    more = [f"and {counted(len(runs) - 10, 'more run')}"] if len(runs) > 10 else []
+    spent = ", ".join(f"{amount:.4f} {currency}" for currency, amount in loss.cost.items())
+    lines = [
+        f"To be deleted: {counted(len(runs), 'run')}, with "
+        f"{counted(loss.described, 'description')} and the record of "
+        f"{counted(loss.requests, 'request')}" + (f" ({spent})" if spent else ""),
+        *(f"  {line}" for line in (*shown, *more)),
+    ]
+    if loss.only:
+        lines.append(
+            f"No other run describes {counted(loss.only, 'column or table', 'columns and tables')} "
+            "of these: `amx-kimi run` would ask, and pay, again"
+        )
+    if loss.decisions:
+        lines.append(f"Decisions of people's that are lost with them: {loss.decisions:,}")
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""What a run may cost: the cap, and the question before an expensive one."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amx_kimi.wrap import counted
+
+if TYPE_CHECKING:
+    from amx_kimi.annotate.estimate import Estimate
+    from amx_kimi.annotate.run import Spend
+    from amx_kimi.config import Profile
+
+__all__ = ["amount", "spend_of"]
+
+_ASK_ABOVE = {"USD": Decimal(1), "CNY": Decimal(7)}  # an estimate above this is agreed to first
+
+
+def amount(text: str | None) -> Decimal | None:
+    """The figure of `--max-cost`.
+
+    Raises:
+        click.BadParameter: it is not a positive amount.
+    """
+    if text is None:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not (found.is_finite() and found > 0):
+        raise click.BadParameter(
+            f"{text!r} must be a positive amount, such as 5.00", param_hint="--max-cost"
+        )
+    return found
+
+
+def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
+    """The cap, and who is asked: nobody with a cap or --yes; without a terminal one is wanted."""
+    from amx_kimi.annotate.run import Spend
+    from amx_kimi.cli.outcome import known_in_words
+    from amx_kimi.errors import ConfigError
+
+    if options["max_cost"] is not None or options["yes"]:
+        return Spend(options["max_cost"])
+    currency = profile.facts().currency or ""
+
+    def agree(found: "Estimate") -> bool:
+        known = f" ({known_in_words(found.known)})" if found.known else ""
+        what = (
+            f"{found.in_words} in about {counted(found.requests, 'request')} may cost "
+            f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate){known}"
+        )
+        if options["no_input"] or not sys.stdin.isatty():
+            raise ConfigError(
+                f"Not begun: {what}", remedy="Say --max-cost X or --yes to go on without asking."
+            )
+        with _interruptible():
+            return click.confirm(f"{what}. Go on?", err=True)
+
+    return Spend(None, agree, _ASK_ABOVE.get(currency, Decimal(1)))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a question at once: the event loop's own handler would wait for the answer."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,61 @@
+"""Choosing a driver: a URL without one takes the first that is installed."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from amx_kimi.databases.registry import Kind, find_kind
+from amx_kimi.errors import KimiError, SourceError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+__all__ = ["need_driver", "with_driver"]
+
+
+def need_driver(scheme: str) -> None:
+    """Check that a driver is installed for URLs with this first part.
+
+    Raises:
+        SourceError: none is; with the pip line.
+    """
+    kind = find_kind(scheme)
+    if kind and not any(map(find_spec, kind.drivers)):
+        raise _missing(kind, error=SourceError)
+
+
+def with_driver(url: "URL", error: type[KimiError]) -> "URL":
+    """`url` with an installed driver in its name.
+
+    Raises:
+        KimiError: as the class `error`: no driver is installed (with the pip line), or a password
+            has an `@` that the URL takes for its end.
+    """
+    if "@" in (url.host or ""):  # what stands before it is looked up as a host, and shown
+        raise error(
+            "The URL of the database has more than one @",
+            remedy="Write %40 for an @ in a user's name or a password.",
+        )
+    scheme, _, driver = url.drivername.partition("+")
+    kind = find_kind(scheme)
+    if kind is None or not kind.drivers:
+        return url
+    if not driver:
+        installed = next(filter(find_spec, kind.drivers), None)
+        if installed is None:
+            raise _missing(kind, error)
+        return url.set(drivername=f"{kind.name}+{installed}")
+    if driver not in kind.drivers:
+        raise error(
+            f"The driver {driver!r} is none that amx-kimi can use",
+            remedy=f"Leave it out, or take one of {', '.join(kind.drivers)}.",
+        )
+    if not find_spec(driver):
+        raise error(
+            f"The driver {driver!r} for {kind.title} is not installed",
+            remedy=f"Install it: pip install {driver}",
+        )
+    return url
+
+
+def _missing(kind: Kind, error: type[KimiError]) -> KimiError:
+    return error(f"No driver for {kind.title} is installed", remedy=f"Install one: {kind.install}")

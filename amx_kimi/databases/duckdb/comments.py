@@ -1,0 +1,132 @@
+"""Comments in a DuckDB file: a transaction for each table, in a file that nobody else may open."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from amx_kimi.databases.base import Comment, Present, RefusedError, split_by_before
+from amx_kimi.databases.dialect import Dialect, Place, statement
+from amx_kimi.databases.drivers import need_driver
+from amx_kimi.databases.duckdb.connect import CONFIG, reason_of
+from amx_kimi.errors import SourceError
+from amx_kimi.private import open_regular
+
+__all__ = ["DIALECT", "DuckdbComments"]
+
+DIALECT = Dialect(
+    "duckdb",
+    sqlglot="duckdb",
+    begin="BEGIN TRANSACTION;",
+    end="COMMIT;",
+    table="COMMENT ON {kind} {table} IS {text};",
+    column="COMMENT ON COLUMN {table}.{column} IS {text};",
+)
+
+_HEADER, _HEADER_VERSION = 84, 52  # DuckDB's main header, where the library's version stands
+_VERSION = re.compile(r"v(\d+\.\d+)")
+
+_RELATIONS = """
+SELECT schema_name, table_name, 'table', comment FROM duckdb_tables()
+WHERE NOT internal AND NOT temporary AND database_name = current_database()
+UNION ALL
+SELECT schema_name, view_name, 'view', comment FROM duckdb_views()
+WHERE NOT internal AND NOT temporary AND database_name = current_database()
+"""
+_COLUMNS = """
+SELECT schema_name, table_name, column_name, comment FROM duckdb_columns()
+WHERE NOT internal AND database_name = current_database()
+"""
+
+
+class DuckdbComments:
+    """A DuckDB file, opened to write.
+
+    Raises:
+        SourceError: duckdb is not installed, there is no such file, or another process has it open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise SourceError(f"There is no DuckDB file {path}")
+        need_driver("duckdb")
+        import duckdb
+
+        self.identity = f"duckdb:{path.resolve()}"
+        self.caution = _newer_than(path, duckdb.__version__)
+        self._seen: Mapping[tuple[str, str], Present] = {}
+        try:
+            self._connection = duckdb.connect(str(path.resolve()), config=CONFIG)
+        except duckdb.Error as error:
+            raise SourceError(
+                f"{path} cannot be opened to write: {reason_of(error)}",
+                remedy="Close it in other programs first.",
+            ) from None
+        # With the catalog: a schema may be called as its file is.
+        catalog = str(self._rows("SELECT current_database()")[0][0])
+        self.dialect = replace(DIALECT, catalog=catalog)
+
+    def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
+        """As `Comments.read`."""
+        wanted = set(tables)
+        found: dict[tuple[str, str], tuple[str, dict[str, str | None]]] = {}
+        for schema, table, kind, comment in self._rows(_RELATIONS):
+            if (schema, table) in wanted:
+                found[schema, table] = (kind, {"": comment})
+        for schema, table, column, comment in self._rows(_COLUMNS):
+            if (schema, table) in found:
+                found[schema, table][1][column] = comment
+        self._seen = {name: Present(*each) for name, each in found.items()}
+        return self._seen
+
+    def write(self, schema: str, table: str, wanted: Sequence[Comment]) -> list[Comment]:
+        """As `Comments.write`."""
+        import duckdb
+
+        # Read by `read`, and the same still: DuckDB lets nobody else into a file that we write to.
+        now = self._seen.get((schema, table))
+        fitting, others = split_by_before(now, wanted)
+        self._connection.begin()
+        try:
+            for one in fitting:
+                place = Place(schema, table, one.column, now.kind if now else "table")
+                self._connection.execute(statement(self.dialect, place, one.after))
+            self._connection.commit()
+        except duckdb.Error as error:
+            self._connection.rollback()
+            raise RefusedError(reason_of(error)) from None
+        except BaseException:
+            self._connection.rollback()
+            raise
+        return others
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _rows(self, query: str) -> list[Any]:
+        return self._connection.execute(query).fetchall()
+
+
+def _newer_than(path: Path, ours: str) -> str:
+    """A caution where a file was made by an older DuckDB than ours: once we have written to it,
+    that one may not open it any more. Its header says which it was."""
+    try:
+        with open_regular(path) as file:
+            header = file.read(_HEADER)
+    except OSError:  # whoever opens it says why
+        return ""
+    made_by = _VERSION.match(header[_HEADER_VERSION:].decode("ascii", "replace"))
+    if made_by and _numbers(made_by[1]) >= _numbers(ours):
+        return ""
+    by = f"DuckDB {made_by[1]}" if made_by else "an old DuckDB"
+    return (
+        f"{path} was made by {by}, and is written to by DuckDB {ours}: an older DuckDB may not "
+        "open it afterwards. Keep a copy if one has to."
+    )
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)

@@ -1,0 +1,17 @@
+"""What opening DuckDB needs, for files of its own and for files of data."""
+
+__all__ = ["CONFIG", "reason_of"]
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 2,
+    "memory_limit": "1GB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""Bounded, and without extensions that DuckDB would fetch."""
+
+
+def reason_of(error: Exception) -> str:
+    """What DuckDB says, without the query and the row of data that it repeats."""
+    lines = [line for line in str(error).splitlines() if not line.startswith("Original Line")]
+    return " ".join(" ".join(lines[:2]).partition(" LINE ")[0].split())

@@ -1,0 +1,159 @@
+"""Opening a database: from a URL, a path, files of data, or one of AMX's database profiles."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from amx_kimi.conceal import shown
+from amx_kimi.config import DatabaseProfile
+from amx_kimi.databases.base import Comments, Reading, Source
+from amx_kimi.databases.registry import KINDS, Kind, find_kind, names_of_dialects
+from amx_kimi.errors import SourceError
+from amx_kimi.private import open_regular
+
+if TYPE_CHECKING:  # it brings sqlglot
+    from amx_kimi.databases.dialect import Dialect
+
+__all__ = [
+    "database_url",
+    "dialect_of",
+    "files_or_url",
+    "open_comments",
+    "open_source",
+    "wants_password",
+]
+
+_SUPPORTED = (
+    "postgresql://user@host:5432/database, sqlite:///file.db, duckdb:///file.duckdb, the path of "
+    "such a file, or files of data (.parquet, .csv, .json) or a folder of them"
+)
+
+
+def open_source(target: str | URL, reading: Reading | None = None) -> Source:
+    """Open a database read-only: a SQLAlchemy URL, or the path of a database's file.
+
+    Raises:
+        SourceError: not a URL, not supported, no driver, or it cannot be opened; says which.
+    """
+    url, kind = _resolve(target)
+    if kind is None or not kind.is_read:
+        raise SourceError(
+            f"Databases of the kind {url.get_backend_name()!r} cannot be described yet",
+            remedy=f"Now: {_SUPPORTED}.",
+        )
+    return kind.backend().open_source(url, reading or Reading())
+
+
+def open_comments(target: str | URL) -> Comments:
+    """Open a database to write its comments.
+
+    Raises:
+        SourceError: it cannot be opened, or keeps no comments that we can write.
+    """
+    url, kind = _resolve(target)
+    if kind and kind.is_written:
+        return kind.backend().open_comments(url)
+    reason = f"Comments in a database of the kind {url.get_backend_name()!r} cannot be written yet"
+    raise SourceError(
+        f"{kind.title} cannot keep comments" if kind and kind.is_read else reason,
+        remedy="--to URL names another database that has these tables; --sql FILE --dialect D "
+        f"writes statements ({', '.join(names_of_dialects())}); `export` writes dbt, DataHub and "
+        "others.",
+    )
+
+
+def dialect_of(name: str) -> "Dialect":
+    """The dialect of a kind of database, by its name."""
+    kind = next(kind for kind in KINDS if kind.name == name)
+    return kind.backend().dialect(name)
+
+
+def wants_password(target: str | URL) -> bool:
+    """Whether a database is of a kind that may ask for a password."""
+    try:
+        kind = _resolve(target)[1]
+    except SourceError:  # whoever opens it says what is wrong
+        return False
+    return kind is not None and kind.has_password
+
+
+def files_or_url(texts: Sequence[str]) -> str | URL:
+    """What a command line means: files of data (patterns too), a database's file, or a URL.
+
+    Raises:
+        SourceError: a pattern without matches, or several databases.
+    """
+    from amx_kimi.databases.duckdb.data_files import files_url, paths_of
+
+    if paths := paths_of(texts):
+        return files_url(paths)
+    if len(texts) > 1:
+        raise SourceError(
+            "Only one database can be described in a run; several files may be files of data only",
+            remedy=f"Give one of: {_SUPPORTED}.",
+        )
+    path = Path(texts[0])
+    if "://" not in texts[0] and path.is_file():
+        return URL.create(_scheme_of_file(path), database=str(path))
+    return texts[0]
+
+
+def database_url(profile: DatabaseProfile) -> URL:
+    """The URL of one of AMX's database profiles.
+
+    Raises:
+        SourceError: its backend cannot be described yet.
+    """
+    kind = next((kind for kind in KINDS if kind.amx == profile.backend), None)
+    if kind is None or not kind.is_read:
+        raise SourceError(
+            f"The database profile {profile.name!r} is for {profile.backend}, which cannot be "
+            "described yet",
+            remedy=f"Now: {_SUPPORTED}.",
+        )
+    if kind.file:
+        return URL.create(kind.schemes[0], database=profile.database or profile.host)
+    return URL.create(
+        kind.schemes[0],
+        username=profile.user or None,
+        password=profile.password.reveal() if profile.password else None,
+        host=profile.host or None,
+        port=profile.port,
+        database=profile.database or None,
+    )
+
+
+def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
+    """The URL that is meant, and its kind if it is one that we know."""
+    if isinstance(target, str):
+        target = files_or_url([target])
+    try:
+        url = make_url(target)
+    except (SQLAlchemyError, ValueError):
+        raise SourceError(
+            f"{shown(str(target))} is neither a database URL nor a file",
+            remedy=f"It looks like {_SUPPORTED}.",
+        ) from None
+    return url, find_kind(url.get_backend_name())
+
+
+_WITHOUT_SIGNATURE = "sqlite"
+"""An empty file is an empty SQLite database."""
+
+
+def _scheme_of_file(path: Path) -> str:
+    try:
+        with open_regular(path) as file:
+            start = file.read(64)
+    except OSError:  # whoever opens it says why
+        return _WITHOUT_SIGNATURE
+    for kind in KINDS:
+        if kind.signature is None:
+            continue
+        place, signature = kind.signature
+        if start[place:].startswith(signature):
+            return kind.schemes[0]
+    return _WITHOUT_SIGNATURE

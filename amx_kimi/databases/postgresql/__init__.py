@@ -1,0 +1,34 @@
+"""PostgreSQL: how one is opened (`connect`), read (`source`, by `sql`, `items` and `statistics`),
+and how its comments are written (`comments`)."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL
+
+from amx_kimi.databases.base import Comments, Reading, Source
+
+if TYPE_CHECKING:
+    from amx_kimi.databases.dialect import Dialect
+
+__all__ = ["dialect", "open_comments", "open_source"]
+
+
+def open_source(url: URL, reading: Reading) -> Source:
+    """As `Backend.open_source`."""
+    from amx_kimi.databases.postgresql.source import PostgresqlSource
+
+    return PostgresqlSource(url, reading)
+
+
+def open_comments(url: URL) -> Comments:
+    """As `Backend.open_comments`."""
+    from amx_kimi.databases.postgresql.comments import PostgresqlComments
+
+    return PostgresqlComments(url)
+
+
+def dialect(_: str) -> "Dialect":
+    """As `Backend.dialect`."""
+    from amx_kimi.databases.postgresql.comments import DIALECT
+
+    return DIALECT

@@ -1,0 +1,169 @@
+"""From rows of PostgreSQL's catalogs to items of the inventory, purely."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, TypeVar
+
+from amx_kimi.databases.base import Selection
+from amx_kimi.types import Item
+from amx_kimi.wrap import is_blank
+
+__all__ = ["Structure", "items_of"]
+
+_T = TypeVar("_T")
+
+_KEYS = {"p": "primary", "u": "unique", "f": "foreign"}
+_ROLES = {"p": "pk", "u": "unique", "f": "fk"}
+_STORAGE = {"m": "materialized view", "f": "foreign table"}
+
+
+@dataclass
+class Structure:
+    """What the catalogs say of tables and types besides their columns, by oid."""
+
+    roles: dict[tuple[int, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    targets: dict[tuple[int, int], str] = field(default_factory=dict)
+    checks: dict[tuple[int, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    domain_checks: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    keys: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    enums: Mapping[int, list[str]] = field(default_factory=dict)
+    fields: Mapping[int, str] = field(default_factory=dict)
+    partitions: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+    parents: Mapping[int, str] = field(default_factory=dict)
+    reads: Mapping[int, list[str]] = field(default_factory=dict)
+    definitions: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    type_comments: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        constraints: Iterable[Any],
+        enums: Iterable[Any],
+        fields: Iterable[Any],
+        partitions: Iterable[Any],
+        parents: Iterable[Any],
+        reads: Iterable[Any],
+        definitions: Iterable[Any],
+        type_comments: Iterable[Any],
+    ) -> "Structure":
+        """From the rows of the queries of these names."""
+        found = cls(
+            enums=dict(map(tuple, enums)),
+            fields=dict(map(tuple, fields)),
+            partitions={root: (count, rows) for root, count, rows in partitions},
+            parents=dict(map(tuple, parents)),
+            reads=dict(map(tuple, reads)),
+            definitions={(oid, number): text for oid, number, text in definitions},
+            type_comments={oid: text for oid, text in type_comments if not is_blank(text)},
+        )
+        for row in constraints:
+            found._add(*row)
+        return found
+
+    def _add(
+        self,
+        relation: int,
+        domain: int,
+        kind: str,
+        numbers: Sequence[int] | None,
+        names: Sequence[str],
+        target: str | None,
+        target_names: Sequence[str],
+        expression: str | None,
+    ) -> None:
+        if kind == "c":
+            if expression and domain:
+                self.domain_checks[domain].append(expression)
+            elif expression and numbers:
+                self.checks[relation, numbers[0]].append(expression)
+            return
+        numbers = numbers or ()
+        if len(numbers) > 1:
+            refers = f" -> {target} ({', '.join(target_names)})" if target else ""
+            self.keys[relation].append(f"{_KEYS[kind]} ({', '.join(names)}){refers}")
+        if kind != "u" or len(numbers) == 1:
+            for place, number in enumerate(numbers):
+                self.roles[relation, number].add(_ROLES[kind])
+                if target and place < len(target_names):
+                    refers = f"{target}.{target_names[place]}"
+                    self.targets.setdefault((relation, number), refers)
+
+
+def items_of(
+    first: Any, rows: Iterable[Any], structure: Structure, selection: Selection
+) -> Iterator[Item]:
+    """A table, then its columns, in the order of `rows`."""
+    current = None
+    for row in chain([first] if first else [], rows):
+        if not selection.takes(row.nspname, row.relname):
+            continue
+        if row.oid != current:
+            current = row.oid
+            yield _table(row, structure)
+        if row.attnum is not None:
+            yield _column(row, structure)
+
+
+def _table(row: Any, structure: Structure) -> Item:
+    is_view = row.relkind in ("v", "m")
+    partitions, below = structure.partitions.get(row.oid, (0, 0))
+    rows = below if partitions else row.rows
+    details = {
+        "storage": _STORAGE.get(row.relkind),
+        "partitions": partitions or None,
+        "inherits": structure.parents.get(row.oid),
+        "reads": structure.reads.get(row.oid) if is_view else None,
+        "keys": structure.keys.get(row.oid),
+    }
+    return Item(
+        schema=row.nspname,
+        table=row.relname,
+        column="",
+        kind="view" if is_view else "table",
+        position=0,
+        comment=row.comment,
+        rows=rows
+        if rows is not None and rows >= 0 and row.relkind != "v"
+        else None,  # -1: never analysed
+        definition=structure.definitions.get((row.oid, 0)) or "",
+        details=_told(details),
+    )
+
+
+def _column(row: Any, structure: Structure) -> Item:
+    place = (row.oid, row.attnum)
+    types = (row.atttypid, row.inner_type)
+    checks = [*structure.checks.get(place, ()), *structure.domain_checks.get(row.atttypid, ())]
+    details = {
+        "domain": row.base,
+        "type_comment": _first(structure.type_comments, types),
+        "values": _first(structure.enums, types),
+        "fields": _first(structure.fields, types),
+        "check": " AND ".join(checks) or None,
+        "generated": structure.definitions.get(place),
+        "identity": row.identity or None,
+    }
+    return Item(
+        schema=row.nspname,
+        table=row.relname,
+        column=row.attname,
+        kind="column",
+        position=row.attnum,
+        type=row.type,
+        nullable=not row.attnotnull,
+        key_role=",".join(sorted(structure.roles.get(place, ()))),
+        fk=structure.targets.get(place, ""),
+        comment=row.column_comment,
+        details=_told(details),
+    )
+
+
+def _first(of: Mapping[int, _T], types: Iterable[int]) -> _T | None:
+    """What is known of a column's type, or else of what it is made of."""
+    return next((of[oid] for oid in types if oid in of), None)
+
+
+def _told(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in details.items() if value is not None}

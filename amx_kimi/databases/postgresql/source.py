@@ -1,0 +1,262 @@
+"""PostgreSQL: read-only transactions with short timeouts; everything comes from its catalogs.
+
+Rows are `reltuples`, the rest is what ANALYZE left in `pg_stats` and `pg_statistic_ext`. Only
+with `--profile-data` a table is looked into, and then into a few pages of it.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from amx_kimi.databases.base import Reading, Selection, TableGoneError, quoted
+from amx_kimi.databases.postgresql import sql
+from amx_kimi.databases.postgresql.connect import (
+    connect,
+    engine_of,
+    identity_of,
+    reason_of,
+    set_session,
+    without_secrets,
+)
+from amx_kimi.databases.postgresql.items import Structure, items_of
+from amx_kimi.databases.postgresql.statistics import statistics_of
+from amx_kimi.databases.samples import sample_facts
+from amx_kimi.errors import SourceError
+from amx_kimi.log import get_logger
+from amx_kimi.patterns import is_chosen, listed
+from amx_kimi.types import Item, RawFacts
+
+__all__ = ["PostgresqlSource"]
+
+_RECONNECT_SECONDS = (0.2, 0.5, 1, 2, 4, 8, 15)  # a restart takes that long
+_FETCH = 1_000
+_SAMPLE_ROWS = 1_000
+_VALUE_LENGTH = 300
+_MOST_NOTES = 20
+
+
+class PostgresqlSource:
+    """A PostgreSQL database.
+
+    Raises:
+        SourceError: no driver, no connection, or no permission; says which.
+    """
+
+    def __init__(self, url: URL, reading: Reading) -> None:
+        self._engine = engine_of(url, read_only=True)
+        self.reopen = without_secrets(self._engine.url).render_as_string()
+        self.identity = identity_of(self._engine.url)
+        self.notes: list[str] = []
+        self._reading = reading
+        self._connection = connect(self._engine)
+
+    def schemas(self) -> list[str]:
+        """Every schema but the system's."""
+        return [row.nspname for row in self._all(sql.SCHEMAS)]
+
+    def tables(self) -> list[tuple[str, str]]:
+        """As `Source.tables`; those of extensions are among them."""
+        return [(row.nspname, row.relname) for row in self._all(sql.TABLES)]
+
+    def items(self, selection: Selection) -> Iterator[Item]:
+        """As `Source.items`; partitions are folded into their parent."""
+        schemas = [name for name in self.schemas() if is_chosen(selection.schemas, name)]
+        if not selection.extensions:
+            self._tell_extensions(selection)
+        wanted = {
+            "all_schemas": not selection.schemas,
+            "schemas": schemas,
+            "extensions": selection.extensions,
+        }
+        try:
+            definitions = True
+            try:
+                structure = self._structure({**wanted, "definitions": True})
+                rows = self._stream({**wanted, "definitions": True})
+                first = next(rows, None)
+            except DBAPIError as error:
+                # Definitions wait for locks on their tables: then it goes without.
+                if error.connection_invalidated:
+                    self._reconnect()
+                else:
+                    definitions = False
+                    self._note(f"definitions of views and checks are left out: {reason_of(error)}")
+                structure = self._structure({**wanted, "definitions": definitions})
+                rows = self._stream({**wanted, "definitions": definitions})
+                first = next(rows, None)
+            yield from items_of(first, rows, structure, selection)
+        except SQLAlchemyError as error:
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+
+    def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
+        """As `Source.profile`."""
+        try:
+            return self._profile(table, columns)
+        except SQLAlchemyError as error:
+            if not getattr(error, "connection_invalidated", False):
+                return self._lost(table, error)
+        self._reconnect()
+        try:
+            return self._profile(table, columns)
+        except SQLAlchemyError as error:
+            return self._lost(table, error)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def _profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
+        place = {"schema": table.schema, "table": table.table}
+        with self._transaction() as connection:
+            found = connection.execute(text(sql.RELATION), place).one_or_none()
+            if found is None:
+                raise TableGoneError(f"The table {table.name} was dropped during the run")
+            kind = found.relkind
+            if kind == "v":
+                return {}
+            # Nobody analyses a partitioned table itself: its partitions know.
+            rows = (table.rows or 0) if kind == "p" else found.rows
+            if rows <= 0 and _is_empty(connection, found.oid):
+                return {name: RawFacts(nulls=0, distinct=0) for name in columns}
+            named = {"relation": found.oid, "columns": list(columns)}
+            known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
+            analyzed = max(found.rows, rows)
+            if not known and kind == "p":
+                # Autovacuum never analyses a partitioned table: its largest partition speaks.
+                leaf = connection.execute(text(sql.LARGEST), named).mappings().one_or_none()
+                if leaf:
+                    known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()
+                    analyzed = max(leaf["rows"], 0)
+            extended = connection.execute(text(sql.EXTENDED), {**place, **named}).all()
+        estimate = max(found.rows, (table.rows or 0) if kind == "p" else 0)
+        facts = statistics_of(known, extended, columns, estimate, analyzed)
+        missing = [name for name in columns if name not in facts]
+        if missing and self._may_sample(kind, estimate):
+            sized = found.relpages > 0 or kind == "p"
+            facts |= self._sample(table, missing, estimate if sized else 0)
+        return facts
+
+    def _may_sample(self, kind: str, rows: int) -> bool:
+        reading = self._reading
+        allowed = reading.data and reading.samples and kind in ("r", "p", "m")
+        return allowed and not (reading.most_rows and rows > reading.most_rows)
+
+    def _sample(self, table: Item, columns: Sequence[str], rows: int) -> dict[str, RawFacts]:
+        """Look at some rows of random pages; a table of unknown size is read until there are
+        enough of them."""
+        percent = min(100.0, 100.0 * 2 * _SAMPLE_ROWS / rows) if rows else 100.0
+        picked = ", ".join(f"left({quoted(name)}::text, {_VALUE_LENGTH})" for name in columns)
+        query = (
+            f"SELECT {picked} FROM {quoted(table.schema)}.{quoted(table.table)} "
+            f"TABLESAMPLE SYSTEM ({percent:.6f}) LIMIT {_SAMPLE_ROWS + 1}"
+        )
+        counters: list[Counter[Any]] = [Counter() for _ in columns]
+        seen = 0
+        with self._transaction() as connection:
+            # No parameters, or a percent sign in a name would be one.
+            bare = connection.execution_options(no_parameters=True)
+            for row in bare.exec_driver_sql(query):
+                seen += 1
+                for counter, value in zip(counters, row, strict=True):
+                    counter[value] += 1
+        whole = percent == 100.0 and seen <= _SAMPLE_ROWS
+        found = (sample_facts(counter, whole=whole) for counter in counters)
+        return dict(zip(columns, found, strict=True))
+
+    def _structure(self, wanted: Mapping[str, Any]) -> Structure:
+        with self._transaction() as connection:
+
+            def rows(query: str, **values: Any) -> Sequence[Any]:
+                return connection.execute(text(query), values).all()
+
+            return Structure.of(
+                constraints=rows(sql.CONSTRAINTS, **wanted),
+                enums=rows(sql.ENUMS),
+                fields=rows(sql.FIELDS),
+                partitions=rows(sql.PARTITIONS),
+                parents=rows(sql.PARENTS),
+                reads=rows(sql.DEPENDENCIES),
+                definitions=rows(sql.DEFINITIONS, **wanted),
+                type_comments=rows(sql.TYPE_COMMENTS),
+            )
+
+    def _stream(self, wanted: Mapping[str, Any]) -> Iterator[Any]:
+        options = {"yield_per": _FETCH}
+        query = text(sql.INVENTORY)
+        with (
+            self._transaction() as connection,
+            connection.execute(query, wanted, execution_options=options) as rows,
+        ):
+            yield from rows
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._connection.begin():
+            set_session(self._connection, statement="5s", lock="1s")
+            yield self._connection
+
+    def _all(self, query: str) -> Sequence[Any]:
+        def ask() -> Sequence[Any]:
+            with self._transaction() as connection:
+                return connection.execute(text(query)).all()
+
+        try:
+            try:
+                return ask()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            self._reconnect()
+            return ask()
+        except SQLAlchemyError as error:
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+
+    def _tell_extensions(self, selection: Selection) -> None:
+        found = [
+            row for row in self._all(sql.EXTENSIONS) if selection.takes(row.nspname, row.relname)
+        ]
+        if found:
+            names = listed(sorted({row.extension for row in found}))
+            self._note(
+                f"{len(found):,} tables and views that belong to extensions ({names}) are left "
+                "out; --with-extensions takes them in"
+            )
+
+    def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
+        """A timeout or a missing right costs these statistics, never the run."""
+        reason = reason_of(error)
+        get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
+        self._note(f"{table.name} has no statistics in its prompt: {reason:.120}")
+        return {}
+
+    def _note(self, what: str) -> None:
+        if len(self.notes) < _MOST_NOTES:
+            self.notes.append(what)
+
+    def _reconnect(self) -> None:
+        self._connection.close()
+        for seconds in _RECONNECT_SECONDS:
+            try:
+                self._connection = connect(self._engine)
+            except SourceError:
+                time.sleep(seconds)
+            else:
+                return
+        self._connection = connect(self._engine)
+
+
+def _is_empty(connection: Connection, relation: int) -> bool:
+    """Whether a table has no rows; a locked one may have some."""
+    try:
+        with connection.begin_nested():
+            return bool(connection.execute(text(sql.EMPTY), {"relation": relation}).scalar())
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return False

@@ -1,0 +1,102 @@
+"""From rows of `pg_stats` and `pg_stats_ext` to raw facts, purely."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from amx_kimi.databases.base import MOST_VALUES
+from amx_kimi.databases.samples import document_keys
+from amx_kimi.types import RawFacts
+
+__all__ = ["statistics_of"]
+
+
+def statistics_of(
+    rows: Sequence[Any],
+    extended: Iterable[Any],
+    columns: Sequence[str],
+    estimate: int,
+    analyzed: int,
+) -> dict[str, RawFacts]:
+    """Facts of those columns that the statistics know. A later row for a column wins; `estimate`
+    is the table's number of rows, `analyzed` that of the table or partition whose statistics they
+    are: a value counts as often as it was in the rows that ANALYZE looked at."""
+    facts = {
+        name: _facts(estimate, min(analyzed, sample), *figures) for name, *figures, sample in rows
+    }
+    least_sample = min((*(row[-1] for row in rows), analyzed))
+    for names, combinations, shares in extended:
+        for name, (values, seen) in _alone(names, combinations, shares, least_sample).items():
+            if name in columns and not facts.get(name, RawFacts()).values:
+                facts[name] = replace(facts.get(name, RawFacts()), values=values, seen=seen)
+    return facts
+
+
+def _facts(
+    rows: int,
+    sampled: int,
+    null_fraction: float,
+    distinct: float,
+    values: list[str] | None,
+    frequencies: list[float] | None,
+    least: str | None,
+    greatest: str | None,
+    elements: list[str] | None,
+    element_frequencies: list[float] | None,
+    documents: list[str] | None,
+    text_search: bool | None,
+) -> RawFacts:
+    nulls = round(rows * null_fraction)
+    # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
+    count = round(-distinct * rows) if distinct < 0 else round(distinct)
+    if documents is not None or (values and values[0].startswith("{") and elements is None):
+        keys = document_keys((value, 1) for value in (*(documents or ()), *(values or ())))
+        if keys:
+            return RawFacts(nulls=nulls if rows else None, keys=keys)
+    if elements:  # of an array: its elements say more than whole arrays do
+        common = zip(elements, element_frequencies or [], strict=False)
+        frequent = _counted(common, sampled) if not text_search else ()
+        return RawFacts(nulls=nulls if rows else None, values=frequent, seen=len(elements))
+    common = zip(values or [], frequencies or [], strict=False)
+    # The histogram leaves out the most common values.
+    ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
+    return RawFacts(
+        nulls=nulls if rows else None,
+        # ANALYZE counts no different values where it finds none at all.
+        distinct=0 if null_fraction == 1 else count or None,
+        least=ordered[0] if ordered else None,
+        greatest=ordered[-1] if ordered else None,
+        values=_counted(common, sampled),
+    )
+
+
+def _counted(common: Iterable[tuple[str, float]], rows: int) -> tuple[tuple[str, int], ...]:
+    found = sorted(common, key=lambda pair: -pair[1])[:MOST_VALUES]
+    return tuple((value, round(share * rows)) for value, share in found)
+
+
+def _alone(
+    names: Sequence[str],
+    combinations: Sequence[Sequence[str | None]],
+    shares: Sequence[float],
+    rows: int,
+) -> dict[str, tuple[tuple[tuple[str, int], ...], int]]:
+    """Each column's frequent values, and how many different ones there are among them, from the
+    frequent combinations of several columns."""
+    found: dict[str, dict[str, float]] = {name: defaultdict(float) for name in names}
+    for combination, share in zip(combinations, shares, strict=False):
+        for name, value in zip(names, combination, strict=False):
+            if value is not None:
+                found[name][value] += share
+    return {name: (_counted(all_.items(), rows), len(all_)) for name, all_ in found.items()}
+
+
+def _order(value: str) -> tuple[bool, Decimal, str]:
+    """Numbers by their size, before NaN and texts by their letters."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("nan")
+    return (True, Decimal(0), value) if number.is_nan() else (False, number, "")

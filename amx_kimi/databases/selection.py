@@ -1,0 +1,47 @@
+"""Which tables of a database are meant, checked against what is there."""
+
+from collections.abc import Iterable
+
+from amx_kimi.databases.base import Selection, Source
+from amx_kimi.errors import SourceError
+from amx_kimi.patterns import near, unmet
+
+__all__ = ["check_selection", "nothing_found"]
+
+
+def check_selection(source: Source, selection: Selection) -> None:
+    """Refuse a schema or a table that the database does not have, or a pattern of none.
+
+    Raises:
+        SourceError: names what is missing, and the nearest ones.
+    """
+    schemas = source.schemas()
+    if missing := unmet(selection.schemas, [("", schema) for schema in schemas]):
+        there = near(missing[0], filter(None, schemas)) or "none: this database has no schemas"
+        named = ", ".join(map(repr, missing))
+        raise SourceError(f"There is no schema {named}", remedy=f"There is: {there}.")
+    if not selection.tables:
+        return
+    here = Selection(selection.schemas)
+    tables = [place for place in source.tables() if here.takes(*place)]
+    if missing := unmet(selection.tables, tables):
+        there = near(missing[0], _names(tables, whole="." in missing[0])) or "none"
+        raise SourceError(
+            f"There is no table {', '.join(missing)}",
+            remedy="Give the name as the database has it, as table or schema.table, or a pattern. "
+            f"There is: {there}.",
+        )
+
+
+def nothing_found(source: Source, selection: Selection) -> SourceError:
+    """The error of a selection in which there is no table."""
+    where = f" in {', '.join(selection.schemas)}" if selection.schemas else ""
+    called = f" called {', '.join(selection.tables)}" if selection.tables else ""
+    return SourceError(
+        f"The database has no tables{where}{called} that this user can see",
+        remedy=" ".join(source.notes),
+    )
+
+
+def _names(tables: Iterable[tuple[str, str]], *, whole: bool) -> list[str]:
+    return [f"{schema}.{name}" if schema and whole else name for schema, name in tables]
