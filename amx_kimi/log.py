@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from amx_kimi.private import private_file
+from amx_kimi.files import private_file
 
 __all__ = ["get_logger", "log_to_file"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
-from amx_kimi.wrap import is_blank
+from amx_kimi.text import is_blank
 
 __all__ = [
     "CONFIDENCES",

@@ -6,8 +6,8 @@ from typing import Any
 
 from amx_kimi.journal import Stored
 from amx_kimi.redact import ColumnFacts, check_masked
+from amx_kimi.text import counted
 from amx_kimi.types import Item
-from amx_kimi.wrap import counted
 
 __all__ = ["Batch", "Piece"]
 

@@ -21,9 +21,9 @@ from amx_kimi.facts import Facts, Prices, cost
 from amx_kimi.journal import answers, items, runs
 from amx_kimi.policy import plan
 from amx_kimi.settings import Settings
+from amx_kimi.text import counted
 from amx_kimi.tokens import count_tokens
 from amx_kimi.types import Usage
-from amx_kimi.wrap import counted
 
 __all__ = ["Estimate", "estimate", "estimate_items"]
 

@@ -16,8 +16,8 @@ from amx_kimi.databases.selection import check_selection, nothing_found
 from amx_kimi.journal import Described, answers, items, results, runs
 from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
+from amx_kimi.text import counted
 from amx_kimi.types import Item, RawFacts
-from amx_kimi.wrap import counted
 
 __all__ = ["reuse_key", "take_inventory"]
 

@@ -6,7 +6,8 @@ one. HTML, Markdown, BBCode and rich's markup are taken out; `list<string>`, `[0
 """
 
 import re
-import unicodedata
+
+from amx_kimi.text import printable, without_marks
 
 __all__ = ["plain_text"]
 
@@ -83,15 +84,14 @@ def plain_text(text: str, *, markup: bool = False) -> str:
 
 def _one_line(text: str) -> str:
     """A line without control characters; what only looks like a blank is one."""
-    plain = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    plain = printable(text)
     return " ".join(plain.split())
 
 
 def _without_markup(text: str) -> str:
     text = _ESCAPE.sub("", text)
     # Invisible characters would part what a reader sees as one.
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf" or c == _NON_JOINER)
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    text = printable(without_marks(text, keep=_NON_JOINER), keep="\n")
     closes = _CLOSER.search(text)
     for _ in range(_MOST_PASSES):
         before = text

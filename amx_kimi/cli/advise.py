@@ -16,7 +16,7 @@ from amx_kimi.cli.options import (
     store_option,
 )
 from amx_kimi.cli.tables import Column, print_table
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from decimal import Decimal

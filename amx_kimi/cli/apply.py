@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
-from amx_kimi.cli.files import mode_option, output
 from amx_kimi.cli.options import choice_options, complete_runs, json_option, store_option
+from amx_kimi.cli.output import mode_option, output
 from amx_kimi.databases.registry import names_of_dialects
-from amx_kimi.wrap import counted, one_line
+from amx_kimi.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ import click
 from amx_kimi.cli.common import KimiCommand, echo_json, warn
 from amx_kimi.cli.options import chosen, database_options, json_option
 from amx_kimi.cli.tables import Column, print_table
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from amx_kimi.types import Item

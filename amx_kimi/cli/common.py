@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.wrap import visible, wrap
+from amx_kimi.text import visible, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console

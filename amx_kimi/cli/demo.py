@@ -4,7 +4,7 @@ import click
 
 from amx_kimi.cli.common import INTERRUPTED, KimiCommand, echo_json, say, warn
 from amx_kimi.cli.options import json_option
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 __all__ = ["demo"]
 

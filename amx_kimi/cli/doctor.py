@@ -7,7 +7,7 @@ import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, say
 from amx_kimi.cli.options import json_option, profile_option
-from amx_kimi.wrap import wrap
+from amx_kimi.text import wrap
 
 __all__ = ["doctor"]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, open_journal, warn
-from amx_kimi.cli.files import mode_option, output
 from amx_kimi.cli.options import (
     choice_options,
     complete_runs,
@@ -16,7 +15,8 @@ from amx_kimi.cli.options import (
     store_option,
     table_option,
 )
-from amx_kimi.wrap import counted, one_line
+from amx_kimi.cli.output import mode_option, output
+from amx_kimi.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
 from amx_kimi.cli.options import json_option, store_option
-from amx_kimi.wrap import counted, one_line
+from amx_kimi.text import counted, one_line
 
 __all__ = ["import_amx"]
 

@@ -10,7 +10,7 @@ import click
 
 from amx_kimi.cli.common import KimiCommand, KimiGroup, echo_json, open_journal, warn
 from amx_kimi.cli.options import complete_runs, json_option, store_option
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run

@@ -7,7 +7,7 @@ import click
 
 from amx_kimi.cli.common import INTERRUPTED, State, echo_json, pasted, say, warn
 from amx_kimi.errors import BudgetError
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -9,7 +9,7 @@ from amx_kimi.cli.alias import pairs_of, warn_of_unknown
 from amx_kimi.cli.common import KimiCommand, echo_json, say, warn
 from amx_kimi.cli.options import complete_profiles, json_option
 from amx_kimi.cli.tables import Column, print_table
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from amx_kimi.settings import Settings

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from amx_kimi.annotate.asking import Progress
 from amx_kimi.annotate.run import Watch
 from amx_kimi.cli.common import console, warn
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 __all__ = ["watch"]
 

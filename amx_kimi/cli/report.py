@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from amx_kimi.cli.common import KimiCommand, open_journal, warn
-from amx_kimi.cli.files import mode_option, output
 from amx_kimi.cli.options import complete_runs, store_option
+from amx_kimi.cli.output import mode_option, output
 
 __all__ = ["report"]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
-from amx_kimi.cli.files import mode_option, output
 from amx_kimi.cli.options import complete_profiles, complete_runs, json_option, store_option
+from amx_kimi.cli.output import mode_option, output
 from amx_kimi.errors import KimiError
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from amx_kimi.journal import Journal, Run

@@ -28,7 +28,7 @@ from amx_kimi.cli.review_actions import COMMANDS, Actions, AskAgain, help_text
 from amx_kimi.cli.review_view import STYLES, detail, heading, items
 from amx_kimi.errors import KimiError
 from amx_kimi.publish.review import Review
-from amx_kimi.wrap import one_line
+from amx_kimi.text import one_line
 
 __all__ = ["Screen"]
 

@@ -9,7 +9,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from amx_kimi.journal import Described
 from amx_kimi.publish.review import Review
-from amx_kimi.wrap import one_line
+from amx_kimi.text import one_line
 
 __all__ = ["STYLES", "detail", "heading", "items", "shortened"]
 

@@ -18,7 +18,7 @@ from amx_kimi.cli.main import run_main
 from amx_kimi.conceal import may_be_secret
 from amx_kimi.config import active_profile
 from amx_kimi.errors import KimiError
-from amx_kimi.private import private_file, private_folder
+from amx_kimi.files import private_file, private_folder
 from amx_kimi.settings import Settings
 
 __all__ = ["open_session"]

@@ -9,7 +9,7 @@ import click
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
 from amx_kimi.cli.options import complete_runs, json_option, store_option, table_option
 from amx_kimi.cli.tables import Cell, Column, lay_out, print_lines, screen_width
-from amx_kimi.wrap import one_line
+from amx_kimi.text import one_line
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 if TYPE_CHECKING:
     from amx_kimi.annotate.estimate import Estimate

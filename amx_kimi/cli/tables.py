@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amx_kimi.wrap import one_line
+from amx_kimi.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

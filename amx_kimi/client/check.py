@@ -10,7 +10,7 @@ from amx_kimi.config import FoundKey, Profile
 from amx_kimi.errors import AccessError, AuthenticationError, KimiError, ServiceError
 from amx_kimi.facts import EndpointRow, model_key
 from amx_kimi.settings import Settings
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 
 __all__ = ["KeyReport", "check_key"]
 

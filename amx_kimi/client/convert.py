@@ -13,8 +13,9 @@ from amx_kimi.client.waits import limit_of, reset_in_words, wait_seconds
 from amx_kimi.conceal import conceal_text
 from amx_kimi.errors import RateLimitError, ServiceError
 from amx_kimi.facts import Facts, load_catalog, load_refusals
+from amx_kimi.text import printable
 
-__all__ = ["convert_error", "redact_text"]
+__all__ = ["convert_error", "service_text"]
 
 _LONGEST_TEXT = 400
 _WORTH_A_TIME = 300.0  # seconds: a longer wait is told as a time of day
@@ -64,10 +65,10 @@ def convert_error(
     return error
 
 
-def redact_text(text: str) -> str:
+def service_text(text: str) -> str:
     """A service's text for people: one line, bounded, without keys, account ids or escapes."""
     text = _ACCOUNT.sub(r"\1-…", conceal_text(text))
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 
@@ -81,7 +82,7 @@ def _status_of(said: Said) -> int:
 def _message(status: int, said: Said, facts: Facts) -> str:
     label = facts.endpoint.label
     inside = f" with an error inside ({said.status})" if said.status else " with an error inside"
-    shown = redact_text(said.text) or said.kind or f"HTTP {status}"
+    shown = service_text(said.text) or said.kind or f"HTTP {status}"
     return f"{label} answered {status}{inside if status == _OK else ''}: {shown}"
 
 

@@ -14,7 +14,7 @@ import truststore
 from amx_kimi.addresses import is_this_machine, public_address
 from amx_kimi.client.bounds import bounded
 from amx_kimi.errors import ConfigError
-from amx_kimi.private import open_regular
+from amx_kimi.files import open_regular
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 

@@ -14,7 +14,7 @@ import anyio
 import httpx
 
 from amx_kimi.client.answers import Callbacks, Listening, WireReply, absorb, is_chunk
-from amx_kimi.client.convert import convert_error, redact_text
+from amx_kimi.client.convert import convert_error, service_text
 from amx_kimi.client.documents import DONE, Documents, Event, MalformedError
 from amx_kimi.client.said import is_refusal, read_said
 from amx_kimi.client.waits import stated_limits
@@ -236,7 +236,7 @@ async def _read_out(chunks: AsyncIterator[bytes]) -> None:
 def _no_api(text: str, facts: Facts, call: str) -> NotAnApiError:
     """Something answers 200 there, and speaks of no chat completion."""
     is_page = text.lstrip()[:1] == "<"
-    shown = redact_text(read_said(text).text if is_page else text)
+    shown = service_text(read_said(text).text if is_page else text)
     what = f"a web page ({shown:.80})" if is_page else f"no chat completion ({shown:.80})"
     return NotAnApiError(
         f"{facts.endpoint.url} answered with {what if shown else 'nothing'}",

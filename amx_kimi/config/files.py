@@ -6,10 +6,7 @@
 
 import errno
 import io
-import os
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +14,8 @@ from filelock import FileLock, Timeout
 
 from amx_kimi.conceal import shown
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.files import open_regular, private_file, private_folder, replacing
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.private import open_regular, private_file, private_folder
 
 __all__ = [
     "config_path",
@@ -125,18 +122,8 @@ def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "str
 
 
 def _replace(path: Path, text: str) -> None:
-    prefix = f".{path.name}."
-    for left in path.parent.glob(f"{prefix}*"):  # by a writer that was killed: we hold the lock
+    # What a killed writer left: we hold the lock.
+    for left in path.parent.glob(f".{path.name}.*"):
         left.unlink()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)  # as mkstemp made it, but for the umask
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+    with replacing(path) as file:
+        file.write(text)

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
@@ -10,6 +9,7 @@ from amx_kimi.conceal import shown
 from amx_kimi.config.overlay import OverlayFile, check_url
 from amx_kimi.errors import ConfigError
 from amx_kimi.facts import load_catalog
+from amx_kimi.text import without_marks
 from amx_kimi.types import Secret
 
 __all__ = [
@@ -64,7 +64,7 @@ def clean_key(text: str, where: str = "") -> Secret:
         ConfigError: nothing is left, it is a URL or a model's name, or it has characters that no
             key has; the key is not shown.
     """
-    key = "".join(c for c in text if unicodedata.category(c) != "Cf").strip()  # zero-width marks
+    key = without_marks(text).strip()
     key = _PASTED.sub("", key.strip("\"'`“”‘’").strip(), count=1)
     key = key.strip().strip("\"'`“”‘’").strip()
     origin = f" from {where}" if where else ""

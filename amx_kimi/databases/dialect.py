@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from sqlglot import exp
 
-from amx_kimi.wrap import one_line
+from amx_kimi.text import one_line
 
 __all__ = ["Dialect", "Place", "cut", "statement", "too_long"]
 

@@ -12,7 +12,7 @@ from amx_kimi.config import DatabaseProfile
 from amx_kimi.databases.base import Comments, Reading, Source
 from amx_kimi.databases.registry import KINDS, Kind, find_kind, names_of_dialects
 from amx_kimi.errors import SourceError
-from amx_kimi.private import open_regular
+from amx_kimi.files import open_regular
 
 if TYPE_CHECKING:  # it brings sqlglot
     from amx_kimi.databases.dialect import Dialect

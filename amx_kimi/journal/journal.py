@@ -21,6 +21,7 @@ from amx_kimi.conceal import conceal_url
 from amx_kimi.config import journal_path
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.errors import JournalError
+from amx_kimi.files import private_file, private_folder
 from amx_kimi.interrupts import held_back
 from amx_kimi.journal.lease import Claim, check_claim, taken_over
 from amx_kimi.journal.meant import run_with_results
@@ -35,7 +36,6 @@ from amx_kimi.journal.runs import (
 )
 from amx_kimi.journal.schema import is_journal, migrate
 from amx_kimi.journal.writer import Writer
-from amx_kimi.private import private_file, private_folder
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Attempt, Message
 

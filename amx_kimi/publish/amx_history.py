@@ -11,7 +11,6 @@ import os
 import re
 import socket
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from amx_kimi.errors import SourceError
+from amx_kimi.files import check_regular, open_regular, replacing
 from amx_kimi.journal import Described, Run
-from amx_kimi.private import check_regular, open_regular
 from amx_kimi.publish.decision_file import clean
-from amx_kimi.wrap import is_blank
+from amx_kimi.text import is_blank
 
 __all__ = ["Accepted", "Handed", "accepted_texts", "hand_over"]
 
@@ -372,10 +371,8 @@ def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[di
         if _place(row) in taken:
             name = ".".join(part for part in _place(row) if part)
             handed.problems.append(f"{name}: another text waits in AMX for its /apply")
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".pending")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with replacing(path) as file:
         json.dump([*others, *ours], file, indent=2, ensure_ascii=False)
-    Path(name).replace(path)
     return ours
 
 

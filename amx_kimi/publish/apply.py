@@ -17,8 +17,8 @@ from amx_kimi.databases.dialect import Dialect, Place, cut, statement, too_long
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, results, writes
 from amx_kimi.publish.choose import Choice
+from amx_kimi.text import is_blank, one_line
 from amx_kimi.types import Item
-from amx_kimi.wrap import is_blank, one_line
 
 __all__ = [
     "Change",

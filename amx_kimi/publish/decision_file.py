@@ -15,10 +15,10 @@ from typing import IO
 
 from amx_kimi.blocks import blocks
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.files import open_regular
 from amx_kimi.journal import Described, Journal, Run, results
 from amx_kimi.journal.decisions import Decided, Decision
-from amx_kimi.private import open_regular
-from amx_kimi.wrap import visible
+from amx_kimi.text import visible, without_controls
 
 __all__ = ["MOST_TEXT", "Row", "clean", "no_formula", "read_decisions", "write_decisions"]
 
@@ -38,7 +38,6 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 _STARTS = "[=+\\-@\t\r＝＋－＠﹦﹢﹣﹫−]"  # some spreadsheets take the wide ones for the others
 _FORMULA = re.compile(f"'*{_STARTS}")
 _NEUTRALISED = re.compile(f"'+{_STARTS}")
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Row:
 
 def clean(text: str) -> str:
     """A person's text as the journal keeps it: no control characters but line ends and tabs."""
-    plain = _CONTROLS.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+    plain = without_controls(text.replace("\r\n", "\n").replace("\r", "\n"))
     return "\n".join(line.rstrip() for line in plain.strip().split("\n"))
 
 

@@ -2,17 +2,16 @@
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.files import replacing
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.decision_file import no_formula
-from amx_kimi.wrap import HIDDEN
+from amx_kimi.text import HIDDEN
 
 __all__ = ["FORMATS", "as_row", "open_output", "written_by"]
 
@@ -143,7 +142,6 @@ def open_output(path: Path, mode: int | None = None) -> Iterator[IO[str]]:
     Raises:
         ConfigFileError: it cannot be written; what stood there is unchanged.
     """
-    name = None
     try:
         path = path.resolve()  # what a link means, not the link
         if path.exists() and not path.is_file():  # such as /dev/stdout: never replaced
@@ -152,18 +150,10 @@ def open_output(path: Path, mode: int | None = None) -> Iterator[IO[str]]:
             return
         if mode is None:
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        with replacing(path, mode) as file:
             yield file
-        Path(name).chmod(mode)
-        Path(name).replace(path)
-        name = None
     except OSError as error:
         raise ConfigFileError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        if name is not None:
-            with suppress(OSError):
-                Path(name).unlink()
 
 
 def _reviewed(row: Described) -> str:

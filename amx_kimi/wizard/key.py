@@ -22,9 +22,9 @@ from amx_kimi.config import (
 from amx_kimi.errors import ConfigError, KeyringError, MissingKeyError
 from amx_kimi.facts import EndpointRow, load_catalog
 from amx_kimi.settings import Settings
+from amx_kimi.text import counted
 from amx_kimi.wizard.base import Based, look_for_api
 from amx_kimi.wizard.terminal import Back, Terminal
-from amx_kimi.wrap import counted
 
 __all__ = ["ask_key", "choose_place"]
 

@@ -11,7 +11,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 
 from amx_kimi.errors import ConfigError
-from amx_kimi.wrap import wrap
+from amx_kimi.text import wrap
 
 __all__ = ["Back", "Cancelled", "Terminal"]
 

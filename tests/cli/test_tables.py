@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from amx_kimi.cli.tables import Column, lay_out
 from amx_kimi.facts import load_catalog
-from amx_kimi.wrap import counted
+from amx_kimi.text import counted
 from tests.cli.conftest import Program
 from tests.terminal import Screen
 

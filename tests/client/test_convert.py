@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amx_kimi.client.convert import convert_error, redact_text
+from amx_kimi.client.convert import convert_error, service_text
 from amx_kimi.client.waits import stated_limits, wait_seconds
 from amx_kimi.errors import (
     AccessError,
@@ -182,7 +182,7 @@ AROUND = st.sampled_from(["", " ", "'", '"', ":", "<", "Bearer ", "(", "=", "_",
 def test_no_key_and_no_account_is_shown(
     secret: str, prefix: str, before: str, after: str, offset: int
 ) -> None:
-    shown = redact_text("x " * (offset // 2) + before + prefix + secret + after)
+    shown = service_text("x " * (offset // 2) + before + prefix + secret + after)
     for length in range(6, len(secret) + 1):
         for start in range(len(secret) - length + 1):
             part = secret[start : start + length]
@@ -192,14 +192,14 @@ def test_no_key_and_no_account_is_shown(
 
 def test_redaction_leaves_other_words_alone() -> None:
     text = "task-force disk-based mask-1 forg-etful break-down"
-    assert redact_text(text) == text
-    assert redact_text("keys start with sk- here") == "keys start with sk- here"
+    assert service_text(text) == text
+    assert service_text("keys start with sk- here") == "keys start with sk- here"
 
 
 def test_a_short_key_shows_nothing() -> None:
-    assert redact_text("sk-abcd") == "sk-…"
-    assert redact_text("sk-0123456789abcdef") == "sk-…cdef"
-    assert redact_text("org-1<ak-2>") == "org-…<ak-…>"
+    assert service_text("sk-abcd") == "sk-…"
+    assert service_text("sk-0123456789abcdef") == "sk-…cdef"
+    assert service_text("org-1<ak-2>") == "org-…<ak-…>"
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Run
 from amx_kimi.journal.decisions import Decision
 from amx_kimi.publish.export import FORMATS, as_row, open_output
+from amx_kimi.text import HIDDEN
 from amx_kimi.types import Item, Suggestion
-from amx_kimi.wrap import HIDDEN
 
 ROOT = Path(__file__).parents[2]
 RUN = Run(

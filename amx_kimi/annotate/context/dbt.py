@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from amx_kimi.errors import ConfigFileError
-from amx_kimi.wrap import is_blank
+from amx_kimi.text import is_blank
 
 __all__ = ["Manifest", "Relation"]
 

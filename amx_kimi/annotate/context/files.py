@@ -15,8 +15,8 @@ import yaml
 from amx_kimi.annotate.context.dbt import Manifest
 from amx_kimi.annotate.context.glossary import Glossary
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.files import open_regular
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.private import open_regular
 from amx_kimi.types import Item
 
 __all__ = ["Context", "load_context"]

@@ -11,7 +11,7 @@ from amx_kimi.databases.dialect import Dialect, Place, statement
 from amx_kimi.databases.drivers import need_driver
 from amx_kimi.databases.duckdb.connect import CONFIG, reason_of
 from amx_kimi.errors import SourceError
-from amx_kimi.private import open_regular
+from amx_kimi.files import open_regular
 
 __all__ = ["DIALECT", "DuckdbComments"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from amx_kimi.errors import SourceError
-from amx_kimi.private import open_regular
+from amx_kimi.files import open_regular
 from amx_kimi.redact.columns import sense_of
 from amx_kimi.redact.detectors import is_formatted
 from amx_kimi.redact.people import is_full_name

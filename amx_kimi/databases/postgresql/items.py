@@ -7,8 +7,8 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from amx_kimi.databases.base import Selection
+from amx_kimi.text import is_blank
 from amx_kimi.types import Item
-from amx_kimi.wrap import is_blank
 
 __all__ = ["Structure", "items_of"]
 

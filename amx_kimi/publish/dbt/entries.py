@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from amx_kimi.errors import ConfigFileError
-from amx_kimi.private import open_regular
+from amx_kimi.files import open_regular
 from amx_kimi.publish.dbt.texts import NO_SCHEMA, Section, escape_name
 from amx_kimi.publish.yaml_places import (
     MERGE,

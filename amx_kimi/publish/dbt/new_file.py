@@ -18,7 +18,7 @@ from amx_kimi.publish.dbt.texts import (
     qualified,
 )
 from amx_kimi.publish.yaml_lines import flow, quoted
-from amx_kimi.wrap import one_line
+from amx_kimi.text import one_line
 
 __all__ = ["write_dbt"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from amx_kimi.errors import ConfigFileError
+from amx_kimi.files import open_regular
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.private import open_regular
 from amx_kimi.publish.dbt.entries import MOST_BYTES, Entry, read_property_file
 
 __all__ = ["Project", "project_around", "read_project"]

@@ -15,8 +15,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from amx_kimi.databases.registry import shown_identity
 from amx_kimi.journal import Described, Journal, Run, decisions, results, runs
 from amx_kimi.publish.report.figures import Figures, figures_of
+from amx_kimi.text import counted, visible
 from amx_kimi.types import CONFIDENCES
-from amx_kimi.wrap import counted, visible
 
 __all__ = ["write_report"]
 

@@ -1,12 +1,22 @@
-"""Lines for people: wrapped between words where there is a terminal, without its escapes, and with
-counts that agree with their noun."""
+"""Text hygiene: what people are shown of a text, wrapped between words where there is a terminal,
+without its escapes, and with counts that agree with their noun."""
 
 import re
 import shutil
 import textwrap
 from unicodedata import category
 
-__all__ = ["HIDDEN", "counted", "is_blank", "one_line", "visible", "wrap"]
+__all__ = [
+    "HIDDEN",
+    "counted",
+    "is_blank",
+    "one_line",
+    "printable",
+    "visible",
+    "without_controls",
+    "without_marks",
+    "wrap",
+]
 
 HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
@@ -53,9 +63,27 @@ def visible(text: str) -> str:
     return "\n".join(HIDDEN.sub("�", line) for line in text.replace("\t", " ").split("\n"))
 
 
+def printable(text: str, keep: str = "") -> str:
+    """The same with a blank in place of each control character, but for those to keep."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else " " for c in text)
+
+
+def without_controls(text: str) -> str:
+    """The text with a blank in place of each control character but line ends and tabs."""
+    return _CONTROLS.sub(" ", text)
+
+
+def without_marks(text: str, keep: str = "") -> str:
+    """The text without marks that take no room, such as a zero-width space."""
+    return "".join(c for c in text if category(c) != "Cf" or c in keep)
+
+
 def is_blank(text: str) -> bool:
     """Whether there is nothing to be seen in a text: blanks, line ends and controls at most."""
     return all(category(character) in _UNSEEN for character in text)
 
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf"))

@@ -1,13 +1,16 @@
-"""Files and folders for their owner only, whatever the umask, and never through a link; and files
-that are read, which are files: no pipes, devices or sockets that never end."""
+"""Files: for their owner only, whatever the umask, and never through a link; replaced whole or not
+at all; and read only where they are files: no pipes, devices or sockets that never end."""
 
 import errno
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-__all__ = ["check_regular", "open_regular", "private_file", "private_folder"]
+__all__ = ["check_regular", "open_regular", "private_file", "private_folder", "replacing"]
 
 
 def open_regular(path: Path, most: int | None = None) -> BinaryIO:
@@ -73,3 +76,25 @@ def private_file(path: Path, *, tighten: bool = True) -> None:
             os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
+    """A text file that takes the place of `path`, with these permissions, when the block ends
+    without an error: either the old or the new one stands there, whatever happens.
+
+    Raises:
+        OSError: it cannot be written; what stood there is unchanged.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            os.fchmod(descriptor, mode)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
