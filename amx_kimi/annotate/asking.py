@@ -11,11 +11,11 @@ from decimal import Decimal
 import anyio
 
 from amx_kimi.annotate.batch import Batch
-from amx_kimi.annotate.batches import batches
 from amx_kimi.annotate.confidence import score_spans, suggestion
 from amx_kimi.annotate.job import Job, OpenRun
 from amx_kimi.annotate.pack import Expectation, Packer, packer_of
 from amx_kimi.annotate.parse import parse
+from amx_kimi.annotate.pending import batches
 from amx_kimi.annotate.prompt import messages
 from amx_kimi.annotate.trial import NOTHING, Trial, first_size, is_proven
 from amx_kimi.client import KimiClient

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from amx_kimi.annotate.asking import question
-from amx_kimi.annotate.batches import batches
 from amx_kimi.annotate.job import Job, OpenRun
 from amx_kimi.annotate.pack import packer_of
+from amx_kimi.annotate.pending import batches
 from amx_kimi.annotate.prompt import SYSTEM
 from amx_kimi.annotate.trial import first_size, is_proven
 from amx_kimi.client import worst_case

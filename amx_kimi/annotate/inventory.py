@@ -14,7 +14,7 @@ from amx_kimi.blocks import blocks
 from amx_kimi.databases.base import TableGoneError
 from amx_kimi.databases.selection import check_selection, nothing_found
 from amx_kimi.journal import Described, answers, items, results, runs
-from amx_kimi.journal.changes import Change, keep_changed, reopen, seen_before
+from amx_kimi.journal.differences import Difference, keep_changed, reopen, seen_before
 from amx_kimi.journal.shared import share
 from amx_kimi.text import counted
 from amx_kimi.types import Item, RawFacts
@@ -94,10 +94,10 @@ def _is_low(old: Described) -> bool:
     )
 
 
-async def _reopen_moved(run: OpenRun) -> list[Change]:
+async def _reopen_moved(run: OpenRun) -> list[Difference]:
     """Ask again about unchanged columns whose data moved; every table's statistics are read."""
     journal, reader, job = run.journal, run.reader, run.job
-    found: list[Change] = []
+    found: list[Difference] = []
     for table in journal.read(items.table_items, run.id):
         seen = journal.read(seen_before, run.id, table.schema, table.table)
         if not seen:
@@ -112,13 +112,13 @@ async def _reopen_moved(run: OpenRun) -> list[Change]:
         for id_, name, before in seen:
             now = job.redactor.column(stored[name], raw.get(name, RawFacts())).as_json()
             if what := moved(before, {**now, "rows": table.rows}):
-                found.append(Change("moved", stored[name].name, after=what))
+                found.append(Difference("moved", stored[name].name, after=what))
                 ids.append(id_)
         await journal.write(reopen, ids)
     return found
 
 
-def _changes_in_words(changed: Sequence[Change]) -> list[str]:
+def _changes_in_words(changed: Sequence[Difference]) -> list[str]:
     if not changed:
         return ["Nothing changed since the earlier runs"]
     more = len(changed) - _MOST_SHOWN

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from amx_kimi.annotate.asking import question
-from amx_kimi.annotate.batches import batches
 from amx_kimi.annotate.inventory import take_inventory
 from amx_kimi.annotate.job import Job, OpenRun
 from amx_kimi.annotate.opening import Target, begin_run
 from amx_kimi.annotate.pack import packer_of
+from amx_kimi.annotate.pending import batches
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.config import LearnedStore
 from amx_kimi.journal import Journal, digest_of

@@ -15,7 +15,7 @@ from amx_kimi.config import (
     load_overlay,
     overlay_path,
 )
-from amx_kimi.config.profiles import assemble, raw_profiles
+from amx_kimi.config.loading import assemble, raw_profiles
 from amx_kimi.errors import ConfigError, MissingKeyError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret

@@ -28,16 +28,16 @@ from amx_kimi.cli.explain import explain
 from amx_kimi.cli.export import export
 from amx_kimi.cli.import_amx import import_amx
 from amx_kimi.cli.journal import delete, journal
-from amx_kimi.cli.main import run_main
-from amx_kimi.cli.models import models
-from amx_kimi.cli.payload import payload
-from amx_kimi.cli.profiles import (
+from amx_kimi.cli.llm_profiles import (
     llm_profiles,
     remove_llm_profile,
     rename_llm_profile,
     set_llm_profile,
     use_llm,
 )
+from amx_kimi.cli.main import run_main
+from amx_kimi.cli.models import models
+from amx_kimi.cli.payload import payload
 from amx_kimi.cli.report import report
 from amx_kimi.cli.review import review
 from amx_kimi.cli.run import run

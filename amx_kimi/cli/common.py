@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
+    "Invocation",
     "KimiCommand",
     "KimiGroup",
-    "State",
     "as_typed",
     "console",
     "echo_json",
@@ -40,7 +40,7 @@ INTERRUPTED = 130
 
 
 @dataclass
-class State:
+class Invocation:
     """What the options that every command has were set to, and whether a session runs it."""
 
     debug: bool = False
@@ -49,7 +49,7 @@ class State:
 
 def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        context.ensure_object(State).debug = True
+        context.ensure_object(Invocation).debug = True
 
 
 def _set_log_file(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -132,7 +132,7 @@ def as_typed(text: str) -> str:
     """`text` with the commands that it names as they are typed here: with a slash in a session."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
-    if not (root and isinstance(root.obj, State) and root.obj.session):
+    if not (root and isinstance(root.obj, Invocation) and root.obj.session):
         return text
     return with_slash(text, root.command)
 

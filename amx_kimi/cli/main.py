@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, State, warn, with_slash
+from amx_kimi.cli.common import INTERRUPTED, Invocation, warn, with_slash
 from amx_kimi.conceal import conceal_text
 from amx_kimi.errors import KimiError
 
@@ -18,7 +18,7 @@ def run_main(
     group: click.Group, arguments: list[str] | None = None, *, session: bool = False
 ) -> int:
     """Run the command line; returns the exit code. No traceback without `--debug`."""
-    state = State(session=session)
+    state = Invocation(session=session)
     # Interrupted, it shows a traceback of what it could not close.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     try:
@@ -63,6 +63,6 @@ def _cause(error: Exception) -> Exception:
     return next((one for one in plain if isinstance(one, KimiError)), plain[0])
 
 
-def _show_traceback(state: State) -> None:
+def _show_traceback(state: Invocation) -> None:
     if state.debug:
         traceback.print_exc()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amx_kimi.cli.common import INTERRUPTED, State, echo_json, pasted, say, warn
+from amx_kimi.cli.common import INTERRUPTED, Invocation, echo_json, pasted, say, warn
 from amx_kimi.errors import BudgetError
 from amx_kimi.text import counted
 
@@ -53,7 +53,7 @@ def report(
         without = counted(totals.tables - totals.tables_described, "table")
         warn(f"Without a description: {without}")
     if last.stopped:
-        if click.get_current_context().ensure_object(State).debug:
+        if click.get_current_context().ensure_object(Invocation).debug:
             traceback.print_exception(last.stopped)
         warn(str(last.stopped), label="Stopped")
         if isinstance(last.stopped, BudgetError):

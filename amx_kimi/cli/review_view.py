@@ -53,9 +53,8 @@ def items(review: Review, columns: int, height: int) -> StyleAndTextTuples:
 
 
 def _item(row: Described, name: str, *, here: bool) -> StyleAndTextTuples:
-    assert row.suggestion is not None
     style = "class:cursor" if here else ""
-    sure = row.suggestion.confidence
+    sure = row.answer.confidence
     mark = _MARKS.get(row.decision.action, " ") if row.decision else " "
     text = row.text if row.text is not None else "rejected"
     return [

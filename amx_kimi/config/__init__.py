@@ -9,15 +9,6 @@
 - `files`: the paths, and the one way to write a file
 """
 
-from amx_kimi.config.changes import (
-    Removed,
-    remove_profile,
-    rename_profile,
-    save_profile,
-    set_aliases,
-    set_fields,
-    use_profile,
-)
 from amx_kimi.config.databases import AMX_MOST_ROWS, DatabaseProfile, load_database
 from amx_kimi.config.direct import at_base_url, direct_key, direct_profile, given_profile
 from amx_kimi.config.draft import (
@@ -31,6 +22,16 @@ from amx_kimi.config.draft import (
 from amx_kimi.config.files import config_path, journal_path, learned_path, overlay_path
 from amx_kimi.config.key_files import key_file
 from amx_kimi.config.learned import LearnedStore, Served
+from amx_kimi.config.loading import active_profile, load_profile, nearest, profile_names
+from amx_kimi.config.manage import (
+    Removed,
+    remove_profile,
+    rename_profile,
+    save_profile,
+    set_aliases,
+    set_fields,
+    use_profile,
+)
 from amx_kimi.config.os_keyring import keyring_state, store_key
 from amx_kimi.config.overlay import load_overlay, with_limits
 from amx_kimi.config.presets import (
@@ -41,7 +42,6 @@ from amx_kimi.config.presets import (
     with_preset,
 )
 from amx_kimi.config.profile import AMX_DEFAULTS, Masking, Overlay, Profile
-from amx_kimi.config.profiles import active_profile, load_profile, nearest, profile_names
 from amx_kimi.config.secrets import FoundKey, absolute_reference, check_reference, find_key
 from amx_kimi.config.words import (
     RANGES,

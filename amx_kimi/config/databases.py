@@ -6,8 +6,8 @@ from typing import Any
 
 from amx_kimi.conceal import shown
 from amx_kimi.config.files import config_path, read_yaml
+from amx_kimi.config.loading import nearest
 from amx_kimi.config.os_keyring import resolve_secret
-from amx_kimi.config.profiles import nearest
 from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from amx_kimi.config.loading import load_profile
 from amx_kimi.config.overlay import load_overlay
 from amx_kimi.config.profile import Profile
-from amx_kimi.config.profiles import load_profile
 from amx_kimi.config.secrets import FoundKey, find_key
 from amx_kimi.config.words import clean_key, endpoint_url
 from amx_kimi.errors import MissingKeyError

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from amx_kimi.config.changes import check_draft, save_profile
 from amx_kimi.config.key_files import forget_key_file, key_file, write_key_file
+from amx_kimi.config.loading import PROVIDER, raw_profiles
+from amx_kimi.config.manage import check_draft, save_profile
 from amx_kimi.config.os_keyring import forget_keys, key_slots, keyring_get, store_key
 from amx_kimi.config.overlay import raw_overlay
 from amx_kimi.config.profile import Profile
-from amx_kimi.config.profiles import PROVIDER, raw_profiles
 from amx_kimi.config.secrets import FoundKey, find_key
 from amx_kimi.errors import ConfigError, KeyringError
 from amx_kimi.settings import Settings

@@ -6,9 +6,9 @@ from typing import Any
 
 from amx_kimi.conceal import shown
 from amx_kimi.config.files import read_yaml
+from amx_kimi.config.loading import load_profile, nearest, profile_names
 from amx_kimi.config.overlay import OverlayFile
 from amx_kimi.config.profile import Profile
-from amx_kimi.config.profiles import load_profile, nearest, profile_names
 from amx_kimi.errors import ConfigError, ConfigFileError, UnknownProfileError
 from amx_kimi.facts import load_catalog, match_endpoint
 from amx_kimi.settings import Settings

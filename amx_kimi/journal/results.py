@@ -31,6 +31,17 @@ class Described:
     id: int = 0
 
     @property
+    def answer(self) -> Suggestion:
+        """The suggestion, of an item that has one.
+
+        Raises:
+            LookupError: it has none.
+        """
+        if self.suggestion is None:
+            raise LookupError(f"{self.item.name} has no suggestion")
+        return self.suggestion
+
+    @property
     def text(self) -> str | None:
         """What a person let stand, or else the best wording; None: there is none, or it was
         rejected."""

@@ -24,7 +24,7 @@ from amx_kimi.journal import Described, Run
 from amx_kimi.publish.decision_file import clean
 from amx_kimi.text import is_blank
 
-__all__ = ["Accepted", "Handed", "accepted_texts", "hand_over"]
+__all__ = ["AmxText", "Handed", "accepted_texts", "hand_over"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS analysis_runs (
@@ -65,7 +65,7 @@ class Handed:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AmxText:
     """A text that people accepted in AMX; `by` is empty where AMX does not say who, `edited`: they
     worded it themselves."""
 
@@ -107,7 +107,7 @@ def hand_over(
     return handed
 
 
-def accepted_texts(path: Path, profile: str) -> Iterator[Accepted]:
+def accepted_texts(path: Path, profile: str) -> Iterator[AmxText]:
     """What people accepted in AMX for one of its database profiles, the latest of each item.
 
     Raises:
@@ -126,7 +126,7 @@ def accepted_texts(path: Path, profile: str) -> Iterator[Accepted]:
     }
     for (schema, table, column), row in latest.items():
         if row["evaluation"] != "skipped" and not is_blank(str(row["text"] or "")):
-            yield Accepted(
+            yield AmxText(
                 schema=schema,
                 table=table,
                 column=column,
@@ -285,8 +285,7 @@ def _run_of(history: _History, run: Run, profile: str, version: str) -> int:
 
 
 def _result(number: int, row: Described, run: Run, kind: str) -> dict[str, Any]:
-    assert row.suggestion is not None
-    decision = row.decision
+    suggestion, decision = row.answer, row.decision
     evaluated = datetime.fromisoformat(decision.at).timestamp() if decision else None
     return {
         "run_id": number,
@@ -296,11 +295,11 @@ def _result(number: int, row: Described, run: Run, kind: str) -> dict[str, Any]:
         "column_name": row.item.column or None,
         "asset_kind": kind,
         "source": _TOOL,
-        "confidence": row.suggestion.confidence,
-        "logprob_score": row.suggestion.score,
+        "confidence": suggestion.confidence,
+        "logprob_score": suggestion.score,
         "model_version": f"kimi/{row.model}",
         "reasoning": f"{_REVIEWED}{decision.at}" if decision else "",
-        "alternatives_json": json.dumps(list(row.suggestion.alternatives), ensure_ascii=False),
+        "alternatives_json": json.dumps(list(suggestion.alternatives), ensure_ascii=False),
         "evaluated_at": evaluated,
         "chosen_description": (decision.text or "") if decision else None,
         "evaluation": _EVALUATIONS[decision.action] if decision else None,
@@ -312,15 +311,13 @@ def _result(number: int, row: Described, run: Run, kind: str) -> dict[str, Any]:
 
 
 def _pending(row: Described, id_: int, kind: str) -> dict[str, Any]:
-    assert row.suggestion is not None
-    assert row.decision is not None
     return {
         "schema": row.item.schema,
         "table": row.item.table,
         "column": row.item.column or None,
         "result_id": id_,
-        "final_description": row.decision.text,
-        "confidence": row.suggestion.confidence,
+        "final_description": row.text,
+        "confidence": row.answer.confidence,
         "source": _TOOL,
         "asset_kind": kind,
     }

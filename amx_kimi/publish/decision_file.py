@@ -105,8 +105,7 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
 
 
 def _cells(row: Described) -> dict[str, str]:
-    assert row.suggestion is not None
-    item, suggestion, decision = row.item, row.suggestion, row.decision
+    item, suggestion, decision = row.item, row.answer, row.decision
     wordings = enumerate(suggestion.alternatives[:_WORDINGS], 1)
     said = ""
     if decision:
@@ -172,7 +171,6 @@ def _shown(cell: str) -> str:
 
 
 def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row]:
-    assert row.suggestion is not None
     before = _cells(row)
     for field in _FIELDS[1:4] + _FIELDS[8 : 8 + _WORDINGS]:
         if field in cells and _same(cells[field]) != _same(before.get(field, "")):
@@ -203,8 +201,7 @@ def _is_same(new: Decided, present: Decision | None) -> bool:
 
 def _decision(said: str, text: str, row: Described) -> Decided | str:
     """What a row says, or why that is no decision."""
-    assert row.suggestion is not None
-    wordings = row.suggestion.alternatives
+    wordings = row.answer.alternatives
     if len(text) > MOST_TEXT:
         return f"the text has {len(text):,} characters, {MOST_TEXT:,} are the most"
     if said in ("", "edit", "accept") and text:

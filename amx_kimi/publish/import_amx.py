@@ -13,7 +13,7 @@ from amx_kimi.databases.opening import open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, answers, decisions, items, runs
 from amx_kimi.journal.decisions import Action, Decision, Worded
-from amx_kimi.publish.amx_history import Accepted, accepted_texts
+from amx_kimi.publish.amx_history import AmxText, accepted_texts
 from amx_kimi.redact import Redactor
 from amx_kimi.types import Item
 
@@ -94,7 +94,7 @@ def _keep(
     run: str,
     database: str,
     chunk: list[Item],
-    accepted: dict[tuple[str, str, str], Accepted],
+    accepted: dict[tuple[str, str, str], AmxText],
 ) -> tuple[list[_Kept], list[str]]:
     """Add a chunk of the inventory, and the texts for it, which leave `accepted`; returns what was
     kept, and the names of the items that a person has worded here."""
@@ -124,14 +124,14 @@ def _place(item: Item) -> tuple[str, str, str]:
     return item.schema, item.table, item.column
 
 
-def _is_ours(worded: Worded | None, text: Accepted) -> bool:
+def _is_ours(worded: Worded | None, text: AmxText) -> bool:
     """Whether what a person has worded here stands before AMX's text."""
     if worded is None or worded.text == text.text:
         return False
     return not text.edited or text.at < worded.at
 
 
-def _decision(text: Accepted) -> Decision:
+def _decision(text: AmxText) -> Decision:
     action: Action = "edit" if text.edited else "accept"
     return Decision(action, text.text, text.by or _SOMEBODY, text.at)
 
@@ -142,7 +142,7 @@ def _key(item: Item, database: str) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 
-def _model(accepted: Iterable[Accepted]) -> str:
+def _model(accepted: Iterable[AmxText]) -> str:
     names = sorted({one.model for one in accepted})
     return names[0] if len(names) == 1 else "several, by AMX"
 

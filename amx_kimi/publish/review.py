@@ -302,5 +302,4 @@ def _is_open(row: Described, least: Confidence) -> bool:
 
 
 def _accepted(row: Described) -> Decided:
-    assert row.suggestion is not None
-    return Decided(row.id, "accept", row.suggestion.alternatives[0])
+    return Decided(row.id, "accept", row.answer.alternatives[0])

@@ -6,7 +6,7 @@ from typing import Any
 from amx_kimi.config import Draft, KeyChoice, draft_profile, keyring_state
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
-from amx_kimi.wizard.questions import AMX_QUESTIONS, Context
+from amx_kimi.wizard.questions import AMX_QUESTIONS, Asking
 from amx_kimi.wizard.terminal import Terminal
 from amx_kimi.wizard.wizard import ask_all, summary
 
@@ -30,7 +30,7 @@ def collect_for_amx(present: Mapping[str, Any], settings: Settings) -> dict[str,
     choice = KeyChoice("clear", Secret(key)) if key else KeyChoice("blank")
     draft = ask_all(
         Draft(_NAME, {"provider": "kimi", **fields}, key=choice),
-        Context(terminal, settings, inside_amx=True),
+        Asking(terminal, settings, inside_amx=True),
         AMX_QUESTIONS,
     )
     terminal.say(summary(draft_profile(draft, settings), settings))

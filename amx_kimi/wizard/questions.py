@@ -29,7 +29,7 @@ from amx_kimi.types import Ask
 from amx_kimi.wizard.key import ask_key
 from amx_kimi.wizard.terminal import Terminal
 
-__all__ = ["AMX_QUESTIONS", "QUESTIONS", "Context", "Question", "shown_path"]
+__all__ = ["AMX_QUESTIONS", "QUESTIONS", "Asking", "Question", "shown_path"]
 
 _USUAL_MODEL = "kimi-k2.6"
 _MODES: Mapping[str, tuple[Mode, ...]] = {
@@ -41,7 +41,7 @@ _MODES: Mapping[str, tuple[Mode, ...]] = {
 
 
 @dataclass(frozen=True)
-class Context:
+class Asking:
     """What every question may need. `check` False sends the key nowhere; `inside_amx`: AMX keeps
     the key and the fields, so that nothing can be said that only kimi.yml holds."""
 
@@ -51,10 +51,10 @@ class Context:
     inside_amx: bool = False
 
 
-Question = Callable[[Draft, Context], Draft | None]
+Question = Callable[[Draft, Asking], Draft | None]
 
 
-def _name(draft: Draft, context: Context) -> Draft:
+def _name(draft: Draft, context: Asking) -> Draft:
     kimi = {n: "" for n, provider in profile_names(context.settings).items() if provider == "kimi"}
 
     def parse(text: str) -> Draft:
@@ -68,12 +68,12 @@ def _name(draft: Draft, context: Context) -> Draft:
     return changed
 
 
-def _provider(draft: Draft, context: Context) -> None:
+def _provider(draft: Draft, context: Asking) -> None:
     """There is one: it is said, as AMX asks for it here, and not asked."""
     context.terminal.say(f"Provider: {draft.value('provider', 'kimi')} (Moonshot AI)")
 
 
-def _model(draft: Draft, context: Context) -> Draft:
+def _model(draft: Draft, context: Asking) -> Draft:
     catalog, aliases = load_catalog(), load_overlay(context.settings.config_dir).aliases
     rows = [*(r for r in catalog.models if r.live), *(r for r in catalog.models if not r.live)]
     listed = [row.id for row in rows if row.live and not row.endpoints]
@@ -119,7 +119,7 @@ def _shortened(line: str) -> str:
     return line if len(line) <= 79 else f"{line[:78].rsplit(' ', 1)[0]} …"
 
 
-def _api_base(draft: Draft, context: Context) -> Draft:
+def _api_base(draft: Draft, context: Asking) -> Draft:
     overlays, terminal = load_overlay(context.settings.config_dir), context.terminal
     known = [r for r in load_catalog().endpoints if r.url and r.protocol == "openai"]
     places = {row.name: row for row in known} | dict(overlays.endpoints)
@@ -146,7 +146,7 @@ def _api_base(draft: Draft, context: Context) -> Draft:
     return changed
 
 
-def _key(draft: Draft, context: Context) -> Draft:
+def _key(draft: Draft, context: Asking) -> Draft:
     return ask_key(
         draft,
         context.terminal,
@@ -156,7 +156,7 @@ def _key(draft: Draft, context: Context) -> Draft:
     )
 
 
-def _temperature(draft: Draft, context: Context) -> Draft | None:
+def _temperature(draft: Draft, context: Asking) -> Draft | None:
     model = draft_profile(draft, context.settings).facts().model
     if all(mode in model.temperature for mode in _MODES[model.thinking]):
         context.terminal.say("  The temperature is fixed for this model, and never sent.")
@@ -169,7 +169,7 @@ def _temperature(draft: Draft, context: Context) -> Draft | None:
     return draft.with_fields(temperature=value)
 
 
-def _max_tokens(draft: Draft, context: Context) -> Draft:
+def _max_tokens(draft: Draft, context: Asking) -> Draft:
     profile = draft_profile(draft, context.settings)
     if plan(profile, profile.facts(), context.settings, Ask((), 1_000)).thinking:
         floor = context.settings.min_max_tokens or FLOOR
@@ -185,7 +185,7 @@ def _max_tokens(draft: Draft, context: Context) -> Draft:
     return draft.with_fields(max_tokens=value)
 
 
-def _alternatives(draft: Draft, context: Context) -> Draft:
+def _alternatives(draft: Draft, context: Asking) -> Draft:
     value = context.terminal.ask(
         "Number of alternatives per column",
         lambda text: check_number("n_alternatives", text),
@@ -194,7 +194,7 @@ def _alternatives(draft: Draft, context: Context) -> Draft:
     return draft.with_fields(n_alternatives=value)
 
 
-def _effort(draft: Draft, context: Context) -> Draft | None:
+def _effort(draft: Draft, context: Asking) -> Draft | None:
     model = draft_profile(draft, context.settings).facts().model
     if model.thinking == "never" or model.effort.dialect == "none":
         return None
@@ -212,7 +212,7 @@ def _effort(draft: Draft, context: Context) -> Draft | None:
     return context.terminal.ask(label, parse, default=draft.value("effort", "low"))
 
 
-def _thinking(draft: Draft, context: Context) -> Draft:
+def _thinking(draft: Draft, context: Asking) -> Draft:
     profile = draft_profile(draft, context.settings)
     usual = replace(
         context.settings, effort=None

@@ -26,7 +26,7 @@ from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask
 from amx_kimi.wizard.key import choose_place
-from amx_kimi.wizard.questions import QUESTIONS, Context, Question, shown_path
+from amx_kimi.wizard.questions import QUESTIONS, Asking, Question, shown_path
 from amx_kimi.wizard.terminal import Back, Cancelled, Terminal
 
 __all__ = ["add_profile", "after_saving", "ask_all", "collect", "summary"]
@@ -43,7 +43,7 @@ def add_profile(settings: Settings, name: str = "", *, check: bool = True) -> st
     terminal = Terminal()
     terminal.say(_HELP)
     try:
-        context = Context(terminal, settings, check)
+        context = Asking(terminal, settings, check)
         draft = collect(context, name)
         while not finish(draft, context):
             terminal.say("Again, then; Enter keeps each answer.")
@@ -54,7 +54,7 @@ def add_profile(settings: Settings, name: str = "", *, check: bool = True) -> st
         return None
 
 
-def collect(context: Context, name: str = "") -> Draft:
+def collect(context: Asking, name: str = "") -> Draft:
     """Ask everything that a profile needs. Saves nothing.
 
     Raises:
@@ -63,7 +63,7 @@ def collect(context: Context, name: str = "") -> Draft:
     return ask_all(draft_of(name, context.settings), context, QUESTIONS)
 
 
-def ask_all(draft: Draft, context: Context, questions: Sequence[Question]) -> Draft:
+def ask_all(draft: Draft, context: Asking, questions: Sequence[Question]) -> Draft:
     """Ask these questions in order, back and forth.
 
     Raises:
@@ -87,7 +87,7 @@ def ask_all(draft: Draft, context: Context, questions: Sequence[Question]) -> Dr
     return draft
 
 
-def finish(draft: Draft, context: Context) -> bool:
+def finish(draft: Draft, context: Asking) -> bool:
     """Show what the draft means, try one request, save; whether it was saved.
 
     Raises:

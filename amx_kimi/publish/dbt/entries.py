@@ -19,8 +19,8 @@ from amx_kimi.publish.yaml_places import (
 
 __all__ = [
     "MOST_BYTES",
+    "DbtTable",
     "Entries",
-    "Entry",
     "PropertyFile",
     "home_of",
     "included",
@@ -45,7 +45,7 @@ _BOM = "\ufeff"
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class DbtTable:
     """A table, as a property file describes it.
 
     `node` is its mapping, `relation` its name in the database, `name` its name in dbt; `source` and
@@ -78,7 +78,7 @@ class PropertyFile:
     path: Path
     document: Document
     mark: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[DbtTable] = field(default_factory=list)
 
     @property
     def warnings(self) -> Iterator[str]:
@@ -90,22 +90,22 @@ class PropertyFile:
 class Entries:
     """The entries of some files, by the table that they describe."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._by_table: dict[str, list[Entry]] = {}
-        self._by_name: dict[tuple[str, str], list[Entry]] = {}
+    def __init__(self, entries: Iterable[DbtTable]) -> None:
+        self._by_table: dict[str, list[DbtTable]] = {}
+        self._by_name: dict[tuple[str, str], list[DbtTable]] = {}
         for entry in entries:
             for spelling in {one.lower() for one in spellings(entry.relation)}:
                 self._by_table.setdefault(spelling, []).append(entry)
             name = (entry.source.lower(), entry.name.lower())
             self._by_name.setdefault(name, []).append(entry)
 
-    def find(self, schema: str, table: str, section: Section) -> list[Entry]:
+    def find(self, schema: str, table: str, section: Section) -> list[DbtTable]:
         """The entries that describe a table of a database, several where it cannot be told which
         one does: sources of its schema; or with a template for a schema, of its schema's name; or
         by the table's name alone a model and a source with a template, first those of `section`.
         """
         name = escape_name(table)
-        ranks: dict[int, list[Entry]] = {}
+        ranks: dict[int, list[DbtTable]] = {}
         for entry in self._by_table.get(name.lower(), ()):
             rank = _rank(entry, schema, section)
             if rank is not None:
@@ -115,7 +115,7 @@ class Entries:
         # The latest version, which may have the model's own name as its alias, is one entry.
         return [*{id(one.version or one.node): one for one in reversed(found)}.values()]
 
-    def named(self, source: str, table: str) -> list[Entry]:
+    def named(self, source: str, table: str) -> list[DbtTable]:
         """The entries that have this name in dbt; models, seeds and snapshots are of no source."""
         return self._by_name.get((source.lower(), escape_name(table).lower()), [])
 
@@ -232,7 +232,7 @@ def home_of(sources: list[Node], schema: str) -> Node | None:
     return by_name
 
 
-def _rank(entry: Entry, schema: str, section: Section) -> int | None:
+def _rank(entry: DbtTable, schema: str, section: Section) -> int | None:
     """How well an entry fits a table of this schema; None: not at all."""
     if not entry.is_source:
         return 2 if section == "models" else 3
@@ -249,7 +249,7 @@ def _is_shared(parent: Node, key: str) -> bool:
     return there is None or there.shared
 
 
-def _entries(path: Path, root: Node) -> Iterator[Entry]:
+def _entries(path: Path, root: Node) -> Iterator[DbtTable]:
     checked: set[int] = set()
     for entry in (*_models(path, root), *_sources(path, root)):
         columns = value_of(entry.node, "columns")
@@ -259,13 +259,13 @@ def _entries(path: Path, root: Node) -> Iterator[Entry]:
         yield entry
 
 
-def _models(path: Path, root: Node) -> Iterator[Entry]:
+def _models(path: Path, root: Node) -> Iterator[DbtTable]:
     for section in _MODELS:
         for node in mappings(path, root, section):
             name, alias = text_of(node, "name"), text_of(node, "config", "alias")
             relation = name if not alias or _TEMPLATE.search(alias) else alias
             shared = _is_shared(root, section) or node.shared
-            entry = Entry(path, section, node, name, relation, node, shared=shared)
+            entry = DbtTable(path, section, node, name, relation, node, shared=shared)
             versions = mappings(path, node, "versions") if section == "models" else []
             if not versions:
                 yield entry
@@ -304,7 +304,7 @@ def _order(version: Node) -> tuple[float, str]:
         return float("-inf"), text
 
 
-def _sources(path: Path, root: Node) -> Iterator[Entry]:
+def _sources(path: Path, root: Node) -> Iterator[DbtTable]:
     for source in mappings(path, root, "sources"):
         name = text_of(source, "name")
         schema = text_of(source, "schema") or name
@@ -312,7 +312,7 @@ def _sources(path: Path, root: Node) -> Iterator[Entry]:
         for node in mappings(path, source, "tables"):
             own, identifier = text_of(node, "name"), text_of(node, "identifier")
             relation = own if not identifier or _TEMPLATE.search(identifier) else identifier
-            yield Entry(
+            yield DbtTable(
                 *(path, "sources", node, own, relation, node, None, name, schema),
                 shared=shared or node.shared,
             )

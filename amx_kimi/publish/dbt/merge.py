@@ -10,8 +10,8 @@ from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.dbt.entries import (
+    DbtTable,
     Entries,
-    Entry,
     PropertyFile,
     home_of,
     included,
@@ -122,7 +122,7 @@ class _Merge:
         else:
             self._add_table(rows)
 
-    def _rivals(self, entry: Entry, item: Item) -> str:
+    def _rivals(self, entry: DbtTable, item: Item) -> str:
         """The other tables that an entry may describe, if nothing tells which it is."""
         whole = qualified(item.schema, item.table)
         return " and ".join(sorted(self._claims[id(entry.described)] - {whole}))
@@ -130,13 +130,13 @@ class _Merge:
     def _alone(self, item: Item, why: str) -> None:
         self._problem(f"{qualified(item.schema, item.table)} {why}")
 
-    def _shown(self, entry: Entry) -> str:
+    def _shown(self, entry: DbtTable) -> str:
         is_own = entry.file == self._file.path
         return self._project.shown(entry.file) if self._project and not is_own else str(entry.file)
 
     # What is there
 
-    def _fill(self, entry: Entry, rows: list[Described]) -> None:
+    def _fill(self, entry: DbtTable, rows: list[Described]) -> None:
         whole = qualified(rows[0].item.schema, rows[0].item.table)
         own = [row for row in rows if not row.item.column]
         columns = [row for row in rows if row.item.column]
@@ -151,7 +151,7 @@ class _Merge:
     def _problem(self, line: str) -> None:
         self.result.problems.append(line)
 
-    def _describe_table(self, entry: Entry, row: Described) -> None:
+    def _describe_table(self, entry: DbtTable, row: Described) -> None:
         if entry.described is entry.node:
             self._describe(entry.node, row, is_model=not entry.is_source)
         elif not value_of(entry.described, "description") and self._is_persons(entry.node):
@@ -159,7 +159,7 @@ class _Merge:
         else:
             self._describe(entry.described, row, is_version=True)
 
-    def _fill_columns(self, entry: Entry, rows: list[Described], whole: str) -> None:
+    def _fill_columns(self, entry: DbtTable, rows: list[Described], whole: str) -> None:
         home = entry.version or entry.node
         for node in (home, entry.node):
             there = node.value.get("columns")

@@ -8,7 +8,7 @@ from typing import Any
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.files import open_regular
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.publish.dbt.entries import MOST_BYTES, Entry, read_property_file
+from amx_kimi.publish.dbt.entries import MOST_BYTES, DbtTable, read_property_file
 
 __all__ = ["Project", "project_around", "read_project"]
 
@@ -31,7 +31,7 @@ class Project:
     """The entries of a project's property files, and `warnings` of those that could not be read."""
 
     folder: Path
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[DbtTable] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def shown(self, path: Path) -> str:

@@ -26,7 +26,7 @@ from amx_kimi.blocks import blocks
 from amx_kimi.journal.decisions import carry_over
 from amx_kimi.journal.schema import columns, decisions, runs, suggestions
 
-__all__ = ["Change", "keep_changed", "reopen", "seen_before"]
+__all__ = ["Difference", "keep_changed", "reopen", "seen_before"]
 
 _AT_ONCE = 500
 _NAMES = ("schema_name", "table_name", "column_name")
@@ -37,7 +37,7 @@ _SETTLED = ("described", "reused", "inherited", "shared", "commented", "unchange
 
 
 @dataclass(frozen=True)
-class Change:
+class Difference:
     """A table or column that is new, dropped, of another type (`before` and `after` are types), or
     with data that moved (`after` says how)."""
 
@@ -51,7 +51,7 @@ class Change:
         return f"{self.kind}: {self.name}{told.get(self.kind, '')}"
 
 
-def keep_changed(connection: Connection, run: str) -> list[Change]:
+def keep_changed(connection: Connection, run: str) -> list[Difference]:
     """Leave only what changed pending, and say what did; what earlier runs did not settle stays
     pending too. Dropped are those of the tables that the run took in."""
     mine = select(runs.c.database, runs.c.options).where(runs.c.id == run)
@@ -72,15 +72,15 @@ def keep_changed(connection: Connection, run: str) -> list[Change]:
     # Sorted here: an ORDER BY made SQLite forgo its index for the join (60 s for 20,000 columns).
     for row in sorted(connection.execute(joined), key=lambda row: row.id):
         if row.was is None:
-            found.append(Change("new", _name(row), after=row.type))
+            found.append(Difference("new", _name(row), after=row.type))
         elif row.type_before != row.type:
-            found.append(Change("retyped", _name(row), row.type_before, row.type))
+            found.append(Difference("retyped", _name(row), row.type_before, row.type))
         elif row.was == "commented" and not row.comment:
             continue  # its comment is gone
         elif row.status == "pending" and row.was in _SETTLED:
             unchanged.append((row.id, row.before))
     dropped = [*_dropped_tables(connection, run, database), *_dropped(connection, run, before)]
-    found += [Change("dropped", _name(row), row.type) for row in dropped]
+    found += [Difference("dropped", _name(row), row.type) for row in dropped]
     if unchanged:
         connection.execute(_KEEP, [{"item": item} for item, _ in unchanged])
         connection.execute(_COPY, [{"item": item, "old": before} for item, before in unchanged])

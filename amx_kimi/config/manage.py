@@ -13,6 +13,14 @@ from amx_kimi.conceal import shown
 from amx_kimi.config.edit import edit_yaml, put_entry, quoted, rename_entry
 from amx_kimi.config.files import config_path, overlay_path
 from amx_kimi.config.key_files import forget_key_file
+from amx_kimi.config.loading import (
+    active_of,
+    assemble,
+    check_config,
+    known_entry,
+    nearest,
+    raw_profiles,
+)
 from amx_kimi.config.os_keyring import (
     forget_keys,
     key_reference,
@@ -22,14 +30,6 @@ from amx_kimi.config.os_keyring import (
 )
 from amx_kimi.config.overlay import load_overlay, parse_overlay, raw_overlay
 from amx_kimi.config.profile import AMX_DEFAULTS, Overlay, Profile
-from amx_kimi.config.profiles import (
-    active_of,
-    assemble,
-    check_config,
-    known_entry,
-    nearest,
-    raw_profiles,
-)
 from amx_kimi.config.secrets import absolute_reference
 from amx_kimi.config.words import RANGES, check_name, check_number, endpoint_url, model_id
 from amx_kimi.errors import ConfigError, ConfigFileError, KeyringError
