@@ -19,7 +19,6 @@ class Prices:
     miss: Decimal
     output: Decimal
     write_5m: Decimal | None = None
-    write_1h: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,12 @@ class ModelRow:
     logprobs: tuple[Mode, ...] = ()
     json_mode: bool = False
     max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"
-    developer_role: bool = False
-    store: bool = False
     tools: bool = False
     vision: bool = False
     batch: bool = False
     pick: str = ""
     aliases: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
-    released: datetime.date | None = None
     retired_on: datetime.date | None = None
     successor: str = ""
     open_weights: bool = False
@@ -99,7 +95,6 @@ class TierRow:
     """One rate-limit tier: requests under way, requests and tokens per minute, tokens per day."""
 
     tier: int
-    recharge: int
     concurrency: int
     rpm: int
     tpm: int

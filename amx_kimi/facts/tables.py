@@ -78,7 +78,6 @@ class ThoughtRow:
 
     open: str
     close: str
-    used_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ endpoints:
   - {name: here, url: 'https://here/v1'}
   - {name: any, url: ''}
 """
-TIERS = "tiers: [{tier: 0, recharge: 1, concurrency: 1, rpm: 3, tpm: 500000}]"
+TIERS = "tiers: [{tier: 0, concurrency: 1, rpm: 3, tpm: 500000}]"
 
 
 def parse(models: str = MODELS, endpoints: str = ENDPOINTS, tiers: str = TIERS) -> Catalog:
@@ -105,7 +105,7 @@ def test_a_malformed_endpoints_file(text: str, parts: list[str]) -> None:
     [
         ("", ["tiers.yml", "expected a mapping"]),
         ("tiers: 3", ["'tiers'", "list of rows"]),
-        ("tiers: [{tier: 0}]", ["tiers.yml", "row 0", "'recharge'", "missing"]),
+        ("tiers: [{tier: 0}]", ["tiers.yml", "row 0", "'concurrency'", "missing"]),
         (TIERS.replace("rpm: 3", "rpm: many"), ["tiers.yml", "row 0", "'rpm'", "'many'"]),
     ],
 )
