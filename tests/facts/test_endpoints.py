@@ -93,10 +93,10 @@ def test_an_endpoint_is_found_by_its_url(url: str, name: str) -> None:
 
 def test_tiers() -> None:
     assert load_catalog().tiers == (
-        TierRow(0, 1, 1, 3, 500_000, 1_500_000),
-        TierRow(1, 10, 15, 100, 2_000_000),
-        TierRow(2, 20, 40, 100, 3_000_000),
-        TierRow(3, 100, 50, 200, 3_000_000),
-        TierRow(4, 1_000, 60, 200, 4_000_000),
-        TierRow(5, 3_000, 100, 300, 5_000_000),
+        TierRow(0, 1, 3, 500_000, 1_500_000),
+        TierRow(1, 15, 100, 2_000_000),
+        TierRow(2, 40, 100, 3_000_000),
+        TierRow(3, 50, 200, 3_000_000),
+        TierRow(4, 60, 200, 4_000_000),
+        TierRow(5, 100, 300, 5_000_000),
     )
