@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full clean
+.PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -68,6 +68,10 @@ bench: .venv/test
 
 bench-full: .venv/test
 	$(BIN)/python -m benchmarks --full
+
+# README's picture: the demo in a terminal, recorded as docs/demo.svg.
+picture: .venv/test
+	$(BIN)/python docs/record.py
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }

@@ -1,6 +1,7 @@
 """The results as Markdown."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 __all__ = ["tables"]
@@ -9,10 +10,11 @@ __all__ = ["tables"]
 def tables(results: dict[str, Any]) -> Iterator[str]:
     """The lines of README.md's measured part."""
     command = "make bench-full" if results["mode"] == "full" else "make bench"
-    yield (
+    head = (
         f"`{command}` on {results['on']} ({results['machine']}, Python {results['python']}; "
         f"{', '.join(results['peers'])}), {results['seconds'] / 60:.0f} minutes:"
     )
+    yield from wrap(head, 100, break_on_hyphens=False)
     yield ""
     yield "| work | contestant, told | seconds | × ideal | rejections | lost | rounds |"
     yield "|---|---|---|---|---|---|---|"

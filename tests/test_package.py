@@ -64,7 +64,7 @@ def test_the_source_distribution_holds_the_project_and_nothing_else(tmp_path: Pa
             ".json",
             ".txt",
         ),
-        *(".toml", ".png", ""),
+        *(".toml", ".png", ".svg", ""),
     }
     listed = ["ls-files", "--cached", "--others", "--exclude-standard"]
     known = subprocess.run(
