@@ -13,10 +13,10 @@ from amx_kimi.annotate.context import load_context
 from amx_kimi.annotate.job import Job, wanted_by
 from amx_kimi.annotate.opening import Target
 from amx_kimi.annotate.run import RunSpec, Spend, Watch, execute
+from amx_kimi.client.budget import cap_of
 from amx_kimi.config import Profile, given_profile, journal_path
 from amx_kimi.databases.base import Selection
 from amx_kimi.databases.opening import files_or_url
-from amx_kimi.errors import ConfigError
 from amx_kimi.journal import Journal, Run
 from amx_kimi.settings import Settings
 
@@ -93,7 +93,7 @@ def describe(
     texts = [database] if isinstance(database, str) else database
     target = Target(texts if isinstance(texts, URL) else files_or_url(list(texts)))
     with _opened(journal, settings) as kept:
-        return _run(RunSpec(job, target, kept, settings, _spend(max_cost)), on_progress)
+        return _run(RunSpec(job, target, kept, settings, Spend(cap_of(max_cost))), on_progress)
 
 
 def _run(spec: RunSpec, on_progress: Callable[[Progress], None] | None) -> Run:
@@ -103,15 +103,6 @@ def _run(spec: RunSpec, on_progress: Callable[[Progress], None] | None) -> Run:
     if result.stopped:
         raise result.stopped
     return spec.journal.run(result.run)
-
-
-def _spend(max_cost: Decimal | float | None) -> Spend:
-    if max_cost is None:
-        return Spend()
-    cap = Decimal(str(max_cost))
-    if not (cap.is_finite() and cap > 0):
-        raise ConfigError(f"max_cost is {max_cost!r}; it must be a positive amount")
-    return Spend(cap)
 
 
 @contextmanager

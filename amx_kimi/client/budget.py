@@ -2,16 +2,33 @@
 
 import asyncio
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
-from amx_kimi.errors import BudgetError
+from amx_kimi.errors import BudgetError, ConfigError
 from amx_kimi.facts import Facts, cost
 from amx_kimi.policy import RequestPlan
 from amx_kimi.types import Usage
 
-__all__ = ["Budget", "worst_case"]
+__all__ = ["Budget", "cap_of", "worst_case"]
 
 _ZERO = Decimal(0)
+
+
+def cap_of(max_cost: Decimal | float | None) -> Decimal | None:
+    """The cap that a caller gives.
+
+    Raises:
+        ConfigError: it is not a positive amount.
+    """
+    if max_cost is None:
+        return None
+    try:
+        cap = Decimal(str(max_cost))
+    except InvalidOperation:
+        cap = _ZERO
+    if not (cap.is_finite() and cap > 0):
+        raise ConfigError(f"max_cost is {max_cost!r:.40}; it must be a positive amount")
+    return cap
 
 
 class Budget:

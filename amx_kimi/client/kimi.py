@@ -19,7 +19,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from amx_kimi.client.account import account_limits, account_name
 from amx_kimi.client.answers import Callbacks, WireReply
 from amx_kimi.client.backoff import pause_seconds
-from amx_kimi.client.budget import Budget, worst_case
+from amx_kimi.client.budget import Budget, cap_of, worst_case
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction, without_stream
 from amx_kimi.client.journey import (
     Journey,
@@ -109,7 +109,7 @@ class KimiClient:
         self.key: FoundKey = key or direct_key(who, api_key, self.settings)
         self._learned = LearnedStore(self.settings.config_dir)
         self.facts: Facts = who.facts(self._learned.quirks(who.base_url, who.model))
-        self.budget = budget or Budget(None if max_cost is None else Decimal(str(max_cost)))
+        self.budget = budget or Budget(cap_of(max_cost))
         self.requests = 0
         self.answers = 0
         self.resting = 0

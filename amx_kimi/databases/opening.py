@@ -10,7 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from amx_kimi.conceal import shown
 from amx_kimi.config import DatabaseProfile
 from amx_kimi.databases.base import Comments, Reading, Source
-from amx_kimi.databases.registry import KINDS, Kind, find_kind, names_of_dialects
+from amx_kimi.databases.registry import (
+    Kind,
+    find_kind,
+    kind_of,
+    kind_of_amx,
+    kind_of_file,
+    names_of_dialects,
+)
 from amx_kimi.errors import SourceError
 from amx_kimi.files import open_regular
 
@@ -66,8 +73,14 @@ def open_comments(target: str | URL) -> Comments:
 
 
 def dialect_of(name: str) -> "Dialect":
-    """The dialect of a kind of database, by its name."""
-    kind = next(kind for kind in KINDS if kind.name == name)
+    """The dialect of a kind of database, by its name.
+
+    Raises:
+        LookupError: there is none of that name.
+    """
+    kind = kind_of(name)
+    if kind is None:
+        raise LookupError(f"no kind of database is called {name!r}")
     return kind.backend().dialect(name)
 
 
@@ -107,7 +120,7 @@ def database_url(profile: DatabaseProfile) -> URL:
     Raises:
         SourceError: its backend cannot be described yet.
     """
-    kind = next((kind for kind in KINDS if kind.amx == profile.backend), None)
+    kind = kind_of_amx(profile.backend)
     if kind is None or not kind.is_read:
         raise SourceError(
             f"The database profile {profile.name!r} is for {profile.backend}, which cannot be "
@@ -150,10 +163,5 @@ def _scheme_of_file(path: Path) -> str:
             start = file.read(64)
     except OSError:  # whoever opens it says why
         return _WITHOUT_SIGNATURE
-    for kind in KINDS:
-        if kind.signature is None:
-            continue
-        place, signature = kind.signature
-        if start[place:].startswith(signature):
-            return kind.schemes[0]
-    return _WITHOUT_SIGNATURE
+    kind = kind_of_file(start)
+    return kind.schemes[0] if kind else _WITHOUT_SIGNATURE

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from amx_kimi.databases.base import Backend
 
-__all__ = ["KINDS", "Kind", "find_kind", "kind_of", "names_of_dialects", "shown_identity"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "find_kind",
+    "kind_of",
+    "kind_of_amx",
+    "kind_of_file",
+    "names_of_dialects",
+    "shown_identity",
+]
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,20 @@ def kind_of(identity: str) -> Kind | None:
     """The kind of a database, by its identity (`duckdb:/data/dwh`)."""
     name = identity.partition(":")[0]
     return next((kind for kind in KINDS if kind.name == name), None)
+
+
+def kind_of_amx(backend: str) -> Kind | None:
+    """The kind that AMX's database profiles call so."""
+    return next((kind for kind in KINDS if kind.amx and kind.amx == backend), None)
+
+
+def kind_of_file(start: bytes) -> Kind | None:
+    """The kind whose files begin so."""
+    for kind in KINDS:
+        place, signature = kind.signature or (0, b"")
+        if signature and start[place:].startswith(signature):
+            return kind
+    return None
 
 
 def names_of_dialects() -> list[str]:
