@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from amx_kimi.annotate.estimate import estimate_items
+from amx_kimi.annotate.job import Job, wanted_by
 from amx_kimi.cli.common import pasted
+from amx_kimi.config import load_profile
+from amx_kimi.settings import Settings
 from tests.cli.conftest import Program
 
 
@@ -80,3 +84,26 @@ def test_a_tier_that_is_none(moonshot: Program, erp: Path) -> None:
 )
 def test_what_is_printed_can_be_pasted(given: str, again: str) -> None:
     assert pasted(given) == again
+
+
+def test_dry_run_question_and_advice_say_the_same(moonshot: Program, erp: Path) -> None:
+    cost = moonshot("run", str(erp), "--dry-run", "--json").json["cost"]
+    offer = offers(moonshot("advise", str(erp), "--json").json)["mine"]
+    assert (offer["cost"]["least"], offer["cost"]["most"]) == (cost["least"], cost["most"])
+    dear = ("custom_input_cost_per_mtok=100", "custom_output_cost_per_mtok=100")
+    assert moonshot("set-llm-profile", "mine", *dear).code == 0
+    cost = moonshot("run", str(erp), "--dry-run", "--json").json["cost"]
+    asked = moonshot("run", str(erp))
+    assert asked.code == 2
+    assert f"may cost {cost['least']:.2f} to {cost['most']:.2f} USD" in asked.err
+
+
+def test_the_wizards_figure_is_about_that_of_a_dry_run(moonshot: Program, erp: Path) -> None:
+    """The wizard knows no database: by its item it may not be far from a real one."""
+    profile = load_profile("mine", Settings.from_environment())
+    job = Job(profile, wanted=wanted_by(profile))
+    rough = estimate_items(304, job, profile.facts(), Settings())
+    packed = moonshot("run", str(erp), "--dry-run", "--json").json
+    assert rough.requests == pytest.approx(packed["requests"], rel=0.5)
+    assert rough.prompt_tokens == pytest.approx(packed["tokens"]["prompt"], rel=0.25)
+    assert rough.completion_tokens == pytest.approx(packed["tokens"]["completion"], rel=0.25)
