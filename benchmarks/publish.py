@@ -24,7 +24,7 @@ from amx_kimi.journal.decisions import Decided
 from amx_kimi.publish.apply import Rules, apply_plan, plan, write_sql
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.datahub import home_of, write_datahub
-from amx_kimi.publish.dbt import merge_dbt, write_dbt
+from amx_kimi.publish.dbt import MergeRules, merge_dbt, write_dbt
 from amx_kimi.publish.decision_file import write_decisions
 from amx_kimi.publish.export import FORMATS
 from amx_kimi.publish.report import write_report
@@ -82,7 +82,7 @@ def _exports() -> dict[str, Callable[[Any, Journal, Any], Any]]:
         "review --out": lambda file, journal, run: write_decisions(file, rows(journal, run)),
         "dbt": lambda f, journal, run: write_dbt(f, run, rows(journal, run), _ALL, "sources"),
         "dbt, merged": lambda f, journal, run: f.write(
-            merge_dbt(_bare_file(f), run, rows(journal, run), _ALL, "sources")[0]
+            merge_dbt(_bare_file(f), rows(journal, run), MergeRules(run, _ALL, "sources"))[0]
         ),
         "datahub": lambda f, journal, run: write_datahub(
             f, run, rows(journal, run), _ALL, home_of(run)

@@ -36,7 +36,7 @@ from amx_kimi.facts import parse_catalog
 from amx_kimi.journal import Journal, results, runs
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
 from amx_kimi.publish.choose import Choice
-from amx_kimi.publish.dbt import merge_dbt
+from amx_kimi.publish.dbt import MergeRules, merge_dbt
 from amx_kimi.publish.decision_file import read_decisions, write_decisions
 from amx_kimi.settings import Settings
 from amx_kimi.types import Item, Suggestion
@@ -233,7 +233,8 @@ def test_any_dbt_file(text: str, journal: Journal, tmp_path: Path) -> None:
     path = tmp_path / "schema.yml"
     path.write_text(text, "utf-8", "replace", newline="")
     rows = list(journal.stream(results.described, run.id))
-    _ours(lambda: merge_dbt(path, run, rows, Choice(unreviewed=True), "sources", overwrite=True))
+    rules = MergeRules(run, Choice(unreviewed=True), "sources", overwrite=True)
+    _ours(lambda: merge_dbt(path, rows, rules))
 
 
 @given(content=TEXTS | st.text(alphabet='"{}[]:, \\Th1m\n'), name=st.text(max_size=10))

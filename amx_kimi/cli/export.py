@@ -144,7 +144,13 @@ def _datahub(
 
 def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dict[str, Any]) -> int:
     from amx_kimi.cli.apply import choice_of
-    from amx_kimi.publish.dbt import merge_dbt, project_around, read_project, write_dbt
+    from amx_kimi.publish.dbt import (
+        MergeRules,
+        merge_dbt,
+        project_around,
+        read_project,
+        write_dbt,
+    )
 
     choice = choice_of(options)
     section: Any = options["as_section"] or "sources"
@@ -154,8 +160,8 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
     if options["only_existing"] and not is_there:
         raise click.UsageError("--only-existing is for a dbt file that is there: --out FILE.")
     if out and is_there:
-        rules = {name: options[name] for name in ("overwrite", "only_existing")}
-        text, done = merge_dbt(out, run, rows, choice, section, project=project, **rules)
+        rules = MergeRules(run, choice, section, options["overwrite"], options["only_existing"])
+        text, done = merge_dbt(out, rows, rules, project)
         is_news = text.encode() != out.read_bytes()
         if is_news:
             with output(out) as file:

@@ -35,7 +35,7 @@ from amx_kimi.client.question import Question, Wishes, ask_of
 from amx_kimi.client.service import Service
 from amx_kimi.client.wire import exchange
 from amx_kimi.conceal import conceal_key
-from amx_kimi.config import FoundKey, LearnedStore, Profile, direct_key, given_profile
+from amx_kimi.config import FoundKey, LearnedStore, Profile, direct_key, find_key, given_profile
 from amx_kimi.errors import (
     BadRequestError,
     BrokenStreamError,
@@ -106,7 +106,9 @@ class KimiClient:
     ) -> None:
         self.settings = settings or Settings.from_environment()
         self.profile = who = given_profile(profile, self.settings, model=model, base_url=base_url)
-        self.key: FoundKey = key or direct_key(who, api_key, self.settings)
+        if key is None and (api_key or profile is None):
+            key = direct_key(who, api_key, self.settings)
+        self.key: FoundKey = key or find_key(who, self.settings)
         self._learned = LearnedStore(self.settings.config_dir)
         self.facts: Facts = who.facts(self._learned.quirks(who.base_url, who.model))
         self.budget = budget or Budget(cap_of(max_cost))

@@ -87,7 +87,7 @@ class SqliteSource:
                 rows = estimates.get(name) if kind == "table" else None
                 yield Item("", name, "", kind, 0, rows=rows, definition=definition)
                 for column in self._columns(name):
-                    yield _column(name, *column)
+                    yield _column(name, column)
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
         """As `Source.profile`: frequencies are those of the first rows, in storage order."""
@@ -162,16 +162,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _column(
-    table: str,
-    position: int,
-    name: str,
-    type_: str,
-    notnull: int,
-    primary: int,
-    reference: str | None,
-    unique: int,
-) -> Item:
+def _column(table: str, row: Sequence[Any]) -> Item:
+    position, name, type_, notnull, primary, reference, unique = row
     roles = (("pk", primary), ("unique", unique), ("fk", reference))
     return Item(
         schema="",

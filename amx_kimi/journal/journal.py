@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -210,15 +211,14 @@ class RunRecorder:
         self._journal = journal
         self._run = run
 
-    async def begin(self, ask: Ask, **sent: Any) -> int:
+    async def begin(self, ask: Ask, *, worst: Decimal | None, **sent: Any) -> int:
         """A durable row; returns its id.
 
         Raises:
             JournalError: another worker has taken the run over: nothing may be sent.
         """
-        return await self._journal.write(
-            begin_request, self._run, label=ask.label, digest=digest_of(ask.messages), **sent
-        )
+        fields = {"label": ask.label, "digest": digest_of(ask.messages), **sent}
+        return await self._journal.write(begin_request, self._run, worst, fields)
 
     async def settle(self, request: int, attempt: Attempt) -> None:
         """How the attempt ended; what it cost is kept in any case.

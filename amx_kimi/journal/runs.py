@@ -1,7 +1,7 @@
 """Runs and their requests, as functions over a connection."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -190,29 +190,12 @@ def list_runs(connection: Connection) -> Iterator[Run]:
 
 
 def begin_request(
-    connection: Connection,
-    run: str,
-    *,
-    label: str,
-    model: str,
-    budget: int,
-    reason: str,
-    worst: Decimal | None,
-    digest: str | None = None,
+    connection: Connection, run: str, worst: Decimal | None, fields: Mapping[str, Any]
 ) -> int:
-    """A row for an attempt that is about to be sent; returns its id."""
-    result = connection.execute(
-        insert(requests).values(
-            run_id=run,
-            label=label,
-            model=model,
-            budget=budget,
-            reason=reason,
-            worst_cost=_nano(worst),
-            digest=digest,
-            sent_at=now(),
-        )
-    )
+    """A row for an attempt that is about to be sent, with its label, model, budget, reason and the
+    digest of its messages; returns its id."""
+    row = insert(requests).values(run_id=run, worst_cost=_nano(worst), sent_at=now(), **fields)
+    result = connection.execute(row)
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 
 

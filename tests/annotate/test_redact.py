@@ -282,9 +282,9 @@ def calls_of(name: str) -> set[str]:
 
 
 def test_only_redact_makes_masked_values_and_facts() -> None:
-    here = {f"annotate/redact/{name}.py" for name in ("redactor", "shapes", "texts")}
+    here = {f"redact/{name}.py" for name in ("redactor", "shapes", "texts")}
     assert calls_of("Masked") == here
-    assert calls_of("ColumnFacts") == {"annotate/redact/redactor.py"}
+    assert calls_of("ColumnFacts") == {"redact/redactor.py"}
 
 
 def strings_in(value: Any) -> set[str]:

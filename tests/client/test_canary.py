@@ -52,10 +52,16 @@ def test_no_repr_and_no_text_shows_it(start_sandbox: Start) -> None:
 
     async def look(client: KimiClient) -> None:
         await client.chat(ask())
-        for one in (client, client.key, client._connections, vars(client), client._limiter):
+        for one in (
+            client,
+            client.key,
+            client._service._connections,
+            vars(client),
+            client._limiter,
+        ):
             assert leaks(repr(one)) == []
-        with client._connections.take() as http:
-            for part in (http, http.headers, vars(client._connections)):
+        with client._service.take() as http:
+            for part in (http, http.headers, vars(client._service._connections)):
                 assert leaks(repr(part)) == []
 
     with_client(profile(url, api_key=CANARY), look)

@@ -230,7 +230,7 @@ def test_connections_are_used_again(start_sandbox: Start) -> None:
     async def three(client: KimiClient) -> list[str]:
         for _ in range(3):
             await client.chat(ask())
-        with client._connections.take() as http:
+        with client._service.take() as http:
             return [repr(c) for c in http._transport._pool.connections]  # type: ignore[attr-defined]
 
     [connection] = with_client(profile(sandbox.url), three)

@@ -216,7 +216,7 @@ def test_our_servers_listen_on_loopback_only(start_sandbox: Callable[..., Sandbo
 def test_certificates_are_checked() -> None:
     async def main() -> None:
         async with KimiClient(profile("https://api.moonshot.ai/v1")) as client:
-            with client._connections.take() as http:
+            with client._service.take() as http:
                 context = http._transport._pool._ssl_context  # type: ignore[attr-defined]
                 assert context.verify_mode == ssl.CERT_REQUIRED
                 assert context.check_hostname

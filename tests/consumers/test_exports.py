@@ -15,7 +15,7 @@ from amx_kimi.journal import Journal, Run, decisions, results, runs
 from amx_kimi.journal.decisions import Decided
 from amx_kimi.publish.choose import Choice
 from amx_kimi.publish.datahub import Home, write_datahub
-from amx_kimi.publish.dbt import Merged, merge_dbt, read_project, write_dbt
+from amx_kimi.publish.dbt import Merged, MergeRules, merge_dbt, read_project, write_dbt
 from amx_kimi.publish.report import write_report
 from amx_kimi.types import Item, Suggestion
 from tests.consumers.environments import environment_with
@@ -134,9 +134,8 @@ def test_dbt_reads_a_merged_file_without_a_warning(journal: Journal, project: Pa
         "version: 2\nmodels:\n  - name: orders # ours\n    description: A person's.\n"
         "    columns:\n      - name: id\n        data_tests: [unique]\n"
     )
-    text, merged = merge_dbt(
-        path, the_run(journal), rows_of(journal), Choice(unreviewed=True), "sources"
-    )
+    rules = MergeRules(the_run(journal), Choice(unreviewed=True), "sources")
+    text, merged = merge_dbt(path, rows_of(journal), rules)
     path.write_text(text)
     assert merged.problems == []
     nodes = parsed(project)["nodes"].values()
@@ -226,11 +225,11 @@ def texts_of(manifest: dict[str, Any]) -> dict[str, str]:
 
 def merged_into(path: Path, folder: Path, journal: Journal) -> tuple[str, Merged]:
     """A file with the descriptions in it; only where there are sources, tables may be new."""
-    return merge_dbt(
-        *(path, the_run(journal), rows_of(journal), Choice(unreviewed=True), "sources"),
-        project=read_project(folder, without=path),
+    rules = MergeRules(
+        *(the_run(journal), Choice(unreviewed=True), "sources"),
         only_existing="sources" not in path.read_text("utf-8"),
     )
+    return merge_dbt(path, rows_of(journal), rules, read_project(folder, without=path))
 
 
 @pytest.mark.slow

@@ -60,9 +60,8 @@ def states(journal: Journal, run: str) -> dict[str, str]:
 def request(
     journal: Journal, run: str, worst: Decimal | None = Decimal("0.5"), reason: str = "first"
 ) -> int:
-    return journal.write_now(
-        runs.begin_request, run, label="x", model="m", budget=9, reason=reason, worst=worst
-    )
+    fields = {"label": "x", "model": "m", "budget": 9, "reason": reason}
+    return journal.write_now(runs.begin_request, run, worst, fields)
 
 
 def attempt(cost: Decimal | None, usage: Usage | None = None, outcome: str = "ok") -> Attempt:

@@ -32,9 +32,8 @@ for number in range(int(sys.argv[2])):
     item = Item("public", "t", f"c{number}", "column", number)
     journal.write_now(items.add_items, run, [(item, f"key-{run}-{number}", "pending")])
     [stored] = journal.read(items.pending, run, 0, 1)
-    request = journal.write_now(
-        runs.begin_request, run, label="x", model="m", budget=1, reason="first", worst=Decimal(1)
-    )
+    fields = dict(label="x", model="m", budget=1, reason="first")
+    request = journal.write_now(runs.begin_request, run, Decimal(1), fields)
     found = [(stored, Suggestion((f"text {number}",), "high"))]
     journal.write_now(answers.save_suggestions, "m", found, {})
     print(number, flush=True)

@@ -16,7 +16,7 @@ from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described
 from amx_kimi.journal.decisions import Decision
 from amx_kimi.publish.choose import Choice
-from amx_kimi.publish.dbt import escape, merge_dbt, write_dbt
+from amx_kimi.publish.dbt import MergeRules, escape, merge_dbt, write_dbt
 from amx_kimi.types import Item, Suggestion
 
 from .test_export import RUN
@@ -123,7 +123,7 @@ def merged(
 ) -> tuple[str, Any, list[str]]:
     path = tmp_path / "schema.yml"
     path.write_text(text)
-    found, outcome = merge_dbt(path, RUN, rows, ALL, "sources", **options)
+    found, outcome = merge_dbt(path, rows, MergeRules(RUN, ALL, "sources", **options))
     assert path.read_text() == text
     return found, yaml.safe_load(found), outcome.problems
 
@@ -303,7 +303,7 @@ def test_columns_by_an_alias_are_left_alone(tmp_path: Path) -> None:
 def test_line_ends_of_windows_stay(tmp_path: Path) -> None:
     path = tmp_path / "s.yml"
     path.write_bytes(b"models:\r\n  - name: orders\r\n")
-    text, _ = merge_dbt(path, RUN, ROWS, ALL, "sources")
+    text, _ = merge_dbt(path, ROWS, MergeRules(RUN, ALL, "sources"))
     assert text.count("\n") == text.count("\r\n") > 5
 
 

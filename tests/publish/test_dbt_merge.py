@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from amx_kimi.journal import Described
 from amx_kimi.publish.choose import Choice
-from amx_kimi.publish.dbt import Merged, merge_dbt
+from amx_kimi.publish.dbt import Merged, MergeRules, merge_dbt
 
 from .test_dbt import row
 from .test_export import RUN
@@ -32,7 +32,8 @@ def merge(
 ) -> tuple[str, Merged]:
     """What a merge makes of a file with these bytes."""
     path.write_bytes(text.encode())
-    return merge_dbt(path, RUN, rows, ALL, options.pop("section", "sources"), **options)
+    rules = MergeRules(RUN, ALL, options.pop("section", "sources"), **options)
+    return merge_dbt(path, rows, rules)
 
 
 EMPTY = re.compile(r"description:[ \t]*(\"\"|''|~|null)?(?=[ \t]*(#.*|[,}].*)?\r?$)", re.MULTILINE)

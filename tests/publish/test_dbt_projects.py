@@ -11,7 +11,7 @@ import yaml
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.journal import Described
 from amx_kimi.publish.choose import Choice
-from amx_kimi.publish.dbt import Merged, merge_dbt, project_around, read_project
+from amx_kimi.publish.dbt import Merged, MergeRules, merge_dbt, project_around, read_project
 
 from .test_dbt import RUN, row
 
@@ -35,7 +35,7 @@ def merged(
         path.write_text(text)
     path = folder / next(iter(files))
     project = read_project(folder, without=path)
-    text, outcome = merge_dbt(path, RUN, rows, ALL, section, project=project, **options)
+    text, outcome = merge_dbt(path, rows, MergeRules(RUN, ALL, section, **options), project)
     return text, yaml.safe_load(text), outcome
 
 

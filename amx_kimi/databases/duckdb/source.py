@@ -240,19 +240,11 @@ class _Keys:
     def of(cls, rows: Sequence[Any]) -> "_Keys":
         found = cls()
         for row in rows:
-            found._add(*row)
+            found._add(row)
         return found
 
-    def _add(
-        self,
-        schema: str,
-        table: str,
-        kind: str,
-        told: str,
-        names: Sequence[str],
-        target: str | None,
-        target_names: Sequence[str] | None,
-    ) -> None:
+    def _add(self, row: Sequence[Any]) -> None:
+        schema, table, kind, told, names, target, target_names = row
         word, role = {
             "PRIMARY KEY": ("primary", "pk"),
             "UNIQUE": ("unique", "unique"),

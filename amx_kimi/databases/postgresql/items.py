@@ -37,42 +37,25 @@ class Structure:
     type_comments: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls,
-        constraints: Iterable[Any],
-        enums: Iterable[Any],
-        fields: Iterable[Any],
-        partitions: Iterable[Any],
-        parents: Iterable[Any],
-        reads: Iterable[Any],
-        definitions: Iterable[Any],
-        type_comments: Iterable[Any],
-    ) -> "Structure":
-        """From the rows of the queries of these names."""
+    def of(cls, rows: Mapping[str, Sequence[Any]]) -> "Structure":
+        """From the rows of queries, by our fields' names; those of keys and checks are called
+        `constraints`."""
+        type_comments = dict(map(tuple, rows["type_comments"]))
         found = cls(
-            enums=dict(map(tuple, enums)),
-            fields=dict(map(tuple, fields)),
-            partitions={root: (count, rows) for root, count, rows in partitions},
-            parents=dict(map(tuple, parents)),
-            reads=dict(map(tuple, reads)),
-            definitions={(oid, number): text for oid, number, text in definitions},
-            type_comments={oid: text for oid, text in type_comments if not is_blank(text)},
+            enums=dict(map(tuple, rows["enums"])),
+            fields=dict(map(tuple, rows["fields"])),
+            partitions={root: (count, size) for root, count, size in rows["partitions"]},
+            parents=dict(map(tuple, rows["parents"])),
+            reads=dict(map(tuple, rows["reads"])),
+            definitions={(oid, number): text for oid, number, text in rows["definitions"]},
+            type_comments={oid: text for oid, text in type_comments.items() if not is_blank(text)},
         )
-        for row in constraints:
-            found._add(*row)
+        for row in rows["constraints"]:
+            found._add(row)
         return found
 
-    def _add(
-        self,
-        relation: int,
-        domain: int,
-        kind: str,
-        numbers: Sequence[int] | None,
-        names: Sequence[str],
-        target: str | None,
-        target_names: Sequence[str],
-        expression: str | None,
-    ) -> None:
+    def _add(self, row: Sequence[Any]) -> None:
+        relation, domain, kind, numbers, names, target, target_names, expression = row
         if kind == "c":
             if expression and domain:
                 self.domain_checks[domain].append(expression)

@@ -176,14 +176,16 @@ class PostgresqlSource:
                 return connection.execute(text(query), values).all()
 
             return Structure.of(
-                constraints=rows(sql.CONSTRAINTS, **wanted),
-                enums=rows(sql.ENUMS),
-                fields=rows(sql.FIELDS),
-                partitions=rows(sql.PARTITIONS),
-                parents=rows(sql.PARENTS),
-                reads=rows(sql.DEPENDENCIES),
-                definitions=rows(sql.DEFINITIONS, **wanted),
-                type_comments=rows(sql.TYPE_COMMENTS),
+                {
+                    "constraints": rows(sql.CONSTRAINTS, **wanted),
+                    "enums": rows(sql.ENUMS),
+                    "fields": rows(sql.FIELDS),
+                    "partitions": rows(sql.PARTITIONS),
+                    "parents": rows(sql.PARENTS),
+                    "reads": rows(sql.DEPENDENCIES),
+                    "definitions": rows(sql.DEFINITIONS, **wanted),
+                    "type_comments": rows(sql.TYPE_COMMENTS),
+                }
             )
 
     def _stream(self, wanted: Mapping[str, Any]) -> Iterator[Any]:

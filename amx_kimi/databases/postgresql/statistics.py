@@ -23,9 +23,9 @@ def statistics_of(
     """Facts of those columns that the statistics know. A later row for a column wins; `estimate`
     is the table's number of rows, `analyzed` that of the table or partition whose statistics they
     are: a value counts as often as it was in the rows that ANALYZE looked at."""
-    facts = {
-        name: _facts(estimate, min(analyzed, sample), *figures) for name, *figures, sample in rows
-    }
+    facts = {}
+    for name, *figures, sample in rows:
+        facts[name] = _facts(estimate, min(analyzed, sample), figures)
     least_sample = min((*(row[-1] for row in rows), analyzed))
     for names, combinations, shares in extended:
         for name, (values, seen) in _alone(names, combinations, shares, least_sample).items():
@@ -34,20 +34,9 @@ def statistics_of(
     return facts
 
 
-def _facts(
-    rows: int,
-    sampled: int,
-    null_fraction: float,
-    distinct: float,
-    values: list[str] | None,
-    frequencies: list[float] | None,
-    least: str | None,
-    greatest: str | None,
-    elements: list[str] | None,
-    element_frequencies: list[float] | None,
-    documents: list[str] | None,
-    text_search: bool | None,
-) -> RawFacts:
+def _facts(rows: int, sampled: int, figures: Sequence[Any]) -> RawFacts:
+    null_fraction, distinct, values, frequencies, least, greatest, *more = figures
+    elements, element_frequencies, documents, text_search = more
     nulls = round(rows * null_fraction)
     # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
     count = round(-distinct * rows) if distinct < 0 else round(distinct)

@@ -1,11 +1,12 @@
 """dbt: a new `schema.yml`, streamed, or descriptions put into a property file that is there."""
 
-from amx_kimi.publish.dbt.merge import merge_dbt
+from amx_kimi.publish.dbt.merge import MergeRules, merge_dbt
 from amx_kimi.publish.dbt.new_file import write_dbt
 from amx_kimi.publish.dbt.project import Project, project_around, read_project
 from amx_kimi.publish.dbt.texts import Merged, Section, escape
 
 __all__ = [
+    "MergeRules",
     "Merged",
     "Project",
     "Section",

@@ -37,43 +37,38 @@ from amx_kimi.publish.yaml_lines import Closed, Edits, Unwritable
 from amx_kimi.publish.yaml_places import Node
 from amx_kimi.types import Item
 
-__all__ = ["merge_dbt"]
+__all__ = ["MergeRules", "merge_dbt"]
 
 _OURS = "amx_kimi"
 
 
 @dataclass(frozen=True)
-class _How:
+class MergeRules:
+    """What is merged into a file: which texts of a run, and the `section` to which tables are added
+    that the file does not have. `overwrite` replaces people's texts, too; with `only_existing`
+    nothing is added."""
+
     run: Run
     choice: Choice
     section: Section
-    overwrite: bool
-    only_existing: bool
+    overwrite: bool = False
+    only_existing: bool = False
 
 
 def merge_dbt(
-    path: Path,
-    run: Run,
-    rows: Iterable[Described],
-    choice: Choice,
-    section: Section,
-    *,
-    overwrite: bool = False,
-    only_existing: bool = False,
-    project: Project | None = None,
+    path: Path, rows: Iterable[Described], rules: MergeRules, project: Project | None = None
 ) -> tuple[str, Merged]:
     """The text of an existing file with the descriptions in it: lines are added, empty descriptions
-    and those of ours filled, and every other byte stays; people's texts too, unless `overwrite`.
-    Tables and columns that it does not have are added (tables to `section`), unless
-    `only_existing`, or where another file of the project has them.
+    and those of ours filled, and every other byte stays; people's texts too, unless the rules say
+    otherwise. Tables and columns that it does not have are added, unless another file of the
+    project has them.
 
     Raises:
         ConfigFileError: it is no dbt file, or cannot be added to; says why.
     """
     file = read_property_file(path)
-    how = _How(run, choice, section, overwrite, only_existing)
-    merge = _Merge(file, project, how)
-    tables = deque(chosen_tables(rows, choice))
+    merge = _Merge(file, project, rules)
+    tables = deque(chosen_tables(rows, rules.choice))
     merge.find_rivals(table[0].item for table in tables)
     while tables:  # none is held longer than it is needed
         merge.table(tables.popleft())
@@ -86,10 +81,10 @@ def merge_dbt(
 
 
 class _Merge:
-    def __init__(self, file: PropertyFile, project: Project | None, how: _How) -> None:
+    def __init__(self, file: PropertyFile, project: Project | None, rules: MergeRules) -> None:
         self.edits = Edits(file.document)
         self.result = Merged(warnings=[*file.warnings, *(project.warnings if project else ())])
-        self._file, self._project, self._how = file, project, how
+        self._file, self._project, self._rules = file, project, rules
         self._entries = Entries([*file.entries, *(project.entries if project else ())])
         self._filled: dict[int, str] = {}  # by a column's mapping, the table whose it is
         self._claims: dict[int, set[str]] = {}  # by mapping, the tables that it may describe
@@ -98,16 +93,16 @@ class _Merge:
     def find_rivals(self, items: Iterable[Item]) -> None:
         """Note which tables of the run one entry may mean: a model says no schema."""
         for item in items:
-            for entry in self._entries.find(item.schema, item.table, self._how.section):
+            for entry in self._entries.find(item.schema, item.table, self._rules.section):
                 whole = qualified(item.schema, item.table)
                 self._claims.setdefault(id(entry.described), set()).add(whole)
 
     def table(self, rows: list[Described]) -> None:
         """Merge one table of the run."""
         item = rows[0].item
-        found = self._entries.find(item.schema, item.table, self._how.section)
+        found = self._entries.find(item.schema, item.table, self._rules.section)
         own = [entry for entry in found if entry.file == self._file.path]
-        if not own and self._how.only_existing:
+        if not own and self._rules.only_existing:
             self.result.absent += len(rows)
         elif len(own or found) > 1:
             files = {self._shown(entry) for entry in own or found}
@@ -194,7 +189,7 @@ class _Merge:
             self._problem(f"{row.item.name}: its entry is an alias, or has one ({where})")
         elif found:
             self._describe(found[0], row)
-        elif self._how.only_existing:
+        elif self._rules.only_existing:
             self.result.absent += 1
         else:
             try:
@@ -222,20 +217,20 @@ class _Merge:
         first = "v" if is_version else "name"
         self.edits.put(node, ("description",), text, after=first)
         after = "description" if "description" in node.value else first
-        self.edits.put(node, path, provenance(row, self._how.run, text), after=after)
+        self.edits.put(node, path, provenance(row, self._rules.run, text), after=after)
         self.result.added += 1
 
     def _is_persons(self, node: Node) -> bool:
         """Whether a description is there that is not to be replaced."""
         there = value_of(node, "description")
-        if there is None or self._how.overwrite:
+        if there is None or self._rules.overwrite:
             return False
         present = text_of(node, "description").strip()
         ours = {text_of(node, *path, "digest") for path in _PROVENANCE}
         return there.kind != "scalar" or bool(present and digest(present) not in ours)
 
     def _text(self, row: Described) -> str:
-        return escape(self._how.choice.text(row) or "")
+        return escape(self._rules.choice.text(row) or "")
 
     # What is not there yet
 
@@ -244,12 +239,12 @@ class _Merge:
         if row:
             text = self._text(row)
             made["description"] = text
-            made["config"] = {"meta": {_OURS: provenance(row, self._how.run, text)}}
+            made["config"] = {"meta": {_OURS: provenance(row, self._rules.run, text)}}
         return made
 
     def _add_table(self, rows: list[Described]) -> None:
         item = rows[0].item
-        key = item.schema if self._how.section == "sources" else ""
+        key = item.schema if self._rules.section == "sources" else ""
         home = self._homes.setdefault(key, self._home(item.schema))
         taken = self._entries.named(home.source, item.table)
         first = home.tables.setdefault(item.table.lower(), item.schema)
@@ -269,7 +264,7 @@ class _Merge:
                 self._alone(item, f"has no place: {error}")
 
     def _append(self, home: "_Home", table: dict[str, Any]) -> None:
-        if self._how.section == "models":
+        if self._rules.section == "models":
             self.edits.append(None, "models", table)
         elif home.node is not None:
             self.edits.append(home.node, "tables", table)
@@ -284,7 +279,7 @@ class _Merge:
     def _home(self, schema: str) -> "_Home":
         """Where new tables of a schema go."""
         root = self._file.document.root
-        if self._how.section == "models":
+        if self._rules.section == "models":
             return _Home("")
         name = schema or NO_SCHEMA
         found = home_of(mappings(self._file.path, root, "sources") if root else [], name)
