@@ -1,11 +1,12 @@
 """The one place that talks to Kimi.
 
-- `kimi`: `KimiClient`, a question's way through policy, limiter, budget, wire and retries
-- `sync`: the same for callers without an event loop
-- `check`: whether a key works at an endpoint
-- `http`: the connection; `wire`: one exchange; `convert`: statuses into errors
-- `corrections`: what a 400 teaches
-- `journey`: a question on its way, and what it ends as
+- `kimi`: `KimiClient`, a question's way through policy, limiter, budget, wire and retries;
+  `sync`: the same for callers without an event loop; `question`: what they may ask
+- `service`: where the API answers; `check`: whether a key works there
+- `http`: the connection; `bounds`: how large an answer may be; `wire`: one exchange
+- `documents`: JSON and events out of bytes; `answers`: an answer out of those; `thoughts`: thinking
+  that stands in its text; `said`: what a refusal says; `waits`: for how long; `convert`: into errors
+- `corrections`: what a 400 teaches; `backoff`: pauses; `journey`: a question on its way
 - `account`, `limiter`: the account's limits; `budget`: the money
 """
 

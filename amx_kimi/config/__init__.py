@@ -1,12 +1,13 @@
 """As whom we ask: profiles, keys, state files. Nothing here talks to the network.
 
-- `profiles`: AMX's `config.yml`, read as AMX reads it; `changes` writes it, `edit` keeps the rest
+- `profile`: what a profile is; `loading`: AMX's `config.yml`, read as AMX reads it; `manage` writes
+  it, `edit` keeps the rest; `direct`: a profile that is in no file
 - `draft`: a profile that is not saved yet; `words`: what people type, made into values
 - `overlay`: our `kimi.yml`
-- `secrets`: where a key lives, in one documented order; `os_keyring`, `key_files`: those two places
+- `secrets`: where a key lives, in one documented order; `os_keyring`, `key_files`: two such places
 - `learned`: what endpoints taught us
 - `presets`, `databases`: preset profiles, AMX's `db_profiles`
-- `files`: the paths, and the one way to write a file
+- `files`: the paths, and the one way to write one of these files
 """
 
 from amx_kimi.config.databases import AMX_MOST_ROWS, DatabaseProfile, load_database

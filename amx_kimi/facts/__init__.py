@@ -1,8 +1,9 @@
 """What is known of models, endpoints and tiers: data files, and `resolve`, which merges them.
 
-- `models.yml`, `endpoints.yml`, `tiers.yml`: a row each, with source and date
-- `refusals.yml`, `thoughts.yml`: how servers speak; `tables`: their types
-- `rows`: their types, validated at load
+- `models.yml`, `endpoints.yml`, `tiers.yml`: a row each, with source and date; `rows`: their types;
+  `catalog`: reading them
+- `refusals.yml`, `thoughts.yml`: how servers speak; `tables`: their types; `key_makers.yml`: what
+  keys look like
 - `resolve(model, endpoint, learned) -> Facts`: one model at one endpoint, with what the endpoint
   itself taught us (`Quirk`) on top
 """

@@ -1,11 +1,12 @@
 """The one place that keeps results: what was found, asked, paid, answered.
 
 - `schema`: the tables and their migrations
-- `journal`: `Journal`, where and in which thread functions run; `RunRecorder`, a row per attempt
-- `writer`: the one writing thread
+- `journal`: `Journal`, where and in which thread functions run; `RunRecorder`, a row per attempt;
+  `writer`: the one writing thread
 - `runs`, `items`, `answers`, `decisions`, `writes`: reading and writing, over a connection
-- `lease`, `claim`: who is at work on a run
-- `results`: what came of a run's items
+- `results`: what came of a run's items; `meant`: which run a person means; `again`: escalated runs
+- `shared`: columns that are asked once; `differences`: what changed since earlier runs
+- `lease`, `claim`, `keep`, `owner`: who is at work on a run
 - `prune`: deleting runs
 """
 

@@ -1,7 +1,7 @@
 """A profile from nothing to provably working, in a terminal.
 
-- `terminal`: asking a person; `questions`: what is asked; `key`: the key's own question;
-  `base`: where an API begins
+- `terminal`: asking a person; `questions`: what is asked; `key`: the key's own question; `base`:
+  where an API begins
 - `wizard`: `collect` makes a draft and saves nothing; `add_profile` does it all
-- `session`: the prompt where the commands run with a slash
+- `inside`: the same within AMX
 """

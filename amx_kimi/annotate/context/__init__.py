@@ -1,6 +1,6 @@
 """What people already wrote: `--context` files, and which part of them concerns a column.
 
-- `glossary`: terms with their meanings, house rules for the wording
+- `glossary`: terms with their meanings, house rules for the style
 - `dbt`: a manifest's descriptions and compiled SQL; `lineage`: which columns pass unchanged
 - `files`: from paths to a `Context`
 """
