@@ -4,8 +4,9 @@
   `sync`: the same for callers without an event loop; `question`: what they may ask
 - `service`: where the API answers; `check`: whether a key works there
 - `http`: the connection; `bounds`: how large an answer may be; `wire`: one exchange
-- `documents`: JSON and events out of bytes; `answers`: an answer out of those; `thoughts`: thinking
-  that stands in its text; `said`: what a refusal says; `waits`: for how long; `convert`: into errors
+- `documents`: JSON and events out of bytes; `answers`: an answer out of those; `thoughts`:
+  thinking that stands in its text; `said`: what a refusal says; `waits`: for how long; `convert`:
+  into errors
 - `corrections`: what a 400 teaches; `backoff`: pauses; `journey`: a question on its way
 - `account`, `limiter`: the account's limits; `budget`: the money
 """
