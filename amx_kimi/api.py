@@ -14,7 +14,7 @@ from amx_kimi.annotate.job import Job, wanted_by
 from amx_kimi.annotate.opening import Target
 from amx_kimi.annotate.run import RunSpec, Spend, Watch, execute
 from amx_kimi.client.budget import cap_of
-from amx_kimi.config import Profile, given_profile, journal_path
+from amx_kimi.config import Profile, direct_key, given_profile, journal_path
 from amx_kimi.databases.base import Selection
 from amx_kimi.databases.opening import files_or_url
 from amx_kimi.journal import Journal, Run
@@ -28,6 +28,7 @@ def describe(
     *,
     profile: Profile | str | None = None,
     model: str = "",
+    api_key: str = "",
     base_url: str = "",
     journal: Journal | str | Path | None = None,
     schemas: Sequence[str] = (),
@@ -46,13 +47,13 @@ def describe(
     """Describe the columns of a database that have no comment yet, as `amx-kimi run` does.
 
     The descriptions go to the journal: `Journal().suggestions(run.id)` reads them. Nothing is asked
-    on a terminal; without `max_cost` nothing bounds the cost. The key is the profile's, or that of
-    AMX_LLM_API_KEY.
+    on a terminal; without `max_cost` nothing bounds the cost.
 
     Args:
         database: a SQLAlchemy URL, the path of a SQLite or DuckDB file, or files of data.
         profile: an LLM profile, or its name in AMX's `config.yml` (default: the active one).
         model: a model's id in place of the profile's; with it alone, no profile is needed.
+        api_key: in place of the profile's own. Without one: AMX_LLM_API_KEY.
         base_url: an API's address in place of the profile's.
         journal: where results are kept (default: kimi.db in AMX's folder).
         schemas: names or patterns; all when left out.
@@ -60,8 +61,8 @@ def describe(
         language: of the descriptions, such as "en" or "de" (default: the profile's).
         context: paths of a glossary, house rules, or a dbt manifest.json.
         all_columns: also those that have a comment.
-        only_changed: only what is new or of another type since earlier runs ("schema"), or also
-            columns whose data moved ("data").
+        only_changed: only what is new or has another type since earlier runs ("schema"), or also
+            columns whose data changed ("data").
         names_only: send names, types and keys, and nothing else.
         samples: False sends no values, ranges or shapes of values.
         limit: at most so many columns.
@@ -92,8 +93,17 @@ def describe(
     )
     texts = [database] if isinstance(database, str) else database
     target = Target(texts if isinstance(texts, URL) else files_or_url(list(texts)))
+    is_direct = api_key or profile is None
     with _opened(journal, settings) as kept:
-        return _run(RunSpec(job, target, kept, settings, Spend(cap_of(max_cost))), on_progress)
+        spec = RunSpec(
+            job,
+            target,
+            kept,
+            settings,
+            spend=Spend(cap_of(max_cost)),
+            key=direct_key(who, api_key, settings) if is_direct else None,
+        )
+        return _run(spec, on_progress)
 
 
 def _run(spec: RunSpec, on_progress: Callable[[Progress], None] | None) -> Run:

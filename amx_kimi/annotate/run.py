@@ -18,7 +18,7 @@ from amx_kimi.annotate.opening import Target, begin_run, take_over, temporary_ru
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.annotate.terminate import run_terminable
 from amx_kimi.client import Budget, KimiClient
-from amx_kimi.config import LearnedStore
+from amx_kimi.config import FoundKey, LearnedStore
 from amx_kimi.errors import BudgetError, ConfigError, KimiError, SourceError
 from amx_kimi.journal import Journal, Run, RunRecorder, items, runs
 from amx_kimi.journal.again import adopt
@@ -44,7 +44,7 @@ class Spend:
 @dataclass(frozen=True)
 class RunSpec:
     """All that a run needs: what to describe, in which database, where results are kept, what may
-    be spent; and the run to go on with, if it is not a new one."""
+    be spent; the run to go on with, if it is not a new one; and a key in place of the profile's."""
 
     job: Job
     target: Target
@@ -52,6 +52,7 @@ class RunSpec:
     settings: Settings
     spend: Spend = field(default_factory=Spend)
     resume: Run | None = None
+    key: FoundKey | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, Kim
     async with Reader(lambda: spec.target.open(job)) as reader:
         life.notes = reader.source.notes
         # A missing key is said before a run is begun.
-        client = KimiClient(job.profile, spec.settings, budget=Budget(spec.spend.cap))
+        budget = Budget(spec.spend.cap)
+        client = KimiClient(job.profile, spec.settings, key=spec.key, budget=budget)
         async with client:
             life.claim = claim = await _claim(spec, reader, client)
             run = OpenRun(claim.run, job, journal, reader)

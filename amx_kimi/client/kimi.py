@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -53,13 +53,28 @@ from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
 from amx_kimi.types import Attempt, Recorder, Reply, Usage
 
-__all__ = ["KimiClient"]
+__all__ = ["ClientOptions", "KimiClient"]
 
 _RETRIES = 7
 _MORE_RETRIES = 5  # where others are answered meanwhile
 _FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
+
+
+class ClientOptions(TypedDict, total=False):
+    """The options of `KimiClient`, for those who pass them on."""
+
+    model: str
+    api_key: str
+    base_url: str
+    max_cost: Decimal | float | None
+    key: FoundKey | None
+    budget: Budget | None
+    limits: Limits | None
+    retries: int
+    patience: float
+    backoff: float
 
 
 class KimiClient:

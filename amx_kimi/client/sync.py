@@ -17,7 +17,7 @@ from typing import Any, Self, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from amx_kimi.client.kimi import KimiClient
+from amx_kimi.client.kimi import ClientOptions, KimiClient
 from amx_kimi.client.limiter import forget_shared
 from amx_kimi.client.question import Question, Wishes
 from amx_kimi.config import FoundKey, Profile
@@ -63,7 +63,7 @@ class SyncKimiClient:
         self,
         profile: Profile | str | None = None,
         settings: Settings | None = None,
-        **options: Any,
+        **options: Unpack[ClientOptions],
     ) -> None:
         async def build() -> KimiClient:
             return KimiClient(profile, settings, **options)

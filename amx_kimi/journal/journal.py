@@ -63,6 +63,8 @@ class Journal:
     def __init__(self, store: str | Path | None = None, *, create: bool = True) -> None:
         if store is None:
             store = journal_path(Settings.from_environment().config_dir)
+        if isinstance(store, str) and "://" not in store:
+            store = Path(store)
         self.name = str(store) if isinstance(store, Path) else conceal_url(store)
         try:
             self._engine = _open(store, create)
