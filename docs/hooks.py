@@ -48,7 +48,7 @@ def _from_root(text: str, config: MkDocsConfig) -> str:
 def commands() -> str:
     """A page with the help of every command that is not hidden, as a terminal shows it."""
     parts = ["# Commands\n\nThe same text as `amx-kimi COMMAND --help`.\n"]
-    for name, level, text in _helps(cli, click.Context(cli, info_name="amx-kimi"), 2):
+    for name, level, text in _helps(cli, _context(cli, "amx-kimi"), 2):
         parts.append(f"{'#' * level} {name}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
 
@@ -63,5 +63,10 @@ def _helps(
     for name in command.list_commands(context):
         below = command.get_command(context, name)
         if below and not below.hidden:
-            child = click.Context(below, info_name=name, parent=context)
-            yield from _helps(below, child, 3)
+            yield from _helps(below, _context(below, name, context), 3)
+
+
+def _context(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> click.Context:
+    return click.Context(command, info_name=name, parent=parent, **command.context_settings)

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from amx_kimi.conceal import shown
 from amx_kimi.errors import ConfigFileError
 from amx_kimi.plain_yaml import YAMLTextError, load_yaml
-from amx_kimi.private import open_regular, private_file, private_folder
+from amx_kimi.private import open_regular, owner_only, private_file, private_folder
 
 __all__ = [
     "config_path",
@@ -131,7 +131,7 @@ def _replace(path: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(descriptor, 0o600)  # as mkstemp made it, but for the umask
+            owner_only(descriptor)  # as mkstemp made it, but for the umask
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
