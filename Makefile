@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture clean
+.PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -40,7 +40,7 @@ py313: .venv/test
 # The newest versions of everything that the tests need, written down.
 constraints:
 	$(PYTHON) -m venv .venv/fresh
-	.venv/fresh/bin/pip install --quiet --disable-pip-version-check ".[test]"
+	.venv/fresh/bin/pip install --quiet --disable-pip-version-check ".[docs,test]"
 	{ echo "# What the tests run with: \`make constraints\` writes it anew."; \
 	  .venv/fresh/bin/pip freeze --exclude amx-kimi; } > tests/constraints.txt
 
@@ -73,6 +73,14 @@ bench-full: .venv/test
 picture: .venv/test
 	$(BIN)/python docs/record.py
 
+# The site of docs/, with every command's --help, into site/.
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict
+
+# Sets the version, dates the changelog, commits and tags: make release VERSION=1.2.3. Pushes nothing.
+release:
+	$(PYTHON) .ci/release "$(VERSION)"
+
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv .venv; }
 
@@ -84,5 +92,9 @@ picture: .venv/test
 	$(PIP) --editable ".[test]" --constraint tests/constraints.txt
 	touch .venv/base $@
 
+.venv/docs: pyproject.toml tests/constraints.txt | .venv/bin/pip
+	$(PIP) --editable ".[docs]" --constraint tests/constraints.txt
+	touch .venv/base $@
+
 clean:
-	rm -rf .venv .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,7 +10,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
-__all__ = ["check_regular", "open_regular", "private_file", "private_folder", "replacing"]
+__all__ = [
+    "check_regular",
+    "open_regular",
+    "plain_open",
+    "private_file",
+    "private_folder",
+    "replacing",
+]
+
+# Windows has none of the first three, and would change line ends without the last.
+_FLAGS = ("O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_BINARY")
+_CLOEXEC, _NONBLOCK, _NOFOLLOW, _BINARY = (getattr(os, flag, 0) for flag in _FLAGS)
 
 
 def open_regular(path: Path, most: int | None = None) -> BinaryIO:
@@ -21,7 +32,7 @@ def open_regular(path: Path, most: int | None = None) -> BinaryIO:
             end, nor whether they ever begin. Or it is longer.
     """
     check_regular(path, path.stat().st_mode)  # opening a device may already do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = plain_open(path, os.O_RDONLY)
     try:
         there = os.fstat(descriptor)
         check_regular(path, there.st_mode)
@@ -31,6 +42,24 @@ def open_regular(path: Path, most: int | None = None) -> BinaryIO:
         os.close(descriptor)
         raise
     return os.fdopen(descriptor, "rb")
+
+
+def plain_open(path: Path, flags: int, *, follow: bool = True) -> int:
+    """`os.open` that waits for no pipe and is not inherited; a new file is 0600.
+
+    Raises:
+        OSError: it cannot be opened; a link is not (`ELOOP`), unless it is to be followed.
+    """
+    if not follow and not _NOFOLLOW and path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    flags |= _CLOEXEC | _NONBLOCK | _BINARY | (0 if follow else _NOFOLLOW)
+    return os.open(path, flags, 0o600)
+
+
+def _set_mode(descriptor: int, mode: int = 0o600) -> None:
+    """The permissions of an open file. On Windows, its folder's say who may read it."""
+    if os.name != "nt":
+        os.fchmod(descriptor, mode)
 
 
 def check_regular(path: Path, mode: int) -> None:
@@ -66,14 +95,13 @@ def private_file(path: Path, *, tighten: bool = True) -> None:
         OSError: it cannot be opened to write; a link is not (`ELOOP`), nor a pipe or a device.
     """
     is_new = not path.exists()
-    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = plain_open(path, os.O_CREAT | os.O_RDWR, follow=False)
     try:
         there = os.fstat(descriptor)
         check_regular(path, there.st_mode)
-        is_wide = tighten and there.st_mode & 0o077 and there.st_uid == os.geteuid()
+        is_wide = tighten and there.st_mode & 0o077 and _is_ours(there)
         if is_new or is_wide:
-            os.fchmod(descriptor, 0o600)
+            _set_mode(descriptor)
     finally:
         os.close(descriptor)
 
@@ -89,7 +117,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            os.fchmod(descriptor, mode)
+            _set_mode(descriptor, mode)
             yield file
             file.flush()
             os.fsync(descriptor)
@@ -98,3 +126,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
         with suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _is_ours(there: os.stat_result) -> bool:
+    return os.name == "nt" or there.st_uid == os.geteuid()

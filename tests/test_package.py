@@ -46,7 +46,8 @@ def test_the_source_distribution_holds_the_project_and_nothing_else(tmp_path: Pa
         files = [Path(*Path(one.name).parts[1:]) for one in archive if one.isfile()]
     tops = {file.parts[0] for file in files}
     folders = {"amx_kimi", "profiles", "tests", "benchmarks", "docs", ".ci"}
-    texts = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "Makefile"}
+    texts = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"}
+    texts |= {"CODE_OF_CONDUCT.md", "Containerfile", "Makefile", "mkdocs.yml"}
     assert tops == folders | texts | {"pyproject.toml", ".gitignore", "PKG-INFO"}
     assert {file.suffix for file in files} <= {
         *(

@@ -89,7 +89,7 @@ def _login_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
-        return f"user {os.getuid()}"
+        return f"user {os.getuid()}" if os.name != "nt" else "somebody"
 
 
 def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: bool) -> int:

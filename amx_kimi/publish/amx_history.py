@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from amx_kimi.errors import SourceError
-from amx_kimi.files import check_regular, open_regular, replacing
+from amx_kimi.files import check_regular, open_regular, plain_open, replacing
 from amx_kimi.journal import Described, Run
 from amx_kimi.publish.decision_file import clean
 from amx_kimi.text import is_blank
@@ -176,7 +176,7 @@ class _History:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    descriptor = plain_open(path, os.O_CREAT | os.O_RDWR)
     try:
         check_regular(path, os.fstat(descriptor).st_mode)
     finally:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -43,7 +44,8 @@ def serve(options: Options | None = None, ready: Callable[[str], None] | None = 
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+            with suppress(NotImplementedError):  # on Windows, Ctrl-C ends it without
+                loop.add_signal_handler(number, stop.set)
         await _run(State(options or Options()), announce, stop)
 
     def announce(port: int) -> None:
