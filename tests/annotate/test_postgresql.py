@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from amx_kimi import drivers
+from amx_kimi.databases import drivers
 from amx_kimi.databases.base import Selection, Source, TableGoneError
 from amx_kimi.databases.opening import open_source
 from amx_kimi.databases.postgresql import source as room

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from amx_kimi.journal import Journal, answers, changes, items, prune, runs
+from amx_kimi.journal import Journal, answers, differences, items, prune, runs
 from amx_kimi.publish.review import accept_all
 from amx_kimi.types import Item, Suggestion
 from tests.publish.helpers import journal_with
@@ -86,7 +86,7 @@ def begun_and_reused(journal: Journal, count: int) -> str:
 
 
 def keep_changed(journal: Journal, count: int) -> None:
-    assert not journal.write_now(changes.keep_changed, begun(journal, count))
+    assert not journal.write_now(differences.keep_changed, begun(journal, count))
 
 
 def keep_known(journal: Journal, count: int) -> None:
