@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import URL, make_url
 
-from tests.cli.conftest import Program, command
+from tests.cli.conftest import Program, command, wait_until
 from tests.terminal import Screen
 
 DDL = (
@@ -435,8 +435,7 @@ def test_what_somebody_writes_while_it_waits_is_kept(
         )
         with psycopg.connect(fresh_postgres, autocommit=True) as look:
             query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while not look.execute(query).fetchone()[0]:  # type: ignore[index]
-                assert waits.poll() is None
+            wait_until(lambda: look.execute(query).fetchone()[0], waits)  # type: ignore[index]
         person.commit()
     out, _ = waits.communicate()
     assert waits.returncode == 1
@@ -472,8 +471,7 @@ def test_killed_in_the_middle_it_goes_on_and_undo_knows(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    while len(warehouse.comments()) < after:
-        assert running.poll() is None
+    wait_until(lambda: len(warehouse.comments()) >= after, running)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     warehouse.run("DROP EVENT TRIGGER slow", "DROP FUNCTION public.slow")
@@ -624,7 +622,7 @@ def test_names_mean_the_servers_own_while_comments_are_written(
         ]
 
 
-@pytest.mark.parametrize("tables", [99, 100, 101, 205])
+@pytest.mark.parametrize("tables", [100, 201])
 def test_every_block_of_tables_is_written_and_undone(
     program: Program, documented: Any, start_sandbox: Any, tmp_path: Path, tables: int
 ) -> None:
