@@ -20,7 +20,7 @@ from amx_kimi.journal import Stored
 from amx_kimi.redact import ColumnFacts, Masked, Redactor, redact_text, shape
 from amx_kimi.redact import redact_sql as redact_definition
 from amx_kimi.redact import redactor as redactor_module
-from amx_kimi.types import RawFacts
+from amx_kimi.types import Item, RawFacts
 
 from .helpers import column_item, mask, redact, table_item
 
@@ -541,6 +541,17 @@ def test_a_declared_value_may_be_twice_as_long() -> None:
     longest = ("in progress " * 20)[:63] + "."
     item = column_item(table_item("t"), "c", details={"values": [longest, longest + "."]})
     assert Redactor().item(item).details["values"] == [longest, shape(longest + ".")]
+
+
+def test_comments_and_types_are_cut() -> None:
+    item = column_item(table_item("t"), "c", comment="c" * 601, type="t" * 1_001)
+    known = redact_column(item)
+    assert (len(known["comment"]), len(Redactor().item(item).type)) == (600, 1_000)
+
+
+def redact_column(item: Item) -> dict[str, Any]:
+    """What a prompt has of a column of which only the schema is known."""
+    return dict(Redactor().column(item, RawFacts()).as_json())
 
 
 def test_keys_that_are_rare_or_no_names_of_fields_stay() -> None:

@@ -55,9 +55,11 @@ def test_it_waits_while_a_reservation_may_come_back() -> None:
     async def main() -> None:
         budget = Budget(D(1))
         first = await budget.reserve(D("0.8"))
+        assert (budget.waiting, budget.held) == (0, False)
         second = asyncio.create_task(budget.reserve(D("0.8")))
         third = asyncio.create_task(budget.reserve(D("0.8")))
         await until_async(lambda: len(budget._changed._waiters) == 2)
+        assert (budget.waiting, budget.held) == (2, True)
         await budget.settle(first, D("0.1"))
         await until_async(second.done)
         assert not third.done()
@@ -65,6 +67,7 @@ def test_it_waits_while_a_reservation_may_come_back() -> None:
         with pytest.raises(BudgetError):
             await third
         assert (budget.spent, budget.reserved) == (D("0.9"), D(0))
+        assert budget.waiting == 0
 
     asyncio.run(main())
 

@@ -483,6 +483,24 @@ def test_a_days_tokens_are_never_passed(steps: list[tuple[float, int]]) -> None:
     assert len(state.day) <= 26
 
 
+def test_a_days_tokens_are_free_again_a_day_later() -> None:
+    verdict = decide(begin(Limits(tpd=100)), 0.0, 100)
+    assert isinstance(verdict, Grant)
+    state = release(verdict.state)
+    assert isinstance(decide(state, 86_399.0, 1), Spent)
+    assert isinstance(decide(state, 86_400.0, 100), Grant)
+
+
+def test_how_long_everybody_is_held() -> None:
+    now = 100.0
+    limiter = Limiter(Limits(), lambda: now)
+    assert limiter.held == 0
+    limiter.refused(Refusal("rpm", 10, 5.0))
+    assert limiter.held == 5
+    now = 200.0
+    assert limiter.held == 0
+
+
 def test_when_the_day_is_used_up_it_is_said_at_once() -> None:
     async def main() -> None:
         limiter = Limiter(Limits(tpd=100))
