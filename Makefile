@@ -2,18 +2,25 @@
 PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+# Python compiles what it imports; pip would compile all of every environment, for minutes.
+export PIP_NO_COMPILE = 1
 
-.PHONY: demo test chaos lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
+.PHONY: demo test chaos mutants lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
 
 test: .venv/test lint
-	$(BIN)/pytest -n 4 --ignore tests/consumers
+	$(BIN)/pytest -n 4 --dist worksteal --ignore tests/consumers
 
 # Ten minutes of seeded trouble (ARGS="--minutes 60", "--seed 7 --kills 100", --help): docs/reliability.md
 chaos: .venv/test
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+# Which small changes of the modules that decide the tests do not notice (ARGS="policy --most 20")
+mutants: .venv/test
+	$(PIP) --editable ".[test,mutants]" --constraint tests/constraints.txt
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 # What depends on other packages, with the lowest versions that pyproject.toml admits; and on Python 3.13.
 FOREIGN = tests/client tests/journal tests/publish tests/test_litellm_provider.py tests/test_package.py \

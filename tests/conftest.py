@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy
 
@@ -61,6 +62,9 @@ def postgres_url() -> Iterator[str]:
         warnings.simplefilter("ignore")
         pgserver = pytest.importorskip("pgserver", reason="it has no wheel for this Python")
         server = pgserver.get_server(folder)
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # it may lose all in a power cut
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

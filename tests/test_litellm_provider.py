@@ -37,7 +37,7 @@ def cost(response): return response._hidden_params["response_cost"]
 @pytest.fixture(autouse=True, scope="module")
 def warm_start() -> None:
     """LiteLLM takes seconds to import."""
-    warm.begin()
+    warm.begin(litellm=True)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def litellm() -> Callable[..., dict[str, Any]]:
     def run(script: str, base: str = "", key: str | None = KEY, **env: str) -> dict[str, Any]:
         code = BEFORE + textwrap.dedent(script) + "\nprint(json.dumps(out))\n"
         spec = {"base": base or None, "key": key, "ask": ASK, "tools": TOOLS}
-        done = warm.run_code(code, input=json.dumps(spec), env={**os.environ, **env})
+        done = warm.run_code(code, input=json.dumps(spec), env={**os.environ, **env}, litellm=True)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return found
@@ -413,7 +413,8 @@ def test_litellms_own_debug_log_has_no_key_of_ours(
     """
     code = BEFORE + textwrap.dedent(script)
     spec = {"base": None, "key": None, "ask": ASK, "tools": TOOLS}
-    done = warm.run_code(code, input=json.dumps(spec), env={**os.environ, "LITELLM_LOG": "DEBUG"})
+    env = {**os.environ, "LITELLM_LOG": "DEBUG"}
+    done = warm.run_code(code, input=json.dumps(spec), env=env, litellm=True)
     assert done.returncode == 0, done.stderr
     assert sandbox.chats[0].key == CANARY, done.stderr[-2000:]
     said = done.stdout + done.stderr

@@ -65,6 +65,37 @@ def test_the_snapshots_leave_no_row_out() -> None:
     assert {"moonshot-ai", "openrouter", "any", "kimi-coding", "cliproxy"} == used
 
 
+# --- reasons
+
+
+@pytest.mark.parametrize(
+    ("effort", "reason"),
+    [
+        ("medium", "effort medium from AMX_REASONING_EFFORT"),
+        ("max", "the nearest that the model has to effort max from AMX_REASONING_EFFORT"),
+    ],
+)
+def test_the_reason_of_an_effort(effort: Any, reason: str) -> None:
+    decided = decide("kimi-k2-thinking", "moonshot-cn", settings=Settings(effort=effort))
+    assert decided.values["reasoning"].reason == reason
+
+
+def test_a_budget_that_just_fits_is_not_lowered() -> None:
+    room = 8_192 - 100 - 10 - 64
+    for wanted, lowered in ((room, False), (room + 1, True)):
+        decided = decide("moonshot-v1-8k", max_tokens=wanted)
+        assert decided.budget == room
+        assert ("lowered" in decided.values["max_tokens"].reason) == lowered
+
+
+def test_what_is_fixed_with_the_temperature_is_not_sent_and_the_rest_is() -> None:
+    asked = {"extra": {"top_p": 0.5, "seed": 7}}
+    fixed = decide("kimi-k3", ask=asked).body
+    assert ("top_p" in fixed, fixed["seed"]) == (False, 7)
+    free = decide("moonshot-v1-8k", ask=asked).body
+    assert (free["top_p"], free["seed"]) == (0.5, 7)
+
+
 # --- the output budget
 
 

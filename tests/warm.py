@@ -1,8 +1,9 @@
 """Processes of their own that start in no time: forks of one that has imported what programs need.
 
-Most of what the command line takes in a test is importing; hundreds of tests start it. Where the
-start itself is what matters (signals, kills, what is imported, in which order), tests start Python
-instead: the wizard's, the chaos's, AMX's.
+Most of what the command line takes in a test is importing; hundreds of tests start it. LiteLLM
+takes longer to import than all the rest, and no command does: what needs it has a server of its
+own. Where the start itself is what matters (signals, kills, what is imported, in which order),
+tests start Python instead: the wizard's, the chaos's, AMX's.
 """
 
 import atexit
@@ -13,22 +14,34 @@ import runpy
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 from typing import Any
 
 __all__ = ["begin", "run_code", "run_module"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
+_LOCK = threading.Lock()
 
 
-def begin() -> None:
+def begin(*, litellm: bool = False) -> None:
     """Start the process that the others are forks of."""
+    _server(litellm)
+
+
+@cache
+def _server(litellm: bool) -> ForkServer:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    _CONTEXT.set_forkserver_preload(["tests.warmed"])
-    forkserver.ensure_running()
+    server = ForkServer()
+    server.set_forkserver_preload(["litellm", "tests.warmed"] if litellm else ["tests.warmed"])
+    server.ensure_running()
+    return server
 
 
 def run_module(name: str, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
@@ -38,7 +51,7 @@ def run_module(name: str, *arguments: str, **options: Any) -> "subprocess.Comple
 
 def run_code(code: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     """`python -W error -c CODE`, to its end: `env` (all of it), `cwd`, `input` and `timeout`
-    (seconds) are those of subprocess.run.
+    (seconds) are those of subprocess.run; with `litellm` it is imported already.
 
     Raises:
         subprocess.TimeoutExpired: it was killed.
@@ -55,13 +68,14 @@ def _run(
     cwd: Path | None = None,
     input: str = "",
     timeout: float = 120,
+    litellm: bool = False,
 ) -> "subprocess.CompletedProcess[str]":
     with tempfile.TemporaryDirectory() as name:
         streams = [Path(name) / stream for stream in ("in", "out", "err")]
         streams[0].write_text(input)
         job = (module, code, arguments, dict(env), cwd or Path.cwd(), streams)
         process = _CONTEXT.Process(target=_fork, args=job)
-        process.start()
+        _start(process, _server(litellm))
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
@@ -69,6 +83,19 @@ def _run(
             raise subprocess.TimeoutExpired([module or "-c", *arguments], timeout)
         out, err = (stream.read_text() for stream in streams[1:])
         return subprocess.CompletedProcess([*arguments], process.exitcode, out, err)
+
+
+def _start(process: ForkServerProcess, server: ForkServer) -> None:
+    """Start a process as a fork of this server: multiprocessing itself knows of one only."""
+    with _LOCK:
+        usual, forkserver.connect_to_new_process = (
+            forkserver.connect_to_new_process,
+            server.connect_to_new_process,
+        )
+        try:
+            process.start()
+        finally:
+            forkserver.connect_to_new_process = usual
 
 
 def _fork(

@@ -42,8 +42,9 @@ def forget_key_file(folder: Path, reference: str) -> bool:
         OSError: it cannot be deleted.
     """
     path = _ours(folder, reference)
-    in_use = {one.api_key_ref for one in load_overlay(folder).profiles.values()}
-    if path is None or reference in in_use or not path.exists():
+    profiles = load_overlay(folder).profiles.values()
+    in_use = {_ours(folder, one.api_key_ref or "") for one in profiles}
+    if path is None or path in in_use or not path.exists():
         return False
     _remove(path)
     return True
@@ -55,6 +56,8 @@ def _keys(folder: Path) -> Path:
 
 def _ours(folder: Path, reference: str) -> Path | None:
     path = Path(reference.removeprefix(_KIND))
+    with suppress(RuntimeError):  # ~nobody
+        path = path.expanduser()
     mine = reference.startswith(_KIND) and path.parent == _keys(folder) and path.suffix == ".key"
     return path if mine else None
 

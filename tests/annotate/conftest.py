@@ -30,22 +30,13 @@ def sqlite_database(tmp_path: Path) -> Database:
     return database
 
 
-@pytest.fixture(scope="session")
-def careless_postgres(postgres_url: str) -> str:
-    """The session's server, which may lose everything in a power cut."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
-    return postgres_url
-
-
 @pytest.fixture
-def postgres(careless_postgres: str) -> Database:
+def postgres(postgres_url: str) -> Database:
     """An empty PostgreSQL database of this test's own."""
     name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(careless_postgres, autocommit=True) as connection:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
-    url = make_url(careless_postgres).set(database=name).render_as_string(hide_password=False)
+    url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     return Database(url, "postgresql")
 
 

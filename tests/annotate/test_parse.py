@@ -231,11 +231,25 @@ def test_a_confidence_in_other_words_is_no_wording(said: str, confidence: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["High", "Low stock.", "Low stock level", "高等教育学校", "Net 30"]
+    "text",
+    ["High", "Low stock.", "Low stock level", "高等教育学校", "Net 30", "Sure as one ever can be"],
 )
 def test_a_wording_that_begins_as_a_confidence(text: str) -> None:
     entry = parse(answer({"1 cust_id": ["h", text, "Another."]}), BATCH, 3)["1"]
     assert text in entry.wordings
+
+
+@pytest.mark.parametrize(("said", "label"), [("s" * 20, True), ("s" * 21, False)])
+def test_an_unknown_label_is_short(said: str, label: bool) -> None:
+    text = "The number of the customer who has ordered, as the shop's own register has it."
+    entry = parse(answer({"1 cust_id": [said, text]}), BATCH, 3)["1"]
+    assert entry.wordings == ((text,) if label else (said, text))
+
+
+@pytest.mark.parametrize(("length", "label"), [(60, True), (59, False)])
+def test_an_unknown_label_is_a_third_of_the_wordings_at_most(length: int, label: bool) -> None:
+    entry = parse(answer({"1 cust_id": ["s" * 20, "w" * length]}), BATCH, 3)["1"]
+    assert (len(entry.wordings) == 1) == label
 
 
 @pytest.mark.parametrize(

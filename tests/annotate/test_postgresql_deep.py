@@ -280,9 +280,9 @@ def test_a_restart_costs_nothing(db: Database) -> None:
 
 
 @pytest.fixture
-def server_log(careless_postgres: str) -> Iterator[Callable[[str], list[str]]]:
+def server_log(postgres_url: str) -> Iterator[Callable[[str], list[str]]]:
     """What the server wrote of a database's statements."""
-    with psycopg.connect(careless_postgres, autocommit=True) as admin:
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute("ALTER SYSTEM SET log_line_prefix = '<<%d|%a>> '")
         admin.execute("ALTER SYSTEM SET log_statement = 'all'")
         admin.execute("SELECT pg_reload_conf()")

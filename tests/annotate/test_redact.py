@@ -20,7 +20,7 @@ from amx_kimi.journal import Stored
 from amx_kimi.redact import ColumnFacts, Masked, Redactor, redact_text, shape
 from amx_kimi.redact import redact_sql as redact_definition
 from amx_kimi.redact import redactor as redactor_module
-from amx_kimi.types import RawFacts
+from amx_kimi.types import Item, RawFacts
 
 from .helpers import column_item, mask, redact, table_item
 
@@ -495,12 +495,68 @@ def test_names_in_other_spellings(name: str) -> None:
     assert mask("status", name, 1_000) == shape(name)
 
 
-def test_many_keys_or_labels_are_a_map_by_something() -> None:
-    keys = tuple((f"person_{n}", 90) for n in range(40))
+LABELS = [f"Label{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(30)]  # in no dictionary
+
+
+def test_keys_or_labels_from_thirty_on_are_a_map_by_something() -> None:
+    keys = tuple((f"field_{n}", 90) for n in range(30))
+    assert redact("doc", RawFacts(keys=keys[:29])).keys == tuple(key for key, _ in keys[:29])
     assert redact("doc", RawFacts(keys=keys)).keys == ()
-    labels = [f"Name{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(40)]
-    item = column_item(table_item("t"), "c", details={"values": labels})
-    assert Redactor().item(item).details == {}
+
+    def declared(labels: list[str]) -> object:
+        item = column_item(table_item("t"), "c", details={"values": labels})
+        return Redactor().item(item).details.get("values")
+
+    assert declared(LABELS[:29]) == LABELS[:29]
+    assert declared(LABELS) is None
+    codes = [f"K{n}" for n in range(30)]
+    assert declared(codes) == codes
+
+
+@pytest.mark.parametrize("counted", ["distinct", "seen", "values"])
+def test_words_from_thirty_different_ones_on_are_names_of_something(counted: str) -> None:
+    def samples(count: int) -> set[str]:
+        some = LABELS[: count if counted == "values" else 10]
+        counts = {} if counted == "values" else {counted: count}
+        facts = redact("status", RawFacts(values=tuple((one, 90) for one in some), **counts))
+        return set(facts.samples)
+
+    assert len(samples(29) & set(LABELS)) >= 10
+    assert samples(30) == {"Aaaaaaa"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "most"),
+    [({}, 32), ({"always": ("*.x",)}, 200)],
+)
+def test_a_value_longer_than_that_is_never_shown(
+    rules: dict[str, tuple[str, ...]], most: int
+) -> None:
+    longest = ("in progress " * 20)[: most - 1] + "."
+    assert ruled(longest, count=90, **rules) == longest
+    assert ruled(longest + ".", count=90, **rules) == shape(longest + ".")
+
+
+def test_a_declared_value_may_be_twice_as_long() -> None:
+    longest = ("in progress " * 20)[:63] + "."
+    item = column_item(table_item("t"), "c", details={"values": [longest, longest + "."]})
+    assert Redactor().item(item).details["values"] == [longest, shape(longest + ".")]
+
+
+def test_comments_and_types_are_cut() -> None:
+    item = column_item(table_item("t"), "c", comment="c" * 601, type="t" * 1_001)
+    known = redact_column(item)
+    assert (len(known["comment"]), len(Redactor().item(item).type)) == (600, 1_000)
+
+
+def redact_column(item: Item) -> dict[str, Any]:
+    """What a prompt has of a column of which only the schema is known."""
+    return dict(Redactor().column(item, RawFacts()).as_json())
+
+
+def test_keys_that_are_rare_or_no_names_of_fields_stay() -> None:
+    keys = (("colour", 5), ("size", 4), ("two words", 90), ("a1b2c3d4e5f6", 90), ("7", 90))
+    assert redact("doc", RawFacts(keys=keys)).keys == ("colour",)
 
 
 def test_names_of_fields_that_are_data() -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +18,13 @@ from tests import warm
 from tests.conftest import KEY
 
 Program = Callable[..., "Ended"]
+
+
+def wait_until(condition: Callable[[], object], running: "subprocess.Popen[Any]") -> None:
+    """Wait for what a program does, and leave it the processor meanwhile."""
+    while not condition():
+        assert running.poll() is None
+        time.sleep(0.005)
 
 
 class Ended(NamedTuple):

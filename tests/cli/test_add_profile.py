@@ -249,6 +249,41 @@ def test_a_key_in_a_file_of_ours_goes_when_its_profile_does(program: Program, ho
     assert other.exists()  # it is not ours
 
 
+def test_a_reference_below_home_means_the_same_in_every_home(
+    program: Program, home: Path, start_sandbox: Any
+) -> None:
+    add = ("--model", "mine", "--api-base", start_sandbox().url, "--no-check")
+    assert program("add-llm-profile", "p", *add, "--api-key-ref", "file:~/p.key").code == 0
+    assert program("add-llm-profile", "q", *add).code == 0
+    assert program("set-llm-profile", "q", "api_key_ref=file:~/p.key").code == 0
+    assert program("set-llm-profile", "p", "api_key_ref=file:below/p.key").code == 0
+    ours = read(home, "kimi.yml")["profiles"]
+    assert ours["q"]["api_key_ref"] == "file:~/p.key"
+    assert ours["p"]["api_key_ref"] == f"file:{home.parent.parent}/below/p.key"
+    moved = home.parent / "moved"
+    moved.mkdir()
+    (moved / "p.key").write_text(KEY)
+    env = {"HOME": str(moved)}
+    assert program("models", "--refresh", "--profile", "q", env=env).code == 0
+    assert program("models", "--refresh", "--profile", "q").code == 2
+
+
+def test_a_key_in_a_file_of_ours_stays_while_another_profile_spells_it_with_a_tilde(
+    program: Program, home: Path
+) -> None:
+    for name in ("p", "q"):
+        assert program("add-llm-profile", name, "--preset", "kimi-bulk", "--no-check").code == 0
+    (home / "keys").mkdir()
+    mine = home / "keys" / "p.key"
+    mine.write_text(KEY)
+    assert program("set-llm-profile", "p", f"api_key_ref=file:{mine}").code == 0
+    assert program("set-llm-profile", "q", "api_key_ref=file:~/.amx/keys/p.key").code == 0
+    program("remove-llm-profile", "p", "--yes")
+    assert mine.exists()
+    program("remove-llm-profile", "q", "--yes")
+    assert not mine.exists()
+
+
 def test_a_forgotten_v1_by_flags(program: Program, home: Path) -> None:
     (home.parent / "key").write_text(KEY)
     with below_v1("a page") as host:

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import URL, make_url
 
-from tests.cli.conftest import Program, command
+from tests.cli.conftest import Program, command, wait_until
 from tests.terminal import Screen
 
 DDL = (
@@ -245,10 +245,13 @@ def test_what_was_rejected_after_it_was_applied_is_named(
     program("review", "last", "--accept", "low")
     first = program("apply", "last", "--yes", "--json").json
     assert first["kept_names"] == ["sales.items.qty"]
-    _decide(program, {("orders", "net_amt"): ("reject", "")})
+    _decide(program, {("orders", "net_amt"): ("reject", ""), ("items", "qty"): ("reject", "")})
     ended = program("apply", "last", "--yes", "--json")
-    assert (ended.code, ended.json["stands"]) == (0, 1)
-    assert "sales.orders.net_amt: it was rejected" in ended.json["problems"][0]
+    # The person's text on qty is nothing of ours that stands, and nothing that we would replace.
+    assert ended.json["kept_names"] == []
+    assert (ended.code, ended.json["stands"], ended.json.get("kept")) == (0, 1, None)
+    (problem,) = ended.json["problems"]
+    assert "sales.orders.net_amt: it was rejected" in problem
     assert "orders.net_amt" in described.comments()
     assert program("apply", "last", "--yes", "--undo").code == 0
     assert program("apply", "last", "--yes", "--json").json.get("stands") is None
@@ -432,8 +435,7 @@ def test_what_somebody_writes_while_it_waits_is_kept(
         )
         with psycopg.connect(fresh_postgres, autocommit=True) as look:
             query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            while not look.execute(query).fetchone()[0]:  # type: ignore[index]
-                assert waits.poll() is None
+            wait_until(lambda: look.execute(query).fetchone()[0], waits)  # type: ignore[index]
         person.commit()
     out, _ = waits.communicate()
     assert waits.returncode == 1
@@ -469,8 +471,7 @@ def test_killed_in_the_middle_it_goes_on_and_undo_knows(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    while len(warehouse.comments()) < after:
-        assert running.poll() is None
+    wait_until(lambda: len(warehouse.comments()) >= after, running)
     running.send_signal(signal.SIGKILL)
     running.communicate()
     warehouse.run("DROP EVENT TRIGGER slow", "DROP FUNCTION public.slow")
@@ -621,7 +622,7 @@ def test_names_mean_the_servers_own_while_comments_are_written(
         ]
 
 
-@pytest.mark.parametrize("tables", [99, 100, 101, 205])
+@pytest.mark.parametrize("tables", [100, 201])
 def test_every_block_of_tables_is_written_and_undone(
     program: Program, documented: Any, start_sandbox: Any, tmp_path: Path, tables: int
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from amx_kimi.sandbox.faults import KINDS
+from tests import warm
 from tests.canary import CANARY, leaks
 from tests.cli.conftest import Program, command
 from tests.client.helpers import Scripted, response
@@ -234,16 +235,13 @@ def test_files_are_their_owners_whatever_the_umask(
     start_sandbox: Any, erp: Path, home: Path, tmp_path: Path, mask: int
 ) -> None:
     url = start_sandbox(keys=(CANARY,)).url
+    program = f"import os, sys\nos.umask({mask})\nfrom amx_kimi.cli import main\n"
 
     def ours(*words: str) -> None:
-        done = subprocess.run(
-            command(*words),
+        done = warm.run_code(
+            f"{program}sys.argv[1:] = {words!r}\nmain()",
             cwd=tmp_path,
             env={**os.environ, "AMX_LLM_API_KEY": CANARY},
-            capture_output=True,
-            text=True,
-            check=False,
-            preexec_fn=lambda: os.umask(mask),
         )
         assert done.returncode == 0, done.stderr
 

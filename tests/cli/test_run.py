@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 
 from amx_kimi.demo.erp import rows, statements
-from tests.cli.conftest import Program, command, names_asked
+from tests.cli.conftest import Program, command, names_asked, wait_until
 from tests.conftest import KEY
 
 COLUMNS = 284
@@ -116,8 +116,7 @@ def test_ended_in_the_middle_and_resumed(
         stderr=subprocess.PIPE,
         text=True,
     )
-    while len(sandbox.chats) < 20:
-        assert running.poll() is None
+    wait_until(lambda: len(sandbox.chats) >= 20, running)
     running.send_signal(end)
     out, err = running.communicate(timeout=60)
     if end != signal.SIGKILL:
@@ -400,8 +399,7 @@ def test_a_killed_run_is_called_so(
     running = subprocess.Popen(
         command("run", str(erp), "--batch-size", "5"), cwd=tmp_path, stderr=subprocess.DEVNULL
     )
-    while len(sandbox.chats) < 3:
-        assert running.poll() is None
+    wait_until(lambda: len(sandbox.chats) >= 3, running)
     refused = program("run", "--resume", "last")
     assert refused.code == 2
     assert "still going" in refused.err
@@ -423,8 +421,7 @@ def test_sigterm_ends_a_background_job_of_a_script(
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
-    while len(sandbox.chats) < 3:
-        assert running.poll() is None
+    wait_until(lambda: len(sandbox.chats) >= 3, running)
     running.terminate()
     _, err = running.communicate(timeout=30)
     assert running.returncode == 130, err

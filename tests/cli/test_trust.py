@@ -20,7 +20,7 @@ import yaml
 from amx_kimi.sandbox import Sandbox
 from tests.conftest import KEY
 
-from .conftest import Program, command
+from .conftest import Program, command, wait_until
 
 SECRET = "Gx7pQ2rT9vW4yZ1k"
 
@@ -294,8 +294,7 @@ def test_a_live_run_of_another_host_is_not_taken_over(
         stderr=subprocess.DEVNULL,
     )
     try:
-        while len(sandbox.chats) < 3:
-            assert worker.poll() is None
+        wait_until(lambda: len(sandbox.chats) >= 3, worker)
         sent = len(sandbox.chats)
         ended = program("run", "--resume", "last", "--yes", "--store", fresh_postgres)
         assert ended.code == 2, ended.err
@@ -318,8 +317,7 @@ def test_a_worker_whose_run_was_taken_over_sends_nothing_more(
     with subprocess.Popen(
         command(*arguments), cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as worker:
-        while len(sandbox.chats) < 3:
-            assert worker.poll() is None
+        wait_until(lambda: len(sandbox.chats) >= 3, worker)
         with sqlite3.connect(home / "kimi.db", timeout=30) as journal:  # as another host would
             journal.execute("UPDATE runs SET fence = fence + 1, owner = 'elsewhere/1:1:1'")
         _, err = worker.communicate(timeout=60)

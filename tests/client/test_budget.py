@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from amx_kimi.client import Budget
 from amx_kimi.errors import BudgetError
+from amx_kimi.facts import Prices, Quirk
 from amx_kimi.sandbox import Sandbox
 
 from .helpers import Memory, ask, chat, profile, until_async, with_client
@@ -53,9 +55,11 @@ def test_it_waits_while_a_reservation_may_come_back() -> None:
     async def main() -> None:
         budget = Budget(D(1))
         first = await budget.reserve(D("0.8"))
+        assert (budget.waiting, budget.held) == (0, False)
         second = asyncio.create_task(budget.reserve(D("0.8")))
         third = asyncio.create_task(budget.reserve(D("0.8")))
         await until_async(lambda: len(budget._changed._waiters) == 2)
+        assert (budget.waiting, budget.held) == (2, True)
         await budget.settle(first, D("0.1"))
         await until_async(second.done)
         assert not third.done()
@@ -63,6 +67,7 @@ def test_it_waits_while_a_reservation_may_come_back() -> None:
         with pytest.raises(BudgetError):
             await third
         assert (budget.spent, budget.reserved) == (D("0.9"), D(0))
+        assert budget.waiting == 0
 
     asyncio.run(main())
 
@@ -153,3 +158,35 @@ def test_a_price_is_needed_for_a_cap(start_sandbox: Callable[..., Sandbox]) -> N
     with pytest.raises(BudgetError, match="unknown"):
         chat(profile(sandbox.url, "mine"), budget=Budget(D(1)))
     assert sandbox.chats == []
+
+
+@pytest.mark.parametrize(
+    ("prices", "learned", "worst"),
+    [
+        # A prompt of 1,005 tokens counts as 1,105, whether it is stored in the cache or not.
+        ((1, 10, 1_000), (), "32.77905"),
+        ((1, 10, 1_000, 12), (), "32.78126"),
+        # Where no maximum is sent, the answer may fill the context: 262,144 tokens.
+        ((1, 10, 1_000, 12), ("max_tokens", "max_completion_tokens"), "261.05226"),
+    ],
+)
+def test_what_a_request_may_cost_is_set_aside_with_a_margin(
+    start_sandbox: Callable[..., Sandbox],
+    prices: tuple[int, ...],
+    learned: tuple[str, ...],
+    worst: str,
+) -> None:
+    sandbox = start_sandbox()
+    memory = Memory()
+
+    async def use(client: Any) -> None:
+        client.facts = replace(client.facts, prices=Prices(*map(D, prices)))
+        client.learn(*(Quirk(name, "drop") for name in learned))
+        client.record_with(memory, "r1")
+        await client.chat(ask(prompt_tokens=1_005))
+
+    with_client(profile(sandbox.url), use, budget=Budget(D(worst)))
+    assert memory.begun[0]["worst"] == D(worst)
+    with pytest.raises(BudgetError, match="may cost up to"):
+        with_client(profile(sandbox.url), use, budget=Budget(D(worst) - D("0.00001")))
+    assert len(sandbox.chats) == 1

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -398,6 +399,46 @@ def test_a_hint_is_where_it_begins_and_not_where_it_ends() -> None:
     assert service.refusals <= 5
 
 
+def test_a_proven_limit_is_tried_by_one_more_and_ever_more_rarely() -> None:
+    """A service that allows 20 at once, for two hours of rounds of a second."""
+    state, tries = replace(begin(Limits()), allowed=15.0, proven=20.0), []
+    for second in range(7_200):
+        state = replace(state, in_flight=int(state.at_once))
+        assert state.in_flight <= 21
+        if state.in_flight > 20:
+            tries.append(second)
+            state = refused(release(state), second, Refusal("concurrency", None, 1.0))
+        for _ in range(state.in_flight):
+            state = answered(state, second)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses[:5] == [pytest.approx(seconds, abs=3) for seconds in (30, 60, 120, 240, 480)]
+    assert pauses[5:] == [pytest.approx(600, abs=3)] * len(pauses[5:])
+    assert len(pauses) > 10
+
+
+def test_a_burst_of_refusals_is_one_lesson() -> None:
+    state = replace(begin(Limits()), allowed=20.0, in_flight=30)
+    for at in (0.0, 0.1, 0.2):
+        state = refused(release(state), at, Refusal("concurrency", 20, 1.0))
+    assert (state.at_once, state.steady) == (20, 60)
+
+
+def test_a_hint_holds_for_a_while_and_then_more_is_tried() -> None:
+    state = replace(begin(Limits(hint=15), 100.0), in_flight=15)
+    for _ in range(100):
+        state = answered(state, 129.0)
+    assert state.at_once == 15
+    for _ in range(16):
+        state = answered(state, 131.0)
+    assert state.at_once == 16
+
+
+def test_where_few_places_are_taken_nothing_is_learnt_of_more() -> None:
+    idle = replace(begin(Limits()), in_flight=3)
+    assert answered(idle, 0.0).at_once == 8
+    assert answered(replace(idle, in_flight=4), 0.0).at_once == 9
+
+
 def test_a_ceiling_is_never_passed() -> None:
     service = Service(cap=100)
     service.serve(1_000, Limits(concurrency=40))
@@ -440,6 +481,24 @@ def test_a_days_tokens_are_never_passed(steps: list[tuple[float, int]]) -> None:
             lately = sum(used for at, used in granted if at > now - 86_400 - 3_600)
             assert lately + tokens > 1_000
     assert len(state.day) <= 26
+
+
+def test_a_days_tokens_are_free_again_a_day_later() -> None:
+    verdict = decide(begin(Limits(tpd=100)), 0.0, 100)
+    assert isinstance(verdict, Grant)
+    state = release(verdict.state)
+    assert isinstance(decide(state, 86_399.0, 1), Spent)
+    assert isinstance(decide(state, 86_400.0, 100), Grant)
+
+
+def test_how_long_everybody_is_held() -> None:
+    now = 100.0
+    limiter = Limiter(Limits(), lambda: now)
+    assert limiter.held == 0
+    limiter.refused(Refusal("rpm", 10, 5.0))
+    assert limiter.held == 5
+    now = 200.0
+    assert limiter.held == 0
 
 
 def test_when_the_day_is_used_up_it_is_said_at_once() -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import anyio
 import certifi
 import pytest
 import trustme
@@ -94,13 +93,6 @@ def test_a_proxy_that_refuses_is_unreachable(monkeypatch: pytest.MonkeyPatch) ->
     assert "authorization" not in server.requests[0][1]
 
 
-def test_a_ca_bundle_is_added(
-    monkeypatch: pytest.MonkeyPatch, start_sandbox: Callable[..., Sandbox]
-) -> None:
-    monkeypatch.setenv("AMX_CA_BUNDLE", certifi.where())
-    assert chat(profile(start_sandbox().url)).content
-
-
 @pytest.mark.parametrize("text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nx\n"])
 def test_a_ca_bundle_that_is_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
@@ -142,6 +134,28 @@ def test_a_corporate_authority_is_believed_where_it_is_named(
         assert "AMX_CA_BUNDLE" in caught.value.remedy
         assert server.requests == []  # no key was sent
         monkeypatch.setenv(variable, str(bundle))
+        assert chat(profile(server.url), retries=0).content == "OK"
+
+
+def test_a_bundle_is_added_to_the_systems_own(
+    monkeypatch: pytest.MonkeyPatch, authority: tuple[trustme.CA, Path], tmp_path: Path
+) -> None:
+    ca, bundle = authority
+    systems = trustme.CA()
+    systems.cert_pem.write_to_path(str(tmp_path / "system.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    monkeypatch.setenv("AMX_CA_BUNDLE", str(bundle))
+    for signer in (ca, systems):
+        with behind_tls(signer, "127.0.0.1", stream(piece("OK", "stop"))) as server:
+            assert chat(profile(server.url), retries=0).content == "OK"
+
+
+def test_certifis_authorities_are_believed_too(
+    monkeypatch: pytest.MonkeyPatch, authority: tuple[trustme.CA, Path]
+) -> None:
+    ca, bundle = authority
+    monkeypatch.setattr(certifi, "where", lambda: str(bundle))
+    with behind_tls(ca, "127.0.0.1", stream(piece("OK", "stop"))) as server:
         assert chat(profile(server.url), retries=0).content == "OK"
 
 
@@ -211,18 +225,6 @@ def test_our_servers_listen_on_loopback_only(start_sandbox: Callable[..., Sandbo
         if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
     }
     assert listening == {f"0100007F:{port:04X}"}  # 127.0.0.1
-
-
-def test_certificates_are_checked() -> None:
-    async def main() -> None:
-        async with KimiClient(profile("https://api.moonshot.ai/v1")) as client:
-            with client._service.take() as http:
-                context = http._transport._pool._ssl_context  # type: ignore[attr-defined]
-                assert context.verify_mode == ssl.CERT_REQUIRED
-                assert context.check_hostname
-                assert http.follow_redirects is False
-
-    anyio.run(main)
 
 
 def test_a_handshake_that_never_ends_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
