@@ -155,7 +155,7 @@ def test_accept_apply_twice_and_undo(program: Program, described: Warehouse) -> 
     assert program("apply", "last", "--yes", "--undo", "--json").json["undone"] == ITEMS
     assert described.dump() == before
     again = program("apply", "last", "--yes", "--undo")
-    assert (again.code, "Nothing of the run" in again.err) == (0, True)
+    assert (again.code, "No comments of run" in again.err) == (0, True)
 
 
 @pytest.mark.usefixtures("described")

@@ -166,7 +166,7 @@ def test_exports_of_the_command_line(
     ):
         assert program("export", "last", *words).code == 2, words
     wrong = program("export", "last", "--format", "csv", "--platform-instance", "x")
-    assert "--platform-instance is for --format datahub" in wrong.err
+    assert "--platform-instance requires --format datahub" in wrong.err
     lines = program("export", "last", "--format", "jsonl").out.splitlines()
     assert {json.loads(line)["reviewed_by"] for line in lines} == {"ann"}
 
