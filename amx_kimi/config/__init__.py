@@ -1,12 +1,15 @@
-"""As whom we ask: profiles, keys, state files. Nothing here talks to the network.
+"""Configuration: profiles, keys and state files. Nothing here uses the network.
 
-- `profiles`: AMX's `config.yml`, read as AMX reads it; `changes` writes it, `edit` keeps the rest
-- `draft`: a profile that is not saved yet; `words`: what people type, made into values
-- `overlay`: our `kimi.yml`
-- `secrets`: where a key lives, in one documented order; `os_keyring`, `key_files`: those two places
-- `learned`: what endpoints taught us
-- `presets`, `databases`: preset profiles, AMX's `db_profiles`
-- `files`: the paths, and the one way to write a file
+- `profile`: a profile, as AMX and `kimi.yml` define it
+- `loading`: reads profiles from AMX's `config.yml`, as AMX reads them
+- `manage`: changes profiles; `edit`: changes a YAML file, and keeps comments and order
+- `draft`: a profile that is not saved yet; `words`: checks what people type
+- `direct`: a profile and key that a caller gives, without files
+- `overlay`: amx-kimi's `kimi.yml`
+- `secrets`: finds a key, in one documented order; `os_keyring`, `key_files`: two of the places
+- `learned`: `kimi-learned.json`, what endpoints taught
+- `presets`, `databases`: preset profiles, and AMX's `db_profiles`
+- `files`: the paths, and the only way to write a file
 """
 
 from amx_kimi.config.databases import AMX_MOST_ROWS, DatabaseProfile, load_database
