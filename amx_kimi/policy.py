@@ -16,10 +16,10 @@ from amx_kimi.types import Ask
 __all__ = ["FLOOR", "RETRY_CAP", "RequestPlan", "Value", "plan"]
 
 FLOOR = 32_768
-"""Least output budget of reasoning routes, in tokens (AMX's documentation)."""
+"""The smallest output budget on reasoning routes, in tokens (AMX's documentation)."""
 
 RETRY_CAP = 131_072
-"""Most output tokens of the retry after finish_reason=length, unless kimi.yml raises it."""
+"""The most output tokens of the retry on finish_reason=length, unless kimi.yml raises it."""
 
 Mode = Literal["thinking", "chat"]
 _FIXED = frozenset({"top_p", "n", "presence_penalty", "frequency_penalty"})
@@ -73,8 +73,8 @@ def plan(
     field, field_why = _max_tokens_field(facts)
     values = {
         "model": Value(facts.wire_model, _model_reason(facts)),
-        "stream": Value(True, "always: long silences end in a timeout at the service"),
-        "stream_options": Value({"include_usage": True}, "so that the tokens are counted"),
+        "stream": Value(True, "always, because the service times out after long silences"),
+        "stream_options": Value({"include_usage": True}, "to count tokens"),
         field: Value(tokens.value, f"{tokens.reason}; {field_why}"),
         **_effort_values(facts, thinking, why, effort),
         "temperature": _temperature(profile, facts, ask, mode),
@@ -98,9 +98,9 @@ def plan(
 def _model_reason(facts: Facts) -> str:
     row = facts.model
     if row.retired_on and facts.endpoint.own:
-        return f"retired on {row.retired_on}, sent all the same; successor: {row.successor}"
+        return f"retired on {row.retired_on}, sent anyway; successor: {row.successor}"
     if not facts.known:
-        return f"no row of its own; treated as the family {row.family}"
+        return f"not in amx-kimi's table; treated like the family {row.family}"
     return "the profile's model"
 
 
@@ -118,7 +118,7 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
     if facts.model.thinking == "always":
         return True, "this model always thinks"
     if facts.model.effort.dialect not in ("thinking", "reasoning"):
-        return True, "it thinks unless told not to, and this endpoint has no word for that"
+        return True, "it thinks by default, and this endpoint cannot switch that off"
     if effort.value in ("none", "minimal"):
         return False, f"effort {effort.value} ({effort.reason})"
     if profile.overlay.thinking is not None:
@@ -127,21 +127,21 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
         return True, f"kimi.yml: effort {profile.overlay.effort}"
     return (
         False,
-        "off for annotation, where it is optional (kimi.yml `thinking: true` switches it on)",
+        "off for descriptions, if optional (`thinking: true` in kimi.yml switches it on)",
     )
 
 
 def _effort_values(facts: Facts, thinking: bool, why: str, effort: Value) -> dict[str, Value]:
     dialect, allowed = facts.model.effort.dialect, facts.model.effort.values
     if dialect == "none" or facts.model.thinking == "never":
-        return {"effort": Value(None, f"not sent: {why}, and takes no effort")}
+        return {"effort": Value(None, f"not sent: {why} and accepts no effort")}
     if dialect == "thinking":
         return {"thinking": Value({"type": "enabled" if thinking else "disabled"}, why)}
     if not thinking:
         return {"reasoning": Value({"enabled": False}, why)}
     nearest = _nearest(effort.value, allowed)
     asked = f"effort {effort.value} from {effort.reason}"
-    reason = asked if nearest == effort.value else f"the nearest that the model has to {asked}"
+    reason = asked if nearest == effort.value else f"the model's nearest value to {asked}"
     if dialect == "reasoning":
         return {"reasoning": Value({"effort": nearest}, reason)}
     return {"reasoning_effort": Value(nearest, reason)}
@@ -163,7 +163,7 @@ def _budget(
     fixed: int | None,
 ) -> Value:
     if fixed is not None:
-        return Value(fixed, "the retry after finish_reason=length")
+        return Value(fixed, "the retry on finish_reason=length")
     wanted = _wanted_budget(profile, settings, ask, thinking)
     most, limit = _most(facts, ask)
     if wanted.value > most:
@@ -192,7 +192,7 @@ def _most(facts: Facts, ask: Ask) -> tuple[int, str]:
     """The largest budget that fits, and what limits it. Our token count may be 10% short."""
     room = facts.model.context - ask.prompt_tokens - ask.prompt_tokens // 10 - 64
     room = max(room, min(_LEAST_ROOM, facts.model.context))
-    limits = [(room, f"the context of {facts.model.context} leaves no more")]
+    limits = [(room, f"the context of {facts.model.context} leaves no more room")]
     if facts.model.max_output:
         limits.append((facts.model.max_output, "the model's maximum"))
     if (quirk := facts.quirks.get("max_output")) and isinstance(quirk.value, int):
@@ -236,19 +236,19 @@ def _callers_own(facts: Facts, ask: Ask, mode: Mode) -> dict[str, Value]:
 
 def _logprobs(profile: Profile, facts: Facts, ask: Ask, mode: Mode) -> Value:
     if not ask.logprobs:
-        return Value(None, "not asked by the caller")
+        return Value(None, "not requested by the caller")
     if not profile.force_logprobs:
-        return Value(None, "not asked: the profile's force_logprobs is off")
+        return Value(None, "not requested: the profile's force_logprobs is off")
     if mode not in facts.model.logprobs:
-        return Value(None, "not asked: this model returns none here")
-    return Value(True, "for confidence by probability")
+        return Value(None, "not requested: this model returns none here")
+    return Value(True, "for confidence from token probabilities")
 
 
 def _response_format(facts: Facts, ask: Ask) -> Value:
     if not ask.json_mode:
-        return Value(None, "not asked by the caller")
+        return Value(None, "not requested by the caller")
     if not facts.model.json_mode:
-        return Value(None, "not asked: not known to work here")
+        return Value(None, "not requested: not known to work here")
     return Value({"type": "json_object"}, "the answer is one JSON object")
 
 
@@ -261,7 +261,8 @@ def _cache_key(facts: Facts, ask: Ask) -> Value:
 def _learned(values: dict[str, Value], facts: Facts) -> dict[str, Value]:
     """The endpoint is believed over the table: what it refused is left out or changed."""
     for name, quirk in facts.quirks.items():
-        since = f"learnt from this endpoint on {quirk.learned_on or 'this run'}"
+        when = f"on {quirk.learned_on}" if quirk.learned_on else "in this run"
+        since = f"learned from this endpoint {when}"
         if name in values and quirk.action == "drop":
             values[name] = Value(None, f"not sent: refused, {since}")
         elif quirk.action == "set" and name not in HABITS:

@@ -29,7 +29,7 @@ def attach(path: Sequence[str] | None = None) -> list[str]:
     if is_attached():
         return []
     if problems := misfits(folder):
-        return [f"AMX {amx_version()} is not one that this amx-kimi knows", *problems]
+        return [f"AMX {amx_version()} is not supported by this amx-kimi", *problems]
     modules = {point.module for point in POINTS if point.hand}
     for name in modules & set(sys.modules):
         _put_hands_on(sys.modules[name])

@@ -59,7 +59,7 @@ def _problem(tree: ast.Module, point: Point) -> str:
             return "is not there"
     if point.arguments:
         if not isinstance(node, ast.FunctionDef):
-            return "is no function"
+            return "is not a function"
         taken = _arguments(node)
         if missing := [name for name in point.arguments if name not in taken]:
             return f"takes no {', '.join(missing)}"

@@ -15,7 +15,7 @@ def install(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return original(*args, **kwargs)
     return {
         "message": (
-            "Not installed: the operating system starts the scheduler, and this AMX has Kimi only "
+            "Not installed: the operating system starts the scheduler, but this AMX has Kimi only "
             "because `amx-kimi amx` started it. Run `amx-kimi enable` once, then install it again."
         ),
         "path": None,

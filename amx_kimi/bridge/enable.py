@@ -50,8 +50,8 @@ def enable() -> bool:
         )
     if now.misfits:
         raise ConfigError(
-            f"AMX {now.amx} is not one that this amx-kimi knows: {now.misfits[0]}",
-            remedy="AMX is left as it is. A newer amx-kimi may know it: pip install -U amx-kimi.",
+            f"AMX {now.amx} is not supported by this amx-kimi: {now.misfits[0]}",
+            remedy="AMX was not changed. A newer amx-kimi may support it: pip install -U amx-kimi.",
         )
     source = Path(__file__).with_name("hook.py").read_text("utf-8")
     with _writing(now.folder):
@@ -103,5 +103,5 @@ def _writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot be written: {error.strerror}",
-            remedy="Use a virtual environment of your own, or `amx-kimi amx ARGS` instead.",
+            remedy="Use your own virtual environment, or `amx-kimi amx ARGS` instead.",
         ) from None

@@ -30,7 +30,7 @@ async def bounded(response: httpx.Response) -> None:
 class _Unpacker:
     def __init__(self, name: str) -> None:
         if name not in _WINDOWS:
-            raise httpx.DecodingError(f"the answer is packed with {name:.20}")
+            raise httpx.DecodingError(f"the answer is compressed with {name:.20}")
         self._name = name
         self._zlib = zlib.decompressobj(_WINDOWS[name])
         self._is_begun = False

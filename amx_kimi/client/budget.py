@@ -51,8 +51,8 @@ class Budget:
             while self.spent + self.reserved + worst > self.cap:
                 if not self.reserved:
                     raise BudgetError(
-                        f"The next request may cost up to {worst:.4f}; {self.spent:.4f} of the cap "
-                        f"of {self.cap} are spent",
+                        f"The next request may cost up to {worst:.4f}, but {self.spent:.4f} of the "
+                        f"cap of {self.cap} is already spent",
                         remedy="Resume the run with a higher cap.",
                     )
                 self.held = True

@@ -38,7 +38,7 @@ class KeyReport:
         if not self.models:
             return "it lists no models"
         # A gateway's may be any, and the answer does not say it.
-        currency = ("" if endpoint.list_prices else endpoint.currency) or "(no currency said)"
+        currency = ("" if endpoint.list_prices else endpoint.currency) or "(unknown currency)"
         left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
         return f"{counted(len(self.models), 'model')}{left}"
 

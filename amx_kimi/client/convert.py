@@ -59,7 +59,9 @@ def convert_error(
         if wait is not None and wait <= _WORTH_A_TIME:
             error.retryable = True  # also of a day's limit, where the next request is soon free
         elif wait:
-            error.message = f"{error.message.rstrip('.')}; free again at {reset_in_words(wait)}"
+            error.message = (
+                f"{error.message.rstrip('.')}; available again at {reset_in_words(wait)}"
+            )
     if status == 504 or (begun and not error.limit_hit and known != 429):
         error.charged = None  # something may have been generated; a 429 is never charged
     return error
@@ -89,7 +91,7 @@ def _message(status: int, said: Said, facts: Facts) -> str:
 def _region_hint(facts: Facts) -> str:
     endpoint = facts.endpoint
     if endpoint.auth == "none":
-        return f"{endpoint.label} wants a key: leave out `auth: none` in kimi.yml."
+        return f"{endpoint.label} requires a key: remove `auth: none` from kimi.yml."
     other = load_catalog().endpoint(endpoint.other_region)
     if other is None:
         return f"Check that the key (sk-…) belongs to the api_base {endpoint.url}."
@@ -102,7 +104,11 @@ def _region_hint(facts: Facts) -> str:
 def _model_hint(facts: Facts) -> str:
     row = facts.model
     if row.retired_on or row.open_weights:
-        when = f"was retired on {row.retired_on}" if row.retired_on else "is open weights only"
+        when = (
+            f"was retired on {row.retired_on}"
+            if row.retired_on
+            else "is available only as open weights"
+        )
         lists = (
             "" if facts.endpoint.own else "`amx-kimi models --refresh` lists what is served here. "
         )

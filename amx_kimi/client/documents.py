@@ -19,7 +19,7 @@ _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb"(?:data|event|id|retry)?[ \t]*:")
 _MOST_HELD = 8 * 1024 * 1024
-"""The most bytes of one document: a whole answer of the longest kind, with log-probabilities."""
+"""The most bytes of one document: enough for the longest answer with log probabilities."""
 _LONGEST_FIELD = 16  # bytes that tell an event stream from prose
 _DECODER = json.JSONDecoder()
 _NO_BLANK = re.compile(r"\S")

@@ -38,9 +38,9 @@ class Connections:
         self._url = httpx.URL(base_url + "/")
         if self._url.scheme == "http" and (address := public_address(self._url.host)):
             raise ConfigError(
-                f"{base_url} means {address}: the key would travel unencrypted over a public "
+                f"{base_url} leads to {address}: the key would be sent unencrypted over a public "
                 "network",
-                remedy="Use https; plain http is allowed to loopback and private addresses only.",
+                remedy="Use https. Plain http is allowed only to loopback and private addresses.",
             )
         # Not a dict: where a host prints a traceback with its locals, these hide the key.
         self._headers = httpx.Headers(
@@ -76,7 +76,7 @@ class Connections:
             return self._open()
         except ImportError:
             raise ConfigError(
-                "The environment names a SOCKS proxy, and the package for it is not installed",
+                "The environment names a SOCKS proxy, but the package for it is not installed",
                 remedy="pip install 'amx-kimi[socks]'",
             ) from None
         except (
@@ -86,8 +86,8 @@ class Connections:
             httpx.InvalidURL,
         ):  # no local: it may hold a password
             raise ConfigError(
-                "A proxy of the environment is no URL that can be used",
-                remedy="Look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY: a proxy is "
+                "A proxy variable does not contain a usable URL",
+                remedy="Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. A proxy is "
                 "written as http://host:port or socks5://host:port.",
             ) from None
 

@@ -343,9 +343,9 @@ class KimiClient:
             raise self._service.without_key(error) from None
         except TimeoutError:
             raise SilenceError(
-                f"The answer took longer than {self.settings.total_seconds:g} seconds in all",
+                f"The answer took longer than {self.settings.total_seconds:g} seconds in total",
                 call=call,
-                remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this bound, in seconds.",
+                remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this limit, in seconds.",
             ) from None
 
     def _heard(self, reply: WireReply) -> WireReply:

@@ -37,8 +37,8 @@ __all__ = [
 ]
 
 MARGIN = 0.02
-"""How much longer than said a window is taken to be: the service's clock is not ours. A margin in
-requests would be a third of three."""
+"""By how much a window is lengthened, because the service's clock differs from ours. A margin in
+requests would be too much: a third of a limit of three."""
 
 _START = 8  # at once, where nothing is known
 _CAREFUL = 64  # and at most, where a ceiling is
@@ -309,10 +309,10 @@ class Limiter:
                     return verdict.state.started[-1]
                 if isinstance(verdict, Spent):
                     raise UsedUpError(
-                        f"The account's {verdict.tpd:,} tokens of a day are used up, as far as "
+                        f"The account's {verdict.tpd:,} tokens per day are used up, as far as "
                         "this process counted",
                         status=429,
-                        remedy="Go on tomorrow, or give the account's own tier: --tier, kimi.yml.",
+                        remedy="Resume tomorrow, or set the account's tier (--tier or kimi.yml).",
                     )
                 timed = verdict.time < math.inf
                 if timed:

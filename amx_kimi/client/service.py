@@ -106,7 +106,7 @@ class Service:
             after, self._connections = self._connections, before
             await after.aclose()
             what = f"HTTP {found.status}" if isinstance(found, NotAnApiError) else "no answer"
-            error.message += f"; there is no API under {base} either ({what})"
+            error.message += f"; there is no API at {base} either ({what})"
             raise error from None
         except KimiError:  # a refusal is an API's, too
             pass

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 MOST_VALUES = 8
-"""How many of a column's most frequent values are looked at."""
+"""How many of a column's most frequent values are read."""
 
 
 class TableGoneError(SourceError):
@@ -230,7 +230,7 @@ def file_of(url: URL) -> Path:
     """
     path = Path(url.database or "").expanduser()
     if path.name and path.exists() and not path.is_file():
-        raise SourceError(f"{path} is no file of a database: a folder, a pipe or a device")
+        raise SourceError(f"{path} is not a database file, but a folder, a pipe or a device")
     return path
 
 

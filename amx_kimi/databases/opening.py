@@ -28,7 +28,7 @@ __all__ = [
 
 _SUPPORTED = (
     "postgresql://user@host:5432/database, sqlite:///file.db, duckdb:///file.duckdb, the path of "
-    "such a file, or files of data (.parquet, .csv, .json) or a folder of them"
+    "such a file, or data files (.parquet, .csv, .json) or a folder of them"
 )
 
 
@@ -41,7 +41,7 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
     url, kind = _resolve(target)
     if kind is None or not kind.is_read:
         raise SourceError(
-            f"Databases of the kind {url.get_backend_name()!r} cannot be described yet",
+            f"{url.get_backend_name()!r} databases cannot be described yet",
             remedy=f"Now: {_SUPPORTED}.",
         )
     return kind.backend().open_source(url, reading or Reading())
@@ -56,11 +56,11 @@ def open_comments(target: str | URL) -> Comments:
     url, kind = _resolve(target)
     if kind and kind.is_written:
         return kind.backend().open_comments(url)
-    reason = f"Comments in a database of the kind {url.get_backend_name()!r} cannot be written yet"
+    reason = f"Comments cannot be written to {url.get_backend_name()!r} databases yet"
     raise SourceError(
-        f"{kind.title} cannot keep comments" if kind and kind.is_read else reason,
-        remedy="--to URL names another database that has these tables; --sql FILE --dialect D "
-        f"writes statements ({', '.join(names_of_dialects())}); `export` writes dbt, DataHub and "
+        f"{kind.title} cannot store comments" if kind and kind.is_read else reason,
+        remedy="Use --to URL for another database that has these tables. --sql FILE --dialect D "
+        f"writes statements ({', '.join(names_of_dialects())}). `export` writes dbt, DataHub and "
         "others.",
     )
 
@@ -92,7 +92,7 @@ def files_or_url(texts: Sequence[str]) -> str | URL:
         return files_url(paths)
     if len(texts) > 1:
         raise SourceError(
-            "Only one database can be described in a run; several files may be files of data only",
+            "One run can describe only one database; several files must all be data files",
             remedy=f"Give one of: {_SUPPORTED}.",
         )
     path = Path(texts[0])
@@ -135,7 +135,7 @@ def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
     except (SQLAlchemyError, ValueError):
         raise SourceError(
             f"{shown(str(target))} is neither a database URL nor a file",
-            remedy=f"It looks like {_SUPPORTED}.",
+            remedy=f"Give one of: {_SUPPORTED}.",
         ) from None
     return url, find_kind(url.get_backend_name())
 

@@ -76,7 +76,7 @@ KINDS: Sequence[Kind] = (
     ),
     Kind(
         name="files",
-        title="Files of data",
+        title="Data files",
         module=f"{_ROOM}.duckdb.data_files",
         schemes=("files",),
         drivers=("duckdb",),

@@ -17,9 +17,9 @@ def check_selection(source: Source, selection: Selection) -> None:
     """
     schemas = source.schemas()
     if missing := unmet(selection.schemas, [("", schema) for schema in schemas]):
-        there = near(missing[0], filter(None, schemas)) or "none: this database has no schemas"
+        there = near(missing[0], filter(None, schemas)) or "none; this database has no schemas"
         named = ", ".join(map(repr, missing))
-        raise SourceError(f"There is no schema {named}", remedy=f"There is: {there}.")
+        raise SourceError(f"There is no schema {named}", remedy=f"Known: {there}.")
     if not selection.tables:
         return
     here = Selection(selection.schemas)
@@ -28,8 +28,8 @@ def check_selection(source: Source, selection: Selection) -> None:
         there = near(missing[0], _names(tables, whole="." in missing[0])) or "none"
         raise SourceError(
             f"There is no table {', '.join(missing)}",
-            remedy="Give the name as the database has it, as table or schema.table, or a pattern. "
-            f"There is: {there}.",
+            remedy="Write the name as in the database: table, schema.table, or a pattern. "
+            f"Known: {there}.",
         )
 
 

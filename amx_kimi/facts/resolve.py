@@ -15,13 +15,13 @@ __all__ = ["HABITS", "Facts", "Quirk", "cost", "resolve"]
 HABITS = {
     "context": "the model's context here, in tokens",
     "max_output": "the largest output budget here, in tokens",
-    "prompt": "the longest prompt here, in tokens: longer ones were refused",
+    "prompt": "the longest prompt here, in tokens; longer ones were refused",
     "api_base": "where the API answers",
     "[DONE]": "streams end without it here",
     "content": "the field in which answers come here",
     "contract": "this model answers in our format",
 }
-"""What is learnt of an endpoint beside the parameters of a request, in words for people."""
+"""What may be learned about an endpoint, beside refused parameters; in words for people."""
 
 
 @dataclass(frozen=True)

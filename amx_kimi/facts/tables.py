@@ -45,7 +45,7 @@ class RefusalRow:
         """The class in errors.py."""
         found = getattr(errors, self.error, None)
         if not (isinstance(found, type) and issubclass(found, ServiceError)):
-            raise FactsError(f"refusals.yml: {self.error!r} is no error of a service")
+            raise FactsError(f"refusals.yml: {self.error!r} is not an error of a service")
         return found
 
     def fits(self, status: int, probe: str) -> bool:
@@ -101,7 +101,7 @@ def load_refusals() -> RefusalTable:
     for row in table.refusals:
         _ = row.error_class
     if table.refusals[-1].status or table.refusals[-1].words:
-        raise FactsError("refusals.yml: the last row has to fit every refusal")
+        raise FactsError("refusals.yml: the last row must match every refusal")
     return table
 
 

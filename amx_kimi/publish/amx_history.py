@@ -114,13 +114,13 @@ def accepted_texts(path: Path, profile: str) -> Iterator[AmxText]:
         SourceError: there is no such history, or it cannot be read.
     """
     if not path.is_file():
-        raise SourceError(f"There is no history of AMX at {path}")
+        raise SourceError(f"There is no AMX history at {path}")
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             rows = db.execute(_ACCEPTED, {"profile": profile}).fetchall()
     except sqlite3.Error as error:
-        raise SourceError(f"{path} cannot be read as AMX's history: {error}") from None
+        raise SourceError(f"{path} cannot be read as an AMX history: {error}") from None
     latest = {
         (row["schema_name"], row["table_name"], row["column_name"] or ""): row for row in rows
     }
@@ -367,7 +367,7 @@ def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[di
     for row in pending:
         if _place(row) in taken:
             name = ".".join(part for part in _place(row) if part)
-            handed.problems.append(f"{name}: another text waits in AMX for its /apply")
+            handed.problems.append(f"{name}: another text is waiting in AMX for its /apply")
     with replacing(path) as file:
         json.dump([*others, *ours], file, indent=2, ensure_ascii=False)
     return ours

@@ -17,7 +17,7 @@ from amx_kimi.databases.dialect import Dialect, Place, cut, statement, too_long
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, results, writes
 from amx_kimi.publish.choose import Choice
-from amx_kimi.text import is_blank, one_line
+from amx_kimi.text import counted, is_blank, one_line
 from amx_kimi.types import Item
 
 __all__ = [
@@ -93,9 +93,9 @@ class Outcome:
         """
         if (done := sum(self.counts.values())) != self.promised:
             raise JournalError(
-                f"Of {self.promised:,} comments {done:,} were dealt with: the rest was forgotten",
-                remedy="This is a fault of ours. The journal knows all of them: run it again, and "
-                "look at `amx-kimi apply RUN --dry-run`.",
+                f"Only {done:,} of {counted(self.promised, 'comment')} were processed",
+                remedy="This is a bug in amx-kimi. The journal has all of them: check "
+                "`amx-kimi apply RUN --dry-run`, and run the command again.",
             )
 
 
@@ -236,7 +236,7 @@ def _change(
         return Change(row.id, place, None, after, "gone", why)
     before = there.comments[item.column]
     if _is_rejected(row):
-        why = "it was rejected, and our text stands there still (--undo takes the run back)"
+        why = "it was rejected, but our text is still there (--undo restores the earlier comments)"
         return Change(row.id, place, before, "", "stands", why)
     if rules.cut:
         after = cut(dialect, place, after)
@@ -250,7 +250,7 @@ def _change(
         return _as(
             change,
             "long",
-            f"{len(after):,} characters; {dialect.name} takes {most:,} {dialect.unit}",
+            f"{len(after):,} characters; {dialect.name} allows {most:,} {dialect.unit}",
         )
     return change
 
@@ -326,7 +326,7 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
     moved = {one.column for one in others}
     for change in table:
         if change.place.column in moved:
-            outcome.problems.append(f"{change.name}: somebody has changed it in the meantime")
+            outcome.problems.append(f"{change.name}: somebody else has changed it in the meantime")
     outcome.counts["refused"] += len(moved)
     outcome.counts["written"] += len(table) - len(moved)
     return {change.id for change in table if change.place.column not in moved}
@@ -359,7 +359,7 @@ def _undo_table(table: Sequence[writes.Undo], present: Present | None) -> UndoTa
         elif now in one.after:
             found.restore.append((one, change))
         else:
-            change = _as(change, "kept", "somebody has changed it since")
+            change = _as(change, "kept", "somebody else has changed it since")
             found.settled.extend(one.ids)
         found.changes.append(change)
     return found

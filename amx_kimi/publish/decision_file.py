@@ -101,7 +101,7 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
             f"{path} is not UTF-8", remedy="Save it as CSV UTF-8 in the spreadsheet."
         ) from None
     except csv.Error as error:
-        raise ConfigFileError(f"{path} is no CSV: {error}") from None
+        raise ConfigFileError(f"{path} is not a CSV file: {error}") from None
 
 
 def _cells(row: Described) -> dict[str, str]:
@@ -151,11 +151,11 @@ def _checked(
         id_ = _id(plain.get("id"))
         row = known.get(id_)
         if None in cells:
-            yield Row(number, refused="it has more cells than the heading")
+            yield Row(number, refused="it has more cells than the header line")
         elif id_ in seen:
-            yield Row(number, refused=f"the id {id_} stands in an earlier row too")
+            yield Row(number, refused=f"the id {id_} is also in an earlier row")
         elif row is None or row.suggestion is None:
-            yield Row(number, refused=f"the run {run.id} has no suggestion with this id")
+            yield Row(number, refused=f"run {run.id} has no suggestion with this id")
         else:
             seen.add(id_)
             yield from _decided(number, plain, row)
@@ -175,7 +175,7 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
     for field in _FIELDS[1:4] + _FIELDS[8 : 8 + _WORDINGS]:
         if field in cells and _same(cells[field]) != _same(before.get(field, "")):
             why = f"{field} is {cells[field]!r:.60}, not {before.get(field, '')!r:.60}"
-            hint = "; a text of your own goes into `text`" if field.startswith("wording") else ""
+            hint = "; enter your own text in `text`" if field.startswith("wording") else ""
             yield Row(number, refused=why + hint)
             return
     said, text = cells.get("decision", "").strip().lower(), clean(cells.get("text", ""))
@@ -185,8 +185,8 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
     if isinstance(decided, Decided) and _is_same(decided, row.decision):
         return  # read again: it stays with who decided
     if cells.get("decided_at", "").strip() != before["decided_at"]:
-        since = before["decided_by"] or "somebody took the decision back"
-        yield Row(number, refused=f"it was decided since the file was written: {since}")
+        since = f"decided by {before['decided_by']}" if before["decided_by"] else "reopened"
+        yield Row(number, refused=f"it was {since} after the file was written")
         return
     yield (
         Row(number, decided=replace(decided, over=row.decision))
@@ -203,20 +203,20 @@ def _decision(said: str, text: str, row: Described) -> Decided | str:
     """What a row says, or why that is no decision."""
     wordings = row.answer.alternatives
     if len(text) > MOST_TEXT:
-        return f"the text has {len(text):,} characters, {MOST_TEXT:,} are the most"
+        return f"the text has {len(text):,} characters; at most {MOST_TEXT:,} are allowed"
     if said in ("", "edit", "accept") and text:
         return Decided(row.id, "edit", text)
     if said == "accept":
         return Decided(row.id, "accept", wordings[0])
     if text:
-        return f"there is a text, and the decision is {said!r:.20}"
+        return f"there is a text, but the decision is {said!r:.20}"
     if said == "reject":
         return Decided(row.id, "reject")
     if _NUMBER.fullmatch(said) and 1 <= int(said) <= len(wordings):
         return Decided(row.id, "accept", wordings[int(said) - 1])
     return (
-        f"{said!r:.20} is no decision: accept, reject, edit (with a text), or a number from 1 to "
-        f"{len(wordings)}"
+        f"{said!r:.20} is not a decision: use accept, reject, edit (with a text), or a number from "
+        f"1 to {len(wordings)}"
     )
 
 

@@ -170,7 +170,7 @@ class Review:
         if row and not self._keep([Decided(row.id, action, text, over=row.decision)]):
             raise JournalError(
                 f"{row.item.name} was decided by somebody else in the meantime",
-                remedy="Nothing was changed: look again.",
+                remedy="Nothing was changed. Look at it again.",
             )
 
     def accept(self, number: int = 1) -> bool:

@@ -264,7 +264,7 @@ def test_a_folder_is_its_files_of_data(folder: Path) -> None:
     (folder / "deeper").mkdir()
     with opened(folder) as source:
         assert source.tables() == [("", name) for name in ("a.csv", "a.parquet", "b", "c")]
-    with pytest.raises(SourceError, match="no file of data in the folder"):
+    with pytest.raises(SourceError, match="no data files in the folder"):
         open_source(str(folder / "deeper"))
 
 

@@ -164,7 +164,7 @@ def test_models_of_the_endpoint_are_kept_and_shown_offline(program: Program, doc
     documented("http://127.0.0.1:1/v1")
     never = program("models", "--refresh")
     assert never.code == 0
-    assert "shown is the facts that come with amx-kimi" in never.err
+    assert "Showing the facts that come with amx-kimi" in never.err
 
 
 def test_models_with_a_refused_key(program: Program, documented, start_sandbox) -> None:

@@ -71,7 +71,7 @@ def test_a_project_that_is_elsewhere(program: Program, shop: Path) -> None:
     assert [model["name"] for model in yaml.safe_load(path.read_text())["models"]] == ["pers"]
     none = program(*words, "--project", "shop/models")
     assert none.code == 2
-    assert "is no dbt project" in none.err
+    assert "is not a dbt project" in none.err
 
 
 def test_strict(program: Program, shop: Path) -> None:
@@ -82,7 +82,7 @@ def test_strict(program: Program, shop: Path) -> None:
     assert program(*words).code == 0
     ended = program(*words, "--strict")
     assert ended.code == 1
-    assert "Skipped: kstst stands 2 times" in ended.err
+    assert "Skipped: kstst occurs 2 times" in ended.err
 
 
 def test_only_what_is_there(program: Program, shop: Path) -> None:

@@ -272,7 +272,7 @@ def test_a_file_that_does_not_say_what_it_replaces_replaces_nothing(
         writer.writerows(rows)
     ended = program("review", "last", "--decisions", "d.csv")
     assert ended.code == 1
-    assert "it was decided since the file was written: ann" in ended.err
+    assert "it was decided by ann after the file was written" in ended.err
     assert decided(program) == before
 
 
@@ -310,7 +310,7 @@ def test_without_a_terminal(program: Program, tmp_path: Path) -> None:
         writer.writerows(rows)
     ended = program("review", "last", "--decisions", "d.csv")
     assert ended.code == 1
-    assert "d.csv, row 2: 'nonsense' is no decision" in ended.err
+    assert "d.csv, row 2: 'nonsense' is not a decision" in ended.err
     assert decided(program)["items.xq1"] == ("edit", "A score.")
     both = program("review", "last", "--accept", "high", "--out", "x.csv")
     assert (both.code, (tmp_path / "x.csv").exists()) == (2, False)

@@ -150,7 +150,7 @@ def test_amxs_profiling_settings(program: Program, data: Path, home: Path) -> No
 def test_two_databases_are_refused(program: Program) -> None:
     ended = program("run", "data/dwh.duckdb", "data/export.csv")
     assert ended.code == 2
-    assert "cannot be one run" in ended.err
+    assert "One run cannot describe" in ended.err
 
 
 @pytest.fixture
@@ -203,9 +203,9 @@ def test_a_typo_is_answered_by_what_is_near(program: Program, shop: str, command
     ended = program(command, shop, "--table", "ordres")
     assert ended.code == 2
     assert "There is no table ordres" in ended.err
-    assert "There is: orders." in ended.err
+    assert "Known: orders." in ended.err
     assert "sales.orders" in program(command, shop, "--table", "sales.ordres").err
-    assert "There is: sales." in program(command, shop, "--schema", "sale").err
+    assert "Known: sales." in program(command, shop, "--schema", "sale").err
     assert program(command, shop, "--table", "!ordres").code == 2
     assert program(command, shop, "--table", "!zzz_*", "--table", "zzz").code == 2
 

@@ -196,7 +196,7 @@ def test_only_changed_with_and_without_a_value(
     for option in ("--only-changed", "--only-changed=data"):
         ended = program("run", option, str(erp), "--table", "aufk", "--json")
         assert ended.code == 0, ended.err
-        assert ended.json["notes"] == ["Nothing changed since the earlier runs"]
+        assert ended.json["notes"] == ["Nothing has changed since earlier runs"]
     ended = program("run", str(erp), "--only-changed=rows")
     assert ended.code == 2
 

@@ -451,7 +451,7 @@ def test_without_a_keyring_a_file_is_offered_first(home: Path, start_sandbox: St
     assert held == [file]
 
 
-@pytest.mark.parametrize(("name", "said"), [("cn", "12.50 CNY"), ("", "12.50 (no currency said)")])
+@pytest.mark.parametrize(("name", "said"), [("cn", "12.50 CNY"), ("", "12.50 (unknown currency)")])
 def test_a_balance_has_its_currency(home: Path, start_sandbox: Start, name: str, said: str) -> None:
     sandbox = start_sandbox(balance=12.5, keys=(KEY,))
     home.mkdir()

@@ -60,7 +60,7 @@ class DuckdbComments:
             self._connection = duckdb.connect(str(path.resolve()), config=CONFIG)
         except duckdb.Error as error:
             raise SourceError(
-                f"{path} cannot be opened to write: {reason_of(error)}",
+                f"{path} cannot be opened for writing: {reason_of(error)}",
                 remedy="Close it in other programs first.",
             ) from None
         # With the catalog: a schema may be called as its file is.
@@ -122,8 +122,8 @@ def _newer_than(path: Path, ours: str) -> str:
         return ""
     by = f"DuckDB {made_by[1]}" if made_by else "an old DuckDB"
     return (
-        f"{path} was made by {by}, and is written to by DuckDB {ours}: an older DuckDB may not "
-        "open it afterwards. Keep a copy if one has to."
+        f"{path} was created by {by}, and is written by DuckDB {ours}: an older DuckDB may not "
+        "open it afterwards. If one must, keep a copy."
     )
 
 

@@ -55,7 +55,7 @@ class Layout:
 
     def __str__(self) -> str:
         between = {"\t": "tab", " ": "blank"}.get(self.separator, f"`{self.separator}`")
-        names = "is the columns' names" if self.header else "is data, and the columns have no names"
+        names = "has the columns' names" if self.header else "is data; the columns have no names"
         return f"{self.encoding}, separated by {between}; the first line {names}"
 
 
@@ -116,7 +116,7 @@ def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
         OSError: it cannot be read, or there is no room.
     """
     if _is_zst(path):
-        raise SourceError("only UTF-8 can be read out of a .zst: unpack it first")
+        raise SourceError("only UTF-8 can be read from a .zst; unpack it first")
     copy = folder / f"{len(list(folder.iterdir()))}.csv"
     try:
         with (
@@ -126,7 +126,9 @@ def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
         ):
             shutil.copyfileobj(text, file)
     except UnicodeError:
-        raise SourceError(f"it is not in {encoding}; --csv-encoding says which it is in") from None
+        raise SourceError(
+            f"it is not in {encoding}; set its encoding with --csv-encoding"
+        ) from None
     return copy
 
 

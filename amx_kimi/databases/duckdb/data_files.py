@@ -149,7 +149,7 @@ class FilesSource(DuckdbSource):
             if name_of_data := self._data_in_header(quoted(name)):
                 self._connection.execute(f"DROP VIEW {quoted(name)}")
                 raise SourceError(
-                    f"a column is called {name_of_data}, so its first line (or its keys) seem to "
+                    f"a column is called {name_of_data}, so its first line (or its keys) may "
                     "be data"
                 )
             self._rows_of[name] = self._count(place) if kind == "read_parquet" else None
@@ -159,7 +159,7 @@ class FilesSource(DuckdbSource):
             self._leave_out(path, error)
 
     def _leave_out(self, path: Path, error: Exception) -> None:
-        self.notes.append(f"{path.name} is left out: {reason_of(error):.200}")
+        self.notes.append(f"{path.name} is skipped: {reason_of(error):.200}")
 
     def _layout(self, path: Path, place: str) -> Layout:
         """How a file of separated values is to be read: as people say, or as it looks.
@@ -208,8 +208,8 @@ def paths_of(texts: Sequence[str]) -> list[Path] | None:
     paths = [path for some in found if some for path in some]
     if paths and None in found:
         raise SourceError(
-            "Several databases, or files of data beside a database, cannot be one run",
-            remedy="Give one URL, or files of data only.",
+            "One run cannot describe several databases, or a database together with data files",
+            remedy="Give one URL, or only data files.",
         )
     return paths or None
 
@@ -223,9 +223,9 @@ def _meant(text: str) -> list[Path] | None:
         found = _data_files(path.iterdir())
         if not found:
             raise SourceError(
-                f"There is no file of data in the folder {text}",
-                remedy=f"Such are {', '.join(FILE_KINDS)}, also with .gz or .zst. Those of folders "
-                "in it are named by a pattern: 'data/*/*.csv'.",
+                f"There are no data files in the folder {text}",
+                remedy=f"Data files are {', '.join(FILE_KINDS)}, also with .gz or .zst. For files "
+                "in subfolders, use a pattern: 'data/*/*.csv'.",
             )
         return found
     if _kind(path) not in FILE_KINDS:

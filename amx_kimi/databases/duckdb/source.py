@@ -93,7 +93,7 @@ class DuckdbSource:
         except duckdb.Error as error:
             raise SourceError(
                 f"{path} cannot be read as DuckDB: {reason_of(error)}",
-                remedy="A file that another process writes to has to be closed there, or copied.",
+                remedy="If another process writes to the file, close it there, or copy it.",
             ) from None
         self._begin(connection, reading)
         self.identity = f"duckdb:{place}"
@@ -142,7 +142,7 @@ class DuckdbSource:
         except duckdb.Error as error:
             reason = reason_of(error)
             get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
-            self.notes.append(f"{table.name} has no statistics in its prompt: {reason:.120}")
+            self.notes.append(f"{table.name} was described without statistics: {reason:.120}")
             return {}
 
     def close(self) -> None:

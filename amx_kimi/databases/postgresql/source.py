@@ -29,6 +29,7 @@ from amx_kimi.databases.samples import sample_facts
 from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
 from amx_kimi.patterns import is_chosen, listed
+from amx_kimi.text import counted
 from amx_kimi.types import Item, RawFacts
 
 __all__ = ["PostgresqlSource"]
@@ -85,7 +86,7 @@ class PostgresqlSource:
                     self._reconnect()
                 else:
                     definitions = False
-                    self._note(f"definitions of views and checks are left out: {reason_of(error)}")
+                    self._note(f"Definitions of views and checks are skipped: {reason_of(error)}")
                 structure = self._structure({**wanted, "definitions": definitions})
                 rows = self._stream({**wanted, "definitions": definitions})
                 first = next(rows, None)
@@ -223,16 +224,14 @@ class PostgresqlSource:
         ]
         if found:
             names = listed(sorted({row.extension for row in found}))
-            self._note(
-                f"{len(found):,} tables and views that belong to extensions ({names}) are left "
-                "out; --with-extensions takes them in"
-            )
+            things = counted(len(found), "table or view", "tables and views")
+            self._note(f"Skipped {things} of extensions ({names}); --with-extensions includes them")
 
     def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
         """A timeout or a missing right costs these statistics, never the run."""
         reason = reason_of(error)
         get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
-        self._note(f"{table.name} has no statistics in its prompt: {reason:.120}")
+        self._note(f"{table.name} was described without statistics: {reason:.120}")
         return {}
 
     def _note(self, what: str) -> None:

@@ -84,7 +84,7 @@ class PropertyFile:
     def warnings(self) -> Iterator[str]:
         """What dbt warns about as well."""
         for line, key in self.document.doubles:
-            yield f"{self.path}, line {line}: {key!r} stands twice in one mapping; the last is read"
+            yield f"{self.path}, line {line}: {key!r} occurs twice in one mapping; the last is used"
 
 
 class Entries:
@@ -140,13 +140,13 @@ def read_property_file(path: Path) -> PropertyFile:
         raise ConfigFileError(f"{path}{where} is not valid YAML: {error}") from None
     root = document.root
     if root and not is_null(root) and root.kind != "mapping":
-        raise ConfigFileError(f"{path} is no dbt file: expected a mapping at its top")
+        raise ConfigFileError(f"{path} is not a dbt file: expected a mapping at its top")
     found = PropertyFile(path, document, mark)
     if root and root.kind == "mapping":
         for entry in _entries(path, root):
             found.entries.append(entry)
             if len(found.entries) > len(text):
-                raise ConfigFileError(f"{path} is no dbt file: its aliases multiply")
+                raise ConfigFileError(f"{path} is not a usable dbt file: its aliases multiply")
     return found
 
 
@@ -188,7 +188,7 @@ def mappings(path: Path, parent: Node, key: str) -> list[Node]:
         return []
     if there.kind != "sequence" or any(node.kind != "mapping" for node in there.value):
         line = parent.line if key == "columns" else there.line
-        raise ConfigFileError(f"{path}, line {line}: {key} has to be a list of mappings")
+        raise ConfigFileError(f"{path}, line {line}: {key} must be a list of mappings")
     found: list[Node] = there.value
     return found
 

@@ -46,7 +46,7 @@ def write_dbt(
             result.problems.append(f"{whole} is described in {project.shown(others[0].file)}")
             continue
         if section == "models" and item.table.lower() in names:
-            result.problems.append(f"{item.name}: there is a model of this table's name already")
+            result.problems.append(f"{item.name}: a model already has this table's name")
             continue
         names.add(item.table.lower())
         if section == "models" and not count:

@@ -59,7 +59,7 @@ def read_project(folder: Path, without: Path | None = None) -> Project:
         try:
             project.entries += read_property_file(path).entries
         except ConfigFileError as error:
-            project.warnings.append(f"{error.message}; what it describes is not known")
+            project.warnings.append(f"{error.message}; its descriptions are unknown")
     return project
 
 
@@ -77,7 +77,7 @@ def _folders(folder: Path) -> set[str]:
         with open_regular(path, MOST_BYTES) as file:
             document: Any = load_yaml(file.read().decode("utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise ConfigFileError(f"{folder} is no dbt project: {_PROJECT} cannot be read") from None
+        raise ConfigFileError(f"{folder} is not a dbt project: {_PROJECT} cannot be read") from None
     except YAMLTextError as error:
         raise ConfigFileError(f"{path} is not valid YAML: {error}") from None
     found: set[str] = set()

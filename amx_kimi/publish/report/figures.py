@@ -21,8 +21,8 @@ _KINDS = {  # what a prompt may hold of a column, by the contract's words, for p
     "values": "values of enums",
     "check": "check constraints",
     "generated": "generated expressions",
-    "existing": "descriptions that dbt has",
-    "from": "columns that it is made of",
+    "existing": "descriptions in dbt",
+    "from": "columns from which it is made",
 }
 _NAMES = "names, types and keys"
 _REUSED = ("reused", "unchanged")
