@@ -1,4 +1,4 @@
-"""Choosing a driver: a URL without one takes the first that is installed."""
+"""Chooses a driver: a URL without one uses the first that is installed."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -27,10 +27,10 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
     """`url` with an installed driver in its name.
 
     Raises:
-        KimiError: as the class `error`: no driver is installed (with the pip line), or a password
-            has an `@` that the URL takes for its end.
+        KimiError: of the class `error`: no driver is installed (with the pip line), or a password
+            contains an `@`, which ends it in a URL.
     """
-    if "@" in (url.host or ""):  # what stands before it is looked up as a host, and shown
+    if "@" in (url.host or ""):  # the text before it would be used and shown as a host
         raise error(
             "The database URL has more than one @",
             remedy="Write %40 for an @ in a user name or password.",

@@ -1,4 +1,4 @@
-"""Opening a database: from a URL, a path, files of data, or one of AMX's database profiles."""
+"""Opens a database from a URL, a path, data files, or one of AMX's database profiles."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from amx_kimi.databases.registry import KINDS, Kind, find_kind, names_of_dialect
 from amx_kimi.errors import SourceError
 from amx_kimi.files import open_regular
 
-if TYPE_CHECKING:  # it brings sqlglot
+if TYPE_CHECKING:  # imports sqlglot
     from amx_kimi.databases.dialect import Dialect
 
 __all__ = [
@@ -36,7 +36,7 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
     """Open a database read-only: a SQLAlchemy URL, or the path of a database's file.
 
     Raises:
-        SourceError: not a URL, not supported, no driver, or it cannot be opened; says which.
+        SourceError: it is not a URL, not supported, has no driver, or cannot be opened.
     """
     url, kind = _resolve(target)
     if kind is None or not kind.is_read:
@@ -51,7 +51,7 @@ def open_comments(target: str | URL) -> Comments:
     """Open a database to write its comments.
 
     Raises:
-        SourceError: it cannot be opened, or keeps no comments that we can write.
+        SourceError: it cannot be opened, or comments cannot be written to it.
     """
     url, kind = _resolve(target)
     if kind and kind.is_written:
@@ -75,13 +75,13 @@ def wants_password(target: str | URL) -> bool:
     """Whether a database is of a kind that may ask for a password."""
     try:
         kind = _resolve(target)[1]
-    except SourceError:  # whoever opens it says what is wrong
+    except SourceError:  # raised again, with its reason, when it is opened
         return False
     return kind is not None and kind.has_password
 
 
 def files_or_url(texts: Sequence[str]) -> str | URL:
-    """What a command line means: files of data (patterns too), a database's file, or a URL.
+    """What a command line names: data files (or patterns of them), a database file, or a URL.
 
     Raises:
         SourceError: a pattern without matches, or several databases.
@@ -127,7 +127,7 @@ def database_url(profile: DatabaseProfile) -> URL:
 
 
 def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
-    """The URL that is meant, and its kind if it is one that we know."""
+    """The URL of a target, and its kind if it is known."""
     if isinstance(target, str):
         target = files_or_url([target])
     try:
@@ -141,14 +141,14 @@ def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
 
 
 _WITHOUT_SIGNATURE = "sqlite"
-"""An empty file is an empty SQLite database."""
+"""The kind of a file without a signature: an empty file is an empty SQLite database."""
 
 
 def _scheme_of_file(path: Path) -> str:
     try:
         with open_regular(path) as file:
             start = file.read(64)
-    except OSError:  # whoever opens it says why
+    except OSError:  # raised again, with its reason, when it is opened
         return _WITHOUT_SIGNATURE
     for kind in KINDS:
         if kind.signature is None:

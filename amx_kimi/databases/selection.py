@@ -1,4 +1,4 @@
-"""Which tables of a database are meant, checked against what is there."""
+"""Checks a selection of tables against what the database has."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ __all__ = ["check_selection", "nothing_found"]
 
 
 def check_selection(source: Source, selection: Selection) -> None:
-    """Refuse a schema or a table that the database does not have, or a pattern of none.
+    """Refuse a schema or table that the database does not have, or a pattern that matches none.
 
     Raises:
         SourceError: names what is missing, and the nearest ones.
@@ -34,7 +34,7 @@ def check_selection(source: Source, selection: Selection) -> None:
 
 
 def nothing_found(source: Source, selection: Selection) -> SourceError:
-    """The error of a selection in which there is no table."""
+    """The error for a selection without tables."""
     where = f" in {', '.join(selection.schemas)}" if selection.schemas else ""
     called = f" called {', '.join(selection.tables)}" if selection.tables else ""
     return SourceError(
