@@ -1,12 +1,12 @@
-"""The one place that talks to Kimi.
+"""The only place that talks to Kimi.
 
-- `kimi`: `KimiClient`, a question's way through policy, limiter, budget, wire and retries
+- `kimi`: `KimiClient`, which takes a question through policy, limiter, budget, wire and retries
 - `sync`: the same for callers without an event loop
-- `check`: whether a key works at an endpoint
-- `http`: the connection; `wire`: one exchange; `convert`: statuses into errors
-- `corrections`: what a 400 teaches
-- `journey`: a question on its way, and what it ends as
-- `account`, `limiter`: the account's limits; `budget`: the money
+- `check`: checks whether a key works at an endpoint
+- `http`: the connections; `wire`: one exchange; `convert`: turns refusals into errors
+- `corrections`: what to change after a 400
+- `journey`: the state of a question, and its result
+- `account`, `limiter`: the account's limits; `budget`: the cost
 """
 
 from amx_kimi.client.account import account_limits

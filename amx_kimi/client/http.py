@@ -1,4 +1,4 @@
-"""The connections: our own headers only, no redirects, bounded silence, TLS always verified."""
+"""The connections: only our own headers, no redirects, limited silence, TLS always verified."""
 
 import re
 import ssl
@@ -24,14 +24,14 @@ _CONNECT_SECONDS = 20.0
 
 
 class Connections:
-    """Connections to one endpoint; proxies as the environment says, for https only.
+    """Connections to one endpoint, with the environment's proxies (for https only).
 
-    Each is an httpx client with one connection: httpx's own pool asks every idle connection's
-    socket at each request, half of all the work with 50 of them (`benchmarks/README.md`).
+    Each is an httpx client with one connection, because httpx's own pool checks the socket of every
+    idle connection at each request: half of all the work with 50 of them (`benchmarks/README.md`).
 
     Raises:
-        ConfigError: AMX_CA_BUNDLE is not a PEM file, a plain http name means a public address, or
-            a proxy of the environment is not usable.
+        ConfigError: AMX_CA_BUNDLE is not a PEM file, a plain http name leads to a public address,
+            or a proxy of the environment is not usable.
     """
 
     def __init__(self, base_url: str, key: Secret | None, settings: Settings) -> None:
@@ -42,7 +42,7 @@ class Connections:
                 "network",
                 remedy="Use https. Plain http is allowed only to loopback and private addresses.",
             )
-        # Not a dict: where a host prints a traceback with its locals, these hide the key.
+        # Not a dict, so that a traceback with local variables does not show the key.
         self._headers = httpx.Headers(
             {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
         )
@@ -58,7 +58,7 @@ class Connections:
 
     @contextmanager
     def take(self) -> Iterator[httpx.AsyncClient]:
-        """A connection that nobody else uses now, warm if there is one."""
+        """A connection that nobody else uses now; an open one if there is one."""
         http = self._idle.pop() if self._idle else self._open()
         try:
             yield http
@@ -98,15 +98,15 @@ class Connections:
             timeout=self._timeout,
             follow_redirects=False,
             verify=self._tls,
-            # Through a proxy, plain http is a key in clear to whoever runs it; and none is a way to
-            # this very machine.
+            # Through a proxy, plain http would show the key to whoever runs the proxy; and no proxy
+            # leads to this machine.
             trust_env=self._url.scheme == "https" and not is_this_machine(self._url.host),
             event_hooks={"response": [bounded]},
         )
 
 
 def versioned(base_url: str) -> str | None:
-    """`base_url` with the `/v1` that it lacks; None where its path ends in a version."""
+    """`base_url` with `/v1` appended; None if its path already ends in a version."""
     path = httpx.URL(base_url).path.rstrip("/")
     return None if re.search(r"/v\d+\w*$", path) else f"{base_url.rstrip('/')}/v1"
 

@@ -1,8 +1,7 @@
-"""One HTTP exchange: a request body out, an answer in, whole or not at all.
+"""One HTTP exchange: sends a request body, and reads a complete answer or raises.
 
-What arrives decides what it is, not its status or its label: an answer, streamed or in one piece,
-a refusal (with status 200 too), or no API at all. httpx: our own headers only, no redirects,
-bounded bodies.
+The content decides what an answer is, not its status or Content-Type: an answer, streamed or in
+one piece; a refusal (even with status 200); or no API at all.
 """
 
 import json
@@ -129,7 +128,7 @@ async def _read_bounded(response: httpx.Response) -> str:
 
 
 class _Reading:
-    """An answer that is no refusal by its status, from its first byte to its end."""
+    """Reads an answer whose status is no refusal, from its first byte to its end."""
 
     def __init__(
         self, response: httpx.Response, facts: Facts, call: str, callbacks: Callbacks
@@ -160,7 +159,7 @@ class _Reading:
         return self._ended()
 
     def _take(self, events: Any) -> bool:
-        """Absorb events; whether one of them was the end."""
+        """Process events; returns whether one of them was the end."""
         for event in events:
             if event is DONE:
                 self._reply.done = True
@@ -200,7 +199,7 @@ class _Reading:
         self._listening.hear(content, reasoning)
 
     def _ended(self) -> WireReply:
-        """What arrived, if it is whole."""
+        """What arrived, if it is complete."""
         reply, documents = self._reply, self._documents
         if documents.kind == "other":
             head = documents.head[:_MOST_ERROR_BYTES].decode("utf-8", "replace")
@@ -227,14 +226,14 @@ class _Reading:
 
 
 async def _read_out(chunks: AsyncIterator[bytes]) -> None:
-    """A connection is used again only when its answer was read to the very end."""
+    """Read to the very end, because only then can the connection be reused."""
     with anyio.move_on_after(_AFTER_DONE_SECONDS), suppress(httpx.RequestError):
         async for _ in chunks:
             pass
 
 
 def _no_api(text: str, facts: Facts, call: str) -> NotAnApiError:
-    """Something answers 200 there, and speaks of no chat completion."""
+    """The error for something that answers 200 but is not a chat API."""
     is_page = text.lstrip()[:1] == "<"
     shown = service_text(read_said(text).text if is_page else text)
     what = (
