@@ -146,7 +146,7 @@ class KimiClient:
         self._log = self._log.bind(run=run)
 
     async def aclose(self) -> None:
-        """Close the connections; how many requests at once were found to fit is remembered."""
+        """Close the connections; the discovered concurrency is remembered."""
         if self._found_places and self._limiter.state.proven < math.inf:
             with suppress(ConfigError):  # the file cannot be written: found again next time
                 places = int(self._limiter.state.proven)
@@ -359,13 +359,13 @@ class KimiClient:
         return reply
 
     async def _pause(self, journey: Journey, error: KimiError) -> None:
-        """Wait before the next try, or raise `error` when there is none."""
+        """Wait before the next try, or raise `error` if there is none."""
         if error.limit_hit:
             journey.held += 1
         else:
             journey.failures += 1
             self._trouble += 1
-        # Where others are answered, the service is well: only a lasting trouble is waited out.
+        # While others are answered, the service works: only lasting trouble lengthens the pause.
         tries = journey.held if error.limit_hit else min(journey.failures, self._trouble)
         seconds = pause_seconds(error, tries, self._backoff)
         if seconds is None or not self._has_try(journey, error, seconds):

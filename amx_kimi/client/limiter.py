@@ -40,12 +40,12 @@ MARGIN = 0.02
 """By how much a window is lengthened, because the service's clock differs from ours. A margin in
 requests would be too much: a third of a limit of three."""
 
-_START = 8  # at once, where nothing is known
-_CAREFUL = 64  # and at most, where a ceiling is
+_START = 8  # concurrent requests at first, if nothing is known
+_CAREFUL = 64  # concurrent requests at first, at most, if there is a ceiling
 _MOST = 256
-_REMEMBERED = 512  # starts, where no limit is known that they count against
+_REMEMBERED = 512  # how many starts are kept if there is no known limit for them
 _DAY, _HOUR = 86_400.0, 3_600.0
-_STEADY = 30.0  # seconds before a refused number is tried again; they double
+_STEADY = 30.0  # seconds before a refused concurrency is tried again; they double
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class WaitUntil:
-    """Not before this time; infinity: not before another request ends."""
+    """Wait until this time; infinity: until another request ends."""
 
     time: float
 

@@ -1,1 +1,1 @@
-"""What leaves the journal: exports."""
+"""What is published from the journal: comments, exports, reports; and the review before that."""

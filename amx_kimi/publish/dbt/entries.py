@@ -1,4 +1,4 @@
-"""What dbt's property files describe: models, seeds, snapshots, versions of models, and sources."""
+"""Reads dbt's property files: models, seeds, snapshots, versions of models, and sources."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -124,7 +124,7 @@ def read_property_file(path: Path) -> PropertyFile:
     """A property file that is there.
 
     Raises:
-        ConfigFileError: it is none; says where.
+        ConfigFileError: it is not one; says where.
     """
     try:
         with open_regular(path, MOST_BYTES) as file:
@@ -151,7 +151,7 @@ def read_property_file(path: Path) -> PropertyFile:
 
 
 def value_of(mapping: Node, key: str) -> Node | None:
-    """What stands below a key, also where a merge key (`<<`) brings it."""
+    """The value of a key, even if a merge key (`<<`) adds it."""
     seen: set[int] = set()
     waiting = [mapping]
     while waiting:
@@ -170,7 +170,7 @@ def value_of(mapping: Node, key: str) -> Node | None:
 
 
 def text_of(mapping: Node, *path: str) -> str:
-    """The text at a path of keys, empty where there is none."""
+    """The text at a path of keys; empty if there is none."""
     node: Node | None = mapping
     for key in path:
         node = value_of(node, key) if node and node.kind == "mapping" else None

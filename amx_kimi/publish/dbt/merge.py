@@ -1,4 +1,4 @@
-"""Descriptions put into a property file that is there; what people wrote keeps its bytes."""
+"""Adds descriptions to an existing property file, and leaves what people wrote unchanged."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -62,20 +62,22 @@ def merge_dbt(
     only_existing: bool = False,
     project: Project | None = None,
 ) -> tuple[str, Merged]:
-    """The text of an existing file with the descriptions in it: lines are added, empty descriptions
-    and those of ours filled, and every other byte stays; people's texts too, unless `overwrite`.
-    Tables and columns that it does not have are added (tables to `section`), unless
-    `only_existing`, or where another file of the project has them.
+    """The text of an existing file with the descriptions added.
+
+    - Empty descriptions and our own are filled; people's texts only with `overwrite`. Every other
+      byte stays.
+    - Missing tables and columns are added (tables to `section`), unless `only_existing` is set or
+      another file of the project has them.
 
     Raises:
-        ConfigFileError: it is no dbt file, or cannot be added to; says why.
+        ConfigFileError: it is not a dbt file, or cannot be changed; says why.
     """
     file = read_property_file(path)
     how = _How(run, choice, section, overwrite, only_existing)
     merge = _Merge(file, project, how)
     tables = deque(chosen_tables(rows, choice))
     merge.find_rivals(table[0].item for table in tables)
-    while tables:  # none is held longer than it is needed
+    while tables:  # frees each table once it is merged
         merge.table(tables.popleft())
     try:
         return file.mark + merge.edits.text(), merge.result
