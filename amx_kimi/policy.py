@@ -1,7 +1,7 @@
-"""What to send: one pure function from a profile, the facts, the settings and an `Ask` to a plan.
+"""Decides what to send: a pure function from a profile, the facts, the settings and an `Ask`.
 
-Each value of a plan carries its reason, and each value that is left out does too; `amx-kimi
-explain` prints them. No I/O, no clock, no environment.
+Each value of a plan has its reason, even if it is not sent; `amx-kimi explain` prints them. There
+is no I/O, clock or environment here.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ RETRY_CAP = 131_072
 Mode = Literal["thinking", "chat"]
 _FIXED = frozenset({"top_p", "n", "presence_penalty", "frequency_penalty"})
 _RETRY_FACTOR = 4
-_LEAST_ROOM = 1_024  # what is asked for when our count says that the prompt fills the context
+_LEAST_ROOM = 1_024  # the budget if, by our count, the prompt fills the context
 
 
 @dataclass(frozen=True)
 class Value:
-    """One parameter of the request; `value` None means that it is not sent."""
+    """One parameter of the request; it is not sent if `value` is None."""
 
     value: Any
     reason: str
@@ -39,9 +39,9 @@ class Value:
 class RequestPlan:
     """What to send for one `Ask`: every parameter with its reason.
 
-    `budget` is the output budget in tokens and `retry_budget` that of the one retry after
-    finish_reason=length (None: there is no larger one). `reserved` is what the account's token
-    limits are charged up front.
+    `budget` is the output budget in tokens, and `retry_budget` that of the one retry on
+    finish_reason=length (None: there is no larger one). `reserved` is what the request counts
+    against the account's token limits up front.
     """
 
     values: Mapping[str, Value]
@@ -65,7 +65,7 @@ class RequestPlan:
 def plan(
     profile: Profile, facts: Facts, settings: Settings, ask: Ask, *, budget: int | None = None
 ) -> RequestPlan:
-    """Decide a request. `budget` (the retry's) replaces the one that policy would choose."""
+    """The plan of a request. `budget` (of a retry) replaces the one that policy would choose."""
     effort = _effort(profile, settings)
     thinking, why = _thinking(profile, facts, effort)
     mode: Mode = "thinking" if thinking else "chat"
@@ -148,7 +148,7 @@ def _effort_values(facts: Facts, thinking: bool, why: str, effort: Value) -> dic
 
 
 def _nearest(effort: Effort, allowed: tuple[str, ...]) -> str:
-    """The allowed effort next to the wanted one; of two equally near, the cheaper."""
+    """The allowed effort that is nearest to the wanted one; of two, the cheaper."""
     rank: dict[str, int] = {name: position for position, name in enumerate(EFFORTS)}
     ordered = sorted(allowed or ("low", "medium", "high"), key=lambda name: rank.get(name, 0))
     return min(ordered, key=lambda name: abs(rank.get(name, 0) - rank[effort]))
@@ -176,7 +176,7 @@ def _wanted_budget(profile: Profile, settings: Settings, ask: Ask, thinking: boo
         if ask.max_tokens:
             return Value(ask.max_tokens, "the caller's max_tokens")
         return Value(profile.max_tokens, "the profile's max_tokens")
-    # AMX writes its default into every profile, so that value is nobody's wish.
+    # AMX writes its default into every profile, so this value is not the user's choice.
     said = 0 if profile.max_tokens == AMX_DEFAULTS["max_tokens"] else profile.max_tokens
     floor = settings.min_max_tokens or FLOOR
     source = "AMX_LLM_MIN_MAX_TOKENS" if settings.min_max_tokens else "its default"
@@ -189,7 +189,7 @@ def _wanted_budget(profile: Profile, settings: Settings, ask: Ask, thinking: boo
 
 
 def _most(facts: Facts, ask: Ask) -> tuple[int, str]:
-    """The largest budget that fits, and what limits it. Our token count may be 10% short."""
+    """The largest budget that fits, and what limits it. Our token count may be 10% too low."""
     room = facts.model.context - ask.prompt_tokens - ask.prompt_tokens // 10 - 64
     room = max(room, min(_LEAST_ROOM, facts.model.context))
     limits = [(room, f"the context of {facts.model.context} leaves no more room")]
@@ -224,7 +224,7 @@ def _temperature(profile: Profile, facts: Facts, ask: Ask, mode: Mode) -> Value:
 
 
 def _callers_own(facts: Facts, ask: Ask, mode: Mode) -> dict[str, Value]:
-    """The caller's other parameters, without those that are fixed where the temperature is."""
+    """The caller's other parameters, without those that are fixed if the temperature is."""
     fixed = facts.model.temperature.get(mode) is not None
     return {
         name: Value(None, "not sent: fixed for this model")
@@ -259,7 +259,7 @@ def _cache_key(facts: Facts, ask: Ask) -> Value:
 
 
 def _learned(values: dict[str, Value], facts: Facts) -> dict[str, Value]:
-    """The endpoint is believed over the table: what it refused is left out or changed."""
+    """Omit or change what the endpoint refused: it knows better than the table."""
     for name, quirk in facts.quirks.items():
         when = f"on {quirk.learned_on}" if quirk.learned_on else "in this run"
         since = f"learned from this endpoint {when}"

@@ -1,10 +1,10 @@
-"""What is known of models, endpoints and tiers: data files, and `resolve`, which merges them.
+"""What is known about models, endpoints and tiers: data files, and `resolve`, which merges them.
 
-- `models.yml`, `endpoints.yml`, `tiers.yml`: a row each, with source and date
-- `refusals.yml`, `thoughts.yml`: how servers speak; `tables`: their types
-- `rows`: their types, validated at load
-- `resolve(model, endpoint, learned) -> Facts`: one model at one endpoint, with what the endpoint
-  itself taught us (`Quirk`) on top
+- `models.yml`, `endpoints.yml`, `tiers.yml`: one row each, with source and date; `rows`: the types
+  of these rows, validated when loaded
+- `refusals.yml`, `thoughts.yml`: how servers refuse, and mark thinking; `tables`: their types
+- `resolve(model, endpoint, learned) -> Facts`: one model at one endpoint, with what was learned
+  there (`Quirk`)
 """
 
 from amx_kimi.facts.catalog import (

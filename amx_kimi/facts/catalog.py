@@ -1,4 +1,4 @@
-"""Loading the facts files, and finding a row by id, alias, family or URL."""
+"""Loads the facts files, and finds rows by id, alias, family or URL."""
 
 import re
 from collections.abc import Mapping
