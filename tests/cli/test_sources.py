@@ -64,7 +64,7 @@ def test_a_corrupt_file_is_said(program: Program, data: Path) -> None:
     (data / "bad.parquet").write_bytes(b"PAR1")
     ended = program("run", "data/bad.parquet", "data/kd.parquet")
     assert ended.code == 0
-    assert "bad.parquet is left out" in ended.err
+    assert "bad.parquet is skipped" in ended.err
     ended = program("run", "data/bad.parquet")
     assert ended.code == 2
     assert "None of the files can be read" in ended.err

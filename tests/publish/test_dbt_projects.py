@@ -210,7 +210,7 @@ def test_a_file_of_the_project_that_is_broken_is_a_warning(tmp_path: Path) -> No
     _, found, outcome = merged(tmp_path, files)
     assert found["sources"][0]["tables"][0]["name"] == "orders"
     assert len(outcome.warnings) == 2
-    assert all("what it describes is not known" in line for line in outcome.warnings)
+    assert all("its descriptions are unknown" in line for line in outcome.warnings)
 
 
 def test_a_folder_that_is_no_project(tmp_path: Path) -> None:

@@ -182,4 +182,4 @@ def test_a_file_that_is_older_than_a_decision_undoes_nothing(
     journal.write_now(decisions.decide, [replace(kept[0], action="edit", text="Bob's.")], "bob")
     decided, refused = read(journal, tmp_path / "d.csv", rows)
     assert decided == {}
-    assert "decided since the file was written: bob" in refused[0]
+    assert "decided by bob after the file was written" in refused[0]
