@@ -1,4 +1,4 @@
-"""`doctor`: from the configuration to one real request, each step with its remedy."""
+"""`doctor`: checks everything from the configuration to one real request, with remedies."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -20,6 +20,7 @@ from amx_kimi.config import (
 from amx_kimi.errors import AuthenticationError, ConfigError, KimiError, ServiceError
 from amx_kimi.facts import HABITS, model_key
 from amx_kimi.settings import Settings
+from amx_kimi.text import counted
 from amx_kimi.tokens import count_messages
 from amx_kimi.types import Ask, Message
 
@@ -30,7 +31,7 @@ __all__ = ["Check", "ask_once", "examine", "note_check"]
 
 @dataclass(frozen=True)
 class Check:
-    """One step: `note` is worth knowing but no failure; `remedy` says what to do."""
+    """The result of one step. A `note` is no failure; `remedy` says what to do."""
 
     name: str
     state: Literal["ok", "note", "failed"]
@@ -39,7 +40,7 @@ class Check:
 
 
 async def examine(profile_name: str | None) -> AsyncIterator[Check]:
-    """The checks in order; a failure that the later ones need ends them."""
+    """Run the checks in order. They end at a failure that makes the later ones impossible."""
     try:
         settings = Settings.from_environment()
         profile = load_profile(profile_name, settings)
@@ -51,8 +52,8 @@ async def examine(profile_name: str | None) -> AsyncIterator[Check]:
     )
     strays = set(load_overlay(settings.config_dir).profiles) - set(profile_names(settings))
     if strays:
-        detail = f"profiles that config.yml does not have: {', '.join(sorted(strays))}"
-        yield Check("kimi.yml", "note", detail, "Their settings apply to nothing: a typo?")
+        detail = f"profiles that are not in config.yml: {', '.join(sorted(strays))}"
+        yield Check("kimi.yml", "note", detail, "Their settings have no effect. Is this a typo?")
     yield _check_keyring()
     try:
         key = find_key(profile, settings)
@@ -76,7 +77,7 @@ def _check_keyring() -> Check:
     state = keyring_state()
     if state.usable:
         return Check("keyring", "ok", state.description)
-    remedy = "Keys can also come from AMX_LLM_API_KEY, or by api_key_ref in kimi.yml."
+    remedy = "Keys can also come from AMX_LLM_API_KEY, or from api_key_ref in kimi.yml."
     return Check("keyring", "note", state.description, remedy)
 
 
@@ -85,8 +86,8 @@ def _check_key(key: FoundKey) -> Check:
         return Check("key", "ok", key.where)
     shown = f"{key.secret} from {key.where}"
     if not key.secret.reveal().startswith("sk-"):
-        return Check("key", "note", shown, "Kimi's keys start with sk-; is this the right one?")
-    if "in clear" in key.where:
+        return Check("key", "note", shown, "Kimi's keys start with sk-. Is this the right key?")
+    if "in plain text" in key.where:
         remedy = "Leave api_key blank there and use api_key_ref in kimi.yml, or the keyring."
         return Check("key", "note", shown, remedy)
     return Check("key", "ok", shown)
@@ -105,7 +106,7 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
         yield _failed("endpoint", error)
         return
     else:
-        yield Check("endpoint", "ok", f"{profile.base_url} lists {len(served)} models")
+        yield Check("endpoint", "ok", f"{profile.base_url} lists {counted(len(served), 'model')}")
     yield _check_model(client, served)
     try:
         check = await ask_once(client)
@@ -128,17 +129,17 @@ def _check_model(client: KimiClient, served: list[str]) -> Check:
             "model",
             "note",
             f"{row.id} is not in the endpoint's list",
-            "`amx-kimi models` says which there are; the request below decides.",
+            "`amx-kimi models --refresh` lists its models. The request below decides.",
         )
-    known = "" if client.facts.known else "; no facts of its own, treated like its family"
+    known = "" if client.facts.known else "; not in amx-kimi's table, treated like its family"
     return Check("model", "ok", f"{row.id}, context {row.context:,}{known}")
 
 
 async def ask_once(client: KimiClient) -> Check:
-    """One real request, as small as a request can be.
+    """Send one real request, as small as possible.
 
     Raises:
-        KimiError: it was refused, or did not arrive.
+        KimiError: it was refused, or failed on the way.
     """
     question: list[Message] = [{"role": "user", "content": "Reply with OK."}]
     ask = Ask(question, count_messages(question), label="doctor", holds=_is_ok)
@@ -147,7 +148,7 @@ async def ask_once(client: KimiClient) -> Check:
         return Check(
             "request",
             "failed",
-            "the answer has zero visible characters",
+            "the answer has no visible characters",
             "Raise AMX_LLM_MIN_MAX_TOKENS, or lower AMX_REASONING_EFFORT.",
         )
     cost = f", {reply.cost:.6f} {client.facts.currency}" if reply.cost is not None else ""
@@ -169,7 +170,7 @@ def _is_ok(text: str) -> bool:
 
 
 def note_check(profile: Profile, settings: Settings, check: Check) -> None:
-    """Remember how a check went, for `llm-profiles`; a file that refuses is no reason to fail."""
+    """Remember the result for `llm-profiles`; ignored if the file cannot be written."""
     with suppress(ConfigError):
         LearnedStore(settings.config_dir).note_check(
             profile.name, profile.base_url, profile.model, check.state != "failed", check.detail

@@ -32,10 +32,15 @@
         ├── OverloadedError       429: the engine, not the account
         └── ServerError           5xx
 
-Each says what happened, in which call, and what to do next. What follows from an error is a
-property of its class: `retryable`, `limit_hit` (everyone should slow down), `stops_run` (no other
-request can do better), `splittable` (fewer columns may do better), `charged` (the attempt may have
-cost money: True, False, or None when nobody knows) and `exit_code`.
+Each says what happened, in which call, and what to do next. The consequences of an error are
+properties of its class:
+
+- `retryable`: the same request may succeed later
+- `limit_hit`: all requests should slow down
+- `stops_run`: no other request can succeed
+- `splittable`: a request with fewer columns may succeed
+- `charged`: whether the attempt may have cost money; None if nobody knows
+- `exit_code`: of the command
 """
 
 from typing import TYPE_CHECKING
@@ -83,11 +88,10 @@ __all__ = [
 
 
 class KimiError(Exception):
-    """Base of the tree. `str()` gives the message, then the call, then the remedy, a line each.
+    """Base of the tree. `str()` gives the message with the call, then the remedy on its own line.
 
-    Keys and passwords in them are taken out.
-
-    `attempts` are the requests that a question took before it ended so.
+    Keys and passwords in them are masked. `attempts` are the requests that were made before the
+    error.
     """
 
     retryable = False
@@ -98,7 +102,7 @@ class KimiError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, call: str = "", remedy: str = "") -> None:
-        # Nothing that a person or a service wrote is repeated but through here.
+        # All text of people or services that an error repeats passes here.
         self.message = conceal_text(message)
         self.call = conceal_text(call)
         self.remedy = conceal_text(remedy)
@@ -134,7 +138,7 @@ class UnknownProfileError(ConfigError):
 
 
 class MissingKeyError(ConfigError):
-    """No API key was found in any of the places that were looked at."""
+    """No API key was found in any of the places that were searched."""
 
 
 class KeyringError(ConfigError):
@@ -163,9 +167,9 @@ class ReplyError(KimiError):
 
 
 class TruncatedError(ReplyError):
-    """The answer ended with finish_reason=length, with the retry's larger budget too.
+    """The answer ended with finish_reason=length, even with the retry's larger budget.
 
-    `reply` is what arrived; its content is blank when all went into thinking.
+    `reply` is what arrived; its content is blank if thinking used up the budget.
     """
 
     def __init__(
@@ -203,7 +207,7 @@ class SilenceError(TransportError):
 class BrokenStreamError(TransportError):
     """The connection broke, or the stream ended before `[DONE]`.
 
-    `at_end`: the connection ended as it should, and only the answer is not whole.
+    `at_end`: the connection ended normally, but the answer is incomplete.
     """
 
     at_end = False
@@ -233,11 +237,11 @@ class ServiceError(KimiError):
 
 
 class BadRequestError(ServiceError):
-    """400: the request is not acceptable as it stands."""
+    """400: the request is not acceptable."""
 
 
 class NotAnApiError(ServiceError):
-    """Whatever answers at this address is no chat API: a web page, a path that is not there."""
+    """Something else than a chat API answers at this address, such as a web page."""
 
     stops_run = True
     exit_code = 2
@@ -250,7 +254,7 @@ class ContextError(BadRequestError):
 
 
 class TooLargeError(BadRequestError):
-    """413: the service, or a proxy in front of it, takes no request of so many bytes."""
+    """413: the request is too large for the service, or for a proxy in front of it."""
 
     splittable = True
 
@@ -296,8 +300,8 @@ class RateLimitError(ServiceError):
 
 
 class UsedUpError(RateLimitError):
-    """A limit of a day or longer, a subscription's quota or a budget is used up: waiting for it is
-    no matter of minutes."""
+    """A limit of a day or longer, a subscription's quota or a budget is used up, so waiting a few
+    minutes does not help."""
 
     retryable = False
 
@@ -309,7 +313,7 @@ class QuotaError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """429 engine_overloaded_error: the service is busy; the account's limits are not touched."""
+    """429 engine_overloaded_error: the service is busy; the account's limits are not the cause."""
 
     retryable = True
 

@@ -71,7 +71,7 @@ def check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is a pipe, a device or the like, not a file", str(path))
+        raise OSError(errno.EINVAL, "it is not a file, but a pipe, a device or the like", str(path))
 
 
 def private_folder(path: Path) -> None:

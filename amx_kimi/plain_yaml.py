@@ -37,7 +37,7 @@ def load_yaml(text: str, loader: type[Any] = yaml.SafeLoader) -> Any:
         YAMLTextError: it is not YAML, or no plain document.
     """
     if _SEXAGESIMAL.search(text):
-        raise YAMLTextError("a number in it is out of all range")
+        raise YAMLTextError("a number in it is out of range")
     try:
         document = yaml.load(text, loader)
     except yaml.MarkedYAMLError as error:
@@ -45,7 +45,7 @@ def load_yaml(text: str, loader: type[Any] = yaml.SafeLoader) -> Any:
         problem = error.problem or error.context or "not valid YAML"
         raise YAMLTextError(problem, mark.line + 1 if mark else None) from None
     except RecursionError:
-        raise YAMLTextError("it is nested too deep") from None
+        raise YAMLTextError("it is nested too deeply") from None
     except yaml.YAMLError as error:
         raise YAMLTextError(str(error)) from None
     except UNREADABLE as error:
@@ -58,7 +58,7 @@ def load_yaml(text: str, loader: type[Any] = yaml.SafeLoader) -> Any:
 def _weight(value: Any, known: dict[int, int]) -> int:
     """How many values it is, each alias counted as often as it stands there."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        raise YAMLTextError("a number in it is out of all range")
+        raise YAMLTextError("a number in it is out of range")
     parts: Iterable[Any] = ()
     if isinstance(value, Mapping):
         parts = (part for pair in value.items() for part in pair)
@@ -68,7 +68,7 @@ def _weight(value: Any, known: dict[int, int]) -> int:
         return 1
     if id(value) in known:
         if known[id(value)] == _UNFINISHED:
-            raise YAMLTextError("an alias stands inside of what it names")
+            raise YAMLTextError("an alias is inside of what it refers to")
         return known[id(value)]
     known[id(value)] = _UNFINISHED
     known[id(value)] = 1 + sum(_weight(part, known) for part in parts)

@@ -1,7 +1,7 @@
-"""What to send: one pure function from a profile, the facts, the settings and an `Ask` to a plan.
+"""Decides what to send: a pure function from a profile, the facts, the settings and an `Ask`.
 
-Each value of a plan carries its reason, and each value that is left out does too; `amx-kimi
-explain` prints them. No I/O, no clock, no environment.
+Each value of a plan has its reason, even if it is not sent; `amx-kimi explain` prints them. There
+is no I/O, clock or environment here.
 """
 
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ from amx_kimi.types import Ask
 __all__ = ["FLOOR", "RETRY_CAP", "RequestPlan", "Value", "plan"]
 
 FLOOR = 32_768
-"""Least output budget of reasoning routes, in tokens (AMX's documentation)."""
+"""The smallest output budget on reasoning routes, in tokens (AMX's documentation)."""
 
 RETRY_CAP = 131_072
-"""Most output tokens of the retry after finish_reason=length, unless kimi.yml raises it."""
+"""The most output tokens of the retry on finish_reason=length, unless kimi.yml raises it."""
 
 Mode = Literal["thinking", "chat"]
 _FIXED = frozenset({"top_p", "n", "presence_penalty", "frequency_penalty"})
 _RETRY_FACTOR = 4
-_LEAST_ROOM = 1_024  # what is asked for when our count says that the prompt fills the context
+_LEAST_ROOM = 1_024  # the budget if, by our count, the prompt fills the context
 
 
 @dataclass(frozen=True)
 class Value:
-    """One parameter of the request; `value` None means that it is not sent."""
+    """One parameter of the request; it is not sent if `value` is None."""
 
     value: Any
     reason: str
@@ -39,9 +39,9 @@ class Value:
 class RequestPlan:
     """What to send for one `Ask`: every parameter with its reason.
 
-    `budget` is the output budget in tokens and `retry_budget` that of the one retry after
-    finish_reason=length (None: there is no larger one). `reserved` is what the account's token
-    limits are charged up front.
+    `budget` is the output budget in tokens, and `retry_budget` that of the one retry on
+    finish_reason=length (None: there is no larger one). `reserved` is what the request counts
+    against the account's token limits up front.
     """
 
     values: Mapping[str, Value]
@@ -65,7 +65,7 @@ class RequestPlan:
 def plan(
     profile: Profile, facts: Facts, settings: Settings, ask: Ask, *, budget: int | None = None
 ) -> RequestPlan:
-    """Decide a request. `budget` (the retry's) replaces the one that policy would choose."""
+    """The plan of a request. `budget` (of a retry) replaces the one that policy would choose."""
     effort = _effort(profile, settings)
     thinking, why = _thinking(profile, facts, effort)
     mode: Mode = "thinking" if thinking else "chat"
@@ -73,8 +73,8 @@ def plan(
     field, field_why = _max_tokens_field(facts)
     values = {
         "model": Value(facts.wire_model, _model_reason(facts)),
-        "stream": Value(True, "always: long silences end in a timeout at the service"),
-        "stream_options": Value({"include_usage": True}, "so that the tokens are counted"),
+        "stream": Value(True, "always, because the service times out after long silences"),
+        "stream_options": Value({"include_usage": True}, "to count tokens"),
         field: Value(tokens.value, f"{tokens.reason}; {field_why}"),
         **_effort_values(facts, thinking, why, effort),
         "temperature": _temperature(profile, facts, ask, mode),
@@ -98,9 +98,9 @@ def plan(
 def _model_reason(facts: Facts) -> str:
     row = facts.model
     if row.retired_on and facts.endpoint.own:
-        return f"retired on {row.retired_on}, sent all the same; successor: {row.successor}"
+        return f"retired on {row.retired_on}, sent anyway; successor: {row.successor}"
     if not facts.known:
-        return f"no row of its own; treated as the family {row.family}"
+        return f"not in amx-kimi's table; treated like the family {row.family}"
     return "the profile's model"
 
 
@@ -118,7 +118,7 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
     if facts.model.thinking == "always":
         return True, "this model always thinks"
     if facts.model.effort.dialect not in ("thinking", "reasoning"):
-        return True, "it thinks unless told not to, and this endpoint has no word for that"
+        return True, "it thinks by default, and this endpoint cannot switch that off"
     if effort.value in ("none", "minimal"):
         return False, f"effort {effort.value} ({effort.reason})"
     if profile.overlay.thinking is not None:
@@ -127,28 +127,28 @@ def _thinking(profile: Profile, facts: Facts, effort: Value) -> tuple[bool, str]
         return True, f"kimi.yml: effort {profile.overlay.effort}"
     return (
         False,
-        "off for annotation, where it is optional (kimi.yml `thinking: true` switches it on)",
+        "off for descriptions, if optional (`thinking: true` in kimi.yml switches it on)",
     )
 
 
 def _effort_values(facts: Facts, thinking: bool, why: str, effort: Value) -> dict[str, Value]:
     dialect, allowed = facts.model.effort.dialect, facts.model.effort.values
     if dialect == "none" or facts.model.thinking == "never":
-        return {"effort": Value(None, f"not sent: {why}, and takes no effort")}
+        return {"effort": Value(None, f"not sent: {why} and accepts no effort")}
     if dialect == "thinking":
         return {"thinking": Value({"type": "enabled" if thinking else "disabled"}, why)}
     if not thinking:
         return {"reasoning": Value({"enabled": False}, why)}
     nearest = _nearest(effort.value, allowed)
     asked = f"effort {effort.value} from {effort.reason}"
-    reason = asked if nearest == effort.value else f"the nearest that the model has to {asked}"
+    reason = asked if nearest == effort.value else f"the model's nearest value to {asked}"
     if dialect == "reasoning":
         return {"reasoning": Value({"effort": nearest}, reason)}
     return {"reasoning_effort": Value(nearest, reason)}
 
 
 def _nearest(effort: Effort, allowed: tuple[str, ...]) -> str:
-    """The allowed effort next to the wanted one; of two equally near, the cheaper."""
+    """The allowed effort that is nearest to the wanted one; of two, the cheaper."""
     rank: dict[str, int] = {name: position for position, name in enumerate(EFFORTS)}
     ordered = sorted(allowed or ("low", "medium", "high"), key=lambda name: rank.get(name, 0))
     return min(ordered, key=lambda name: abs(rank.get(name, 0) - rank[effort]))
@@ -163,7 +163,7 @@ def _budget(
     fixed: int | None,
 ) -> Value:
     if fixed is not None:
-        return Value(fixed, "the retry after finish_reason=length")
+        return Value(fixed, "the retry on finish_reason=length")
     wanted = _wanted_budget(profile, settings, ask, thinking)
     most, limit = _most(facts, ask)
     if wanted.value > most:
@@ -176,7 +176,7 @@ def _wanted_budget(profile: Profile, settings: Settings, ask: Ask, thinking: boo
         if ask.max_tokens:
             return Value(ask.max_tokens, "the caller's max_tokens")
         return Value(profile.max_tokens, "the profile's max_tokens")
-    # AMX writes its default into every profile, so that value is nobody's wish.
+    # AMX writes its default into every profile, so this value is not the user's choice.
     said = 0 if profile.max_tokens == AMX_DEFAULTS["max_tokens"] else profile.max_tokens
     floor = settings.min_max_tokens or FLOOR
     source = "AMX_LLM_MIN_MAX_TOKENS" if settings.min_max_tokens else "its default"
@@ -189,10 +189,10 @@ def _wanted_budget(profile: Profile, settings: Settings, ask: Ask, thinking: boo
 
 
 def _most(facts: Facts, ask: Ask) -> tuple[int, str]:
-    """The largest budget that fits, and what limits it. Our token count may be 10% short."""
+    """The largest budget that fits, and what limits it. Our token count may be 10% too low."""
     room = facts.model.context - ask.prompt_tokens - ask.prompt_tokens // 10 - 64
     room = max(room, min(_LEAST_ROOM, facts.model.context))
-    limits = [(room, f"the context of {facts.model.context} leaves no more")]
+    limits = [(room, f"the context of {facts.model.context} leaves no more room")]
     if facts.model.max_output:
         limits.append((facts.model.max_output, "the model's maximum"))
     if (quirk := facts.quirks.get("max_output")) and isinstance(quirk.value, int):
@@ -224,7 +224,7 @@ def _temperature(profile: Profile, facts: Facts, ask: Ask, mode: Mode) -> Value:
 
 
 def _callers_own(facts: Facts, ask: Ask, mode: Mode) -> dict[str, Value]:
-    """The caller's other parameters, without those that are fixed where the temperature is."""
+    """The caller's other parameters, without those that are fixed if the temperature is."""
     fixed = facts.model.temperature.get(mode) is not None
     return {
         name: Value(None, "not sent: fixed for this model")
@@ -236,19 +236,19 @@ def _callers_own(facts: Facts, ask: Ask, mode: Mode) -> dict[str, Value]:
 
 def _logprobs(profile: Profile, facts: Facts, ask: Ask, mode: Mode) -> Value:
     if not ask.logprobs:
-        return Value(None, "not asked by the caller")
+        return Value(None, "not requested by the caller")
     if not profile.force_logprobs:
-        return Value(None, "not asked: the profile's force_logprobs is off")
+        return Value(None, "not requested: the profile's force_logprobs is off")
     if mode not in facts.model.logprobs:
-        return Value(None, "not asked: this model returns none here")
-    return Value(True, "for confidence by probability")
+        return Value(None, "not requested: this model returns none here")
+    return Value(True, "for confidence from token probabilities")
 
 
 def _response_format(facts: Facts, ask: Ask) -> Value:
     if not ask.json_mode:
-        return Value(None, "not asked by the caller")
+        return Value(None, "not requested by the caller")
     if not facts.model.json_mode:
-        return Value(None, "not asked: not known to work here")
+        return Value(None, "not requested: not known to work here")
     return Value({"type": "json_object"}, "the answer is one JSON object")
 
 
@@ -259,9 +259,10 @@ def _cache_key(facts: Facts, ask: Ask) -> Value:
 
 
 def _learned(values: dict[str, Value], facts: Facts) -> dict[str, Value]:
-    """The endpoint is believed over the table: what it refused is left out or changed."""
+    """Omit or change what the endpoint refused: it knows better than the table."""
     for name, quirk in facts.quirks.items():
-        since = f"learnt from this endpoint on {quirk.learned_on or 'this run'}"
+        when = f"on {quirk.learned_on}" if quirk.learned_on else "in this run"
+        since = f"learned from this endpoint {when}"
         if name in values and quirk.action == "drop":
             values[name] = Value(None, f"not sent: refused, {since}")
         elif quirk.action == "set" and name not in HABITS:

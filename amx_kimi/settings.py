@@ -21,11 +21,11 @@ EFFORTS: tuple[Effort, ...] = get_args(Effort)
 """Reasoning efforts, least first."""
 
 VARIABLES: Mapping[str, str] = {
-    "AMX_LLM_API_KEY": "the API key when the profile has none",
-    "AMX_LLM_MIN_MAX_TOKENS": "least output budget on reasoning routes, in tokens (32768)",
+    "AMX_LLM_API_KEY": "the API key if the profile has none",
+    "AMX_LLM_MIN_MAX_TOKENS": "the smallest output budget on reasoning routes, in tokens (32768)",
     "AMX_REASONING_EFFORT": f"{', '.join(EFFORTS)} (low)",
     "AMX_LLM_TIMEOUT_SEC": "longest silence of an answer, in seconds (180)",
-    "AMX_KIMI_TOTAL_TIMEOUT_SEC": "longest answer in all, in seconds (900)",
+    "AMX_KIMI_TOTAL_TIMEOUT_SEC": "longest answer in total, in seconds (900)",
     "AMX_CONFIG_DIR": "the folder of config.yml, kimi.yml and the journal (~/.amx)",
     "AMX_CA_BUNDLE": "a PEM file with additional certificate authorities",
 }
@@ -83,8 +83,8 @@ def _read(name: str, parse: Callable[[str], _T]) -> _T | None:
         return parse(raw)
     except ValueError as error:
         raise SettingError(
-            f"{name} is {shown(raw)}, which is not allowed: it takes {error}",
-            remedy=f"Set {name} to such a value, or unset it.",
+            f"{name} is {shown(raw)}, which is not allowed; it must be {error}",
+            remedy=f"Correct {name}, or unset it.",
         ) from None
 
 
@@ -121,4 +121,4 @@ def _path(raw: str) -> Path:
     try:
         return Path(raw).expanduser()
     except RuntimeError:
-        raise ValueError("a path; there is no such user's home") from None
+        raise ValueError("a path with an existing user's home") from None

@@ -52,7 +52,7 @@ def _typed(kind: Any, value: object, where: str) -> Any:
         return None if value is None else _typed(args[0], value, where)
     if origin is Literal:
         if value not in args:
-            raise _Mismatch(f"{where}: {shown(value)} is none of {', '.join(map(repr, args))}")
+            raise _Mismatch(f"{where}: {shown(value)} is not one of {', '.join(map(repr, args))}")
         return value
     if origin is tuple:
         if not isinstance(value, list):

@@ -69,7 +69,7 @@ def test_a_named_driver_has_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_driver_that_we_cannot_use_is_refused_by_name(
     driver: str, error: type[KimiError]
 ) -> None:
-    with pytest.raises(error, match=f"{driver!r} is none that amx-kimi can use") as caught:
+    with pytest.raises(error, match=f"{driver!r} is not supported by amx-kimi") as caught:
         with_driver(make_url(f"postgresql+{driver}://u:secret@h/db"), error)
     assert all(name in caught.value.remedy for name in DRIVERS)
     assert "secret" not in str(caught.value)

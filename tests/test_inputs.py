@@ -189,7 +189,7 @@ def test_any_yaml_is_plain_and_no_more_than_its_text(text: str) -> None:
 
 @pytest.mark.parametrize("bracket", ["[", "{a: ", "- "])
 def test_yaml_that_is_nested_too_deep(bracket: str) -> None:
-    with pytest.raises(YAMLTextError, match="nested too deep"):
+    with pytest.raises(YAMLTextError, match="nested too deeply"):
         load_yaml(bracket * 2_000)  # not by hypothesis, which makes room on the stack
 
 
@@ -268,7 +268,7 @@ def test_an_endless_file_takes_no_endless_memory(home: Path, name: str, endless:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)),
     )
     assert done.returncode in (0, 2), done.stderr
-    assert "Unexpected" not in done.stderr
+    assert "This is a bug" not in done.stderr
 
 
 def _written(home: Path, name: str, text: str) -> Settings:

@@ -264,7 +264,7 @@ def test_effort_and_thinking_of_the_call(litellm: Any, start_sandbox: Start) -> 
     assert "high" in json.dumps(first)
     assert second["thinking"]["type"] == third["thinking"]["type"] == "enabled"
     assert "xhigh" in out["{'reasoning_effort': 'xhigh'}"]
-    assert "one answer a call" in out["{'n': 2}"]
+    assert "one answer per call" in out["{'n': 2}"]
 
 
 def test_log_probabilities(litellm: Any, start_sandbox: Start) -> None:

@@ -435,7 +435,7 @@ def test_tools_are_passed_on() -> None:
 @pytest.mark.parametrize(
     ("model", "endpoint", "part"),
     [
-        ("kimi-k2-thinking", "moonshot-cn", "retired on 2026-05-25, sent all the same"),
+        ("kimi-k2-thinking", "moonshot-cn", "retired on 2026-05-25, sent anyway"),
         ("kimi-k2-thinking", "moonshot-cn", "kimi-k3"),
         ("kimi-k2-thinking", "openrouter", "the profile's model"),
         ("kimi-k3", "moonshot-ai", "the profile's model"),

@@ -91,8 +91,8 @@ def test_what_is_left_out_takes_its_default_and_null_is_a_value_where_allowed() 
             {"id": "r", "day": datetime.datetime(2026, 1, 1)},
             "w, key 'day': expected date, found datetime.datetime",
         ),
-        ({"id": "r", "mode": "c"}, "w, key 'mode': 'c' is none of 'a', 'b'"),
-        ({"id": "r", "mode": ["a"]}, "w, key 'mode': ['a'] is none of 'a', 'b'"),
+        ({"id": "r", "mode": "c"}, "w, key 'mode': 'c' is not one of 'a', 'b'"),
+        ({"id": "r", "mode": ["a"]}, "w, key 'mode': ['a'] is not one of 'a', 'b'"),
         ({"id": "r", "names": "n"}, "w, key 'names': expected a list, found 'n'"),
         ({"id": "r", "names": [1]}, "w, key 'names': expected str, found 1"),
         ({"id": "r", "rates": [1]}, "w, key 'rates': expected a mapping, found [1]"),
@@ -101,7 +101,7 @@ def test_what_is_left_out_takes_its_default_and_null_is_a_value_where_allowed() 
         ({"id": "r", "inner": 3}, "w, key 'inner': expected a mapping, found 3"),
         ({"id": "r", "inner": {}}, "w, key 'inner': the key 'price' is missing"),
         ({"id": "r", "inner": {"price": "1"}}, "w, key 'inner', key 'price': expected Decimal"),
-        ({"id": "r", "inners": {"z": {"price": 1}}}, "w, key 'inners': 'z' is none of 'x', 'y'"),
+        ({"id": "r", "inners": {"z": {"price": 1}}}, "w, key 'inners': 'z' is not one of 'x', 'y'"),
     ],
 )
 def test_a_wrong_row_names_place_and_reason(values: Any, message: str) -> None:

@@ -1,6 +1,6 @@
-"""Which profile for this database: what each would cost and how long it would take, and why one.
+"""Compares profiles for a database: the cost and time of each, and a recommendation.
 
-All of it is estimates, as a dry run has them, and the account's limits; nothing is sent.
+All figures are estimates, like those of a dry run, within the account's limits. Nothing is sent.
 """
 
 import math
@@ -26,7 +26,7 @@ from amx_kimi.types import Ask
 __all__ = ["Advice", "Offer", "advise", "recommend"]
 
 ASSUMED_SPEED = 40.0
-"""Output tokens a second of one request, where the journal has none of this model: a guess."""
+"""Output tokens per second of a request, if the journal has no figure for the model: a guess."""
 
 _FIRST_BYTE = 1.0  # seconds, a guess too
 _AT_ONCE = 8
@@ -35,8 +35,11 @@ _PENNIES = {"USD": Decimal("0.50"), "CNY": Decimal("3.50")}
 
 @dataclass(frozen=True)
 class Offer:
-    """What one profile would take: an estimate. `seconds` at the account's limits, of which `bound`
-    is the one that binds; `measured` says whether the model's speed is the journal's."""
+    """An estimate for one profile.
+
+    `seconds` is the time within the account's limits; `bound` names the limit that determines it.
+    `measured` says whether the model's speed comes from the journal.
+    """
 
     profile: Profile
     estimate: Estimate
@@ -52,13 +55,13 @@ class Offer:
 
     @property
     def currency(self) -> str | None:
-        """Of the endpoint."""
+        """The endpoint's currency."""
         return self.profile.facts().currency
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The offers, which one is recommended, and to which what comes back low is escalated."""
+    """The offers, the recommended one, and the one for escalating low-confidence results."""
 
     offers: tuple[Offer, ...]
     best: Offer
@@ -69,7 +72,7 @@ class Advice:
 def advise(
     jobs: Sequence[Job], target: Target, journal: Journal, settings: Settings
 ) -> tuple[Offer, ...]:
-    """An offer for each job, which differ in their profile.
+    """An offer for each job; the jobs differ only in their profile.
 
     Raises:
         KimiError: the database or the journal is unusable.
@@ -94,7 +97,7 @@ def advise(
 def offer(
     job: Job, found: Estimate, facts: Facts, settings: Settings, speeds: Mapping[str, float]
 ) -> Offer:
-    """How long an estimate takes with a job's profile; `speeds` are tokens a second by model."""
+    """The offer for an estimate with a job's profile; `speeds` are tokens per second by model."""
     each = found.completion_tokens / found.requests if found.requests else 0
     speed = speeds.get(facts.wire_model)
     seconds = _FIRST_BYTE + each / (speed or ASSUMED_SPEED)
@@ -105,13 +108,15 @@ def offer(
 
 
 def duration(requests: int, seconds: float, reserved: int, limits: Limits) -> tuple[float, str]:
-    """Seconds for so many requests that take `seconds` each and reserve so many tokens, and the
-    limit that binds."""
+    """The seconds that `requests` take, and the limit that determines them.
+
+    Each request takes `seconds` and reserves so many tokens.
+    """
     at_once = limits.concurrency or limits.hint or _AT_ONCE
-    ways = {"requests at once": math.ceil(requests / at_once) * seconds}
+    ways = {"concurrency": math.ceil(requests / at_once) * seconds}
     for name, most in (
-        ("requests a minute", limits.rpm),
-        ("tokens a minute", limits.tpm and max(1, limits.tpm // reserved)),
+        ("requests per minute", limits.rpm),
+        ("tokens per minute", limits.tpm and max(1, limits.tpm // reserved)),
     ):
         if most:
             ways[name] = max(0, math.ceil(requests / most) - 1) * limits.length + seconds
@@ -120,7 +125,8 @@ def duration(requests: int, seconds: float, reserved: int, limits: Limits) -> tu
 
 
 def recommend(offers: Sequence[Offer]) -> Advice:
-    """Careful where that costs pennies, else cheap with the low ones escalated; with reasons."""
+    """Recommend the most careful profile if it costs little, else the cheapest, with escalation of
+    low-confidence results; with reasons."""
     everything = tuple(offers)
     currency = offers[0].currency or ""
     priced = [
@@ -129,17 +135,17 @@ def recommend(offers: Sequence[Offer]) -> Advice:
         if one.estimate.cost is not None and one.currency == currency
     ]
     if not priced:
-        reason = "No price is known for any of them; the first is your active one."
+        reason = "No prices are known. The first profile is your active one."
         return Advice(everything, offers[0], None, (reason,))
     low, cheap = min(priced, key=lambda pair: (pair[0], pair[1].seconds))
     high, careful = max(priced, key=lambda pair: (pair[1].thinks, pair[0]))
     if not cheap.items:
-        return Advice(everything, cheap, None, ("Everything is described already.",))
+        return Advice(everything, cheap, None, ("Everything is already described.",))
     if careful is cheap:
         return Advice(everything, cheap, None, ("It is the cheapest, and the most careful.",))
     if (careful.estimate.most or high) <= _PENNIES.get(currency, Decimal(0)):
         reason = (
-            f"This database is small: the most careful reading costs about {high:.2f} {currency}, "
+            f"This database is small: the most careful profile costs about {high:.2f} {currency}, "
             f"{high - low:.2f} more than the cheapest."
         )
         return Advice(everything, careful, None, (reason,))
@@ -150,7 +156,7 @@ def recommend(offers: Sequence[Offer]) -> Advice:
         (
             f"{cheap.profile.name} costs {_range(cheap)}; "
             f"{careful.profile.name} {_range(careful)} for the same.",
-            f"Where thinking pays is what comes back low: {careful.profile.name} costs about "
+            f"Thinking pays for low-confidence results: {careful.profile.name} costs about "
             f"{high / 10:.2f} {currency} for each tenth of the columns.",
         ),
     )

@@ -1,6 +1,7 @@
-"""Asking: batches through the client into the journal, until nothing is pending.
+"""Sends batches through the client and writes answers to the journal, until nothing is pending.
 
-Nothing is held for the whole run but counters: what is pending, found and paid is the journal's.
+Only counters are kept in memory for the whole run. What is pending, found and paid for is in the
+journal.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,9 +41,13 @@ _MOST_TRIES = 3  # the first, and twice again for what was forgotten
 
 @dataclass
 class Progress:
-    """Where a run stands, for whoever watches; `columns` is what it set out to ask, `held` the
-    seconds for which the account's limits let nothing start, `refusals` how often they refused
-    since the last answer, `capped` whether requests wait because of the cost cap."""
+    """A run's progress.
+
+    - `columns`: how many columns it asks about
+    - `held`: for how many seconds the account's limits let no request start
+    - `refusals`: how often the limits refused a request since the last answer
+    - `capped`: whether requests wait because of the cost cap
+    """
 
     columns: int = 0
     done: int = 0
@@ -55,7 +60,7 @@ class Progress:
 
 
 class _Asking:
-    """The second half of a run, with what its workers share."""
+    """The asking of a run, with the state that its workers share."""
 
     def __init__(
         self,
@@ -77,8 +82,10 @@ class _Asking:
         self._log = get_logger().bind(run=run.id)
 
     async def ask_all(self) -> None:
-        """Batch after batch, as many at once as the client has places for, until all is asked or
-        one says stop. A batch is packed when there is a place for it: by what was learnt till then.
+        """Ask batch after batch, as many concurrently as the client has places for, until all is
+        asked or an error stops the run.
+
+        A batch is packed only when there is a place for it, so that it uses all that was learned.
         """
         source = batches(self.run, self.packer, self._lost)
         self.client.on_change = self._signal
@@ -87,24 +94,24 @@ class _Asking:
                 while await self._place() and (batch := await anext(source, None)):
                     self._active += 1
                     group.start_soon(self._work, batch)
-            except KimiError as error:  # the source was lost: what is under way still counts
+            except KimiError as error:  # the source was lost; running requests still count
                 self.stop = self.stop or error
 
     async def _work(self, batch: Batch) -> None:
-        """Ask a batch, and what follows from it."""
+        """Ask a batch, and the smaller ones that follow from it."""
         todo = [batch]
         try:
             while todo and not self.stop:
                 todo += await self._ask(todo.pop())
-        except KimiError as error:  # the journal: nothing more can be kept
+        except KimiError as error:  # from the journal, which can keep nothing more
             self.stop = self.stop or error
         finally:
             self._active -= 1
             self._signal()
 
     async def _place(self) -> bool:
-        """Wait until the client has a place; False when the run has to stop. Until the model has
-        proven itself there is one."""
+        """Wait until the client has a place; False if the run must stop. Until the model has
+        proven itself, there is only one place."""
         while self._active >= (self.client.places if self.trial.proven else 1) and not self.stop:
             self._changed = anyio.Event()
             await self._changed.wait()
@@ -132,7 +139,7 @@ class _Asking:
         return await self._answered(batch, reply)
 
     async def _answered(self, batch: Batch, reply: Reply) -> list[Batch]:
-        """Keep what the reply has; what it lacks is asked again by itself, twice at most."""
+        """Keep what the reply has; what it lacks is asked again separately, at most twice."""
         wanted = self.job.wanted
         found = parse(reply.content, batch, wanted.alternatives, markup=wanted.markup)
         if found:
@@ -150,9 +157,8 @@ class _Asking:
         self._advance(done=sum(1 for stored, _ in rows if stored.item.column))
         missing = [stored.id for ref, stored in batch.refs.items() if ref not in found]
         cut = reply.finish_reason == "length"
-        if (
-            found or cut
-        ) and not batch.tries:  # nonsense, or stubborn columns, is no matter of size
+        # An answer without entries, or a column that fails again, says nothing about sizes.
+        if (found or cut) and not batch.tries:
             self.packer.answered(batch.size, len(missing))
         if not missing:
             return []
@@ -161,7 +167,7 @@ class _Asking:
             return list(batch.only(missing, tries=batch.tries).halves())
         if batch.tries + 1 < _MOST_TRIES:
             return [batch.only(missing, tries=batch.tries + 1)]
-        why = "the answer was cut" if cut else "the model left it out"
+        why = "the answer was cut off" if cut else "the model left it out"
         await self._give_up(batch, missing, f"{why}, {_MOST_TRIES} times")
         return []
 
@@ -185,7 +191,7 @@ class _Asking:
         return []
 
     def _usable(self) -> None:
-        """An answer was usable: from now on as many and as large ones as there is room for."""
+        """Note that an answer was usable: from now on, requests may be as many and large as fit."""
         self.trial.usable()
         self.packer.first = None
         if self._is_too_large:
@@ -219,10 +225,10 @@ class _Asking:
 async def ask_pending(
     run: OpenRun, client: KimiClient, notify: Callable[[Progress], None]
 ) -> KimiError | None:
-    """Ask for everything that is pending in a run's inventory; the journal has the results.
+    """Ask about everything that is pending in a run's inventory; the journal gets the results.
 
     Returns:
-        The error that stopped it early, or None.
+        The error that stopped the run early, or None.
     """
     progress = Progress(columns=run.journal.read(items.count_pending, run.id))
     notify(progress)
@@ -234,18 +240,18 @@ async def ask_pending(
         run.reader.source.notes.append(_refused_in_words(asking.refused))
     is_done = not run.journal.read(items.pending, run.id, 0, 1)
     if asking.stop and not asking.stop.stops_run and is_done:
-        return None  # nothing was left to ask: all of it was asked, and failed
+        return None  # everything was asked, and the rest failed
     return asking.stop
 
 
 def question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:
-    """The question of a batch, as the client is asked."""
+    """The request that asks about a batch, for the client."""
     chat = messages(batch, job.wanted, job.context)
     return Ask(
         messages=chat,
         prompt_tokens=round(count_messages(chat) * expected.prompt_ratio),
         json_mode=True,
-        whole=batch.size == 1,  # one cut column is worth nothing: more room is all that helps
+        whole=batch.size == 1,  # a cut answer about one column is useless; only more room helps
         cache_key=f"amx-kimi-{run}",
         label=batch.label,
         holds=lambda text: len(parse(text, batch, 1)) == batch.size,

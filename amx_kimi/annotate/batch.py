@@ -1,4 +1,4 @@
-"""A batch: the columns of one request, by table, under the ids that the answer will use."""
+"""A batch: the columns of one request, by table, with the ids that the answer uses."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -16,9 +16,9 @@ __all__ = ["Batch", "Piece"]
 class Piece:
     """Some columns of one table, with the table as context.
 
-    `ask` is the table's own entry when a description of it is wanted; `neighbours` are the names of
-    its columns, for the context of those that are asked without them; `known` is what the schema
-    tells of the table: its comment, a view's SQL and so on, all of it masked.
+    `ask` is the table's own entry, if it is to be described. `neighbours` are the names of its
+    columns, as context if they are not all asked together. `known` is what the schema says about
+    the table, such as its comment or a view's SQL, masked.
     """
 
     table: Item
@@ -38,7 +38,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Batch:
-    """The pieces of one request. `tries` counts how often its items were asked and forgotten."""
+    """The pieces of one request. `tries` counts how often its items were asked in vain."""
 
     pieces: tuple[Piece, ...]
     tries: int = 0
@@ -84,7 +84,7 @@ class Batch:
         return Batch(tuple(piece for piece in pieces if piece.size), tries)
 
     def bare(self) -> "Batch":
-        """The same items without what others of their tables would tell of them."""
+        """The same items, without context from the rest of their tables."""
         pieces = (
             replace(
                 piece,
@@ -98,7 +98,7 @@ class Batch:
 
     @property
     def is_bare(self) -> bool:
-        """Whether nothing is told beside the items themselves."""
+        """Whether it has no context beside the items themselves."""
         return not any(
             piece.neighbours or piece.known or any(stored.item.fk for stored, _ in piece.columns)
             for piece in self.pieces
@@ -118,7 +118,7 @@ class Batch:
         return Batch(tuple(pieces), self.tries)
 
     def halves(self) -> tuple["Batch", "Batch"]:
-        """The same items in two batches; wants at least two items."""
+        """The same items in two batches; there must be at least two items."""
         ids = [stored.id for stored in self.refs.values()]
         middle = len(ids) // 2
         return self.only(ids[:middle], tries=self.tries), self.only(ids[middle:], tries=self.tries)

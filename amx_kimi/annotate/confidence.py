@@ -1,4 +1,4 @@
-"""How sure the model is: from token probabilities where there are any, else from its own word."""
+"""Confidence: from token probabilities if there are any, else as the model declares it."""
 
 import math
 from bisect import bisect_right
@@ -13,7 +13,7 @@ __all__ = ["score_spans", "suggestion"]
 
 
 def suggestion(entry: Entry, score: float | None, profile: Profile) -> Suggestion:
-    """The entry as a suggestion: `score` against the profile's bands, or the declared bucket."""
+    """The entry as a suggestion: `score` compared with the profile's bands, or as declared."""
     if score is None:
         return Suggestion(entry.wordings, entry.confidence, "declared")
     confidence: Confidence = "low"
@@ -27,8 +27,11 @@ def suggestion(entry: Entry, score: float | None, profile: Profile) -> Suggestio
 def score_spans(
     content: str, tokens: Sequence[TokenLogprob], spans: Sequence[tuple[int, int]]
 ) -> list[float | None]:
-    """A 0–1 score for each span of `content`: exp of the mean token log-probability, weighted by
-    how many characters of the token lie in the span. None where the tokens do not cover it."""
+    """A 0–1 score for each span of `content`; None if the tokens do not cover it.
+
+    The score is exp of the mean log-probability of its tokens, each weighted by how many of its
+    characters are in the span.
+    """
     if not tokens or "".join(token.token for token in tokens) != content:
         return [None] * len(spans)
     ends = list(accumulate(len(token.token) for token in tokens))

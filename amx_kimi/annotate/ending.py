@@ -1,4 +1,4 @@
-"""Ending a run: the journal notes how, and the result is told."""
+"""The result of a run, and its line in the log."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ __all__ = ["Result", "log_end"]
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: `status` as the journal keeps it (complete, stopped, interrupted), `stopped`
-    the error that ended it early, if one did."""
+    """How a run ended. `status` is as in the journal (complete, stopped, interrupted); `stopped` is
+    the error that ended it early, if any."""
 
     run: str
     status: str
@@ -27,7 +27,7 @@ class Result:
 
 
 def log_end(result: Result) -> None:
-    """A line in the log, of the run in figures."""
+    """Write a line with the run's figures to the log."""
     totals = result.totals
     get_logger().info(
         "run.ended",

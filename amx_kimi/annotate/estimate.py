@@ -1,9 +1,8 @@
-"""What asking would take: the one estimator, for the dry run, the question about money, `advise`
-and the wizard.
+"""Estimates requests, tokens and cost: for the dry run, the question about money, `advise` and the
+wizard.
 
-`estimate` packs a run's own inventory as the run would. `estimate_items` knows no more than how
-many columns and tables there are. Both are expectations: an answer, and the thinking before it, may
-be longer or shorter.
+`estimate` packs a run's inventory as the run would. `estimate_items` knows only the number of
+columns and tables. Both are expectations: answers and thinking may be longer or shorter.
 """
 
 import math
@@ -35,12 +34,12 @@ _LEAST, _MOST = 0.5, 2.0  # how far thinking and answers may be from what is exp
 class Estimate:
     """What asking would take; nothing was sent.
 
-    The cost is in the endpoint's currency, and lies between `least` and `most` (None: no price is
-    known); `one` is what a single request may cost at worst, which a cap has to hold. `columns` are
-    all columns of a run, `asked` those that would be asked about, and `tables` the tables beside
-    them. `known` of those columns were described by earlier runs with other settings, `reused` are
-    answered by earlier runs, `shared` by the same column of another table. `notes` are the
-    source's, and what changed.
+    - `cost`: in the endpoint's currency, between `least` and `most`; None if no price is known
+    - `one`: the worst case of a single request, which a cap must cover
+    - `columns`: all columns of a run; `asked`: those to ask about; `tables`: tables to ask about
+    - `known`: how many of these columns earlier runs described with other settings
+    - `reused`: answered by earlier runs; `shared`: answered by the same column of another table
+    - `notes`: those of the source, and what changed
     """
 
     requests: int
@@ -60,13 +59,13 @@ class Estimate:
 
     @property
     def in_words(self) -> str:
-        """What would be asked about: columns, and tables beside them."""
+        """The columns and tables to ask about, such as `12 columns and 1 table`."""
         tables = f" and {counted(self.tables, 'table')}" if self.tables else ""
         return counted(self.asked, "column") + tables
 
 
 async def estimate(run: OpenRun, facts: Facts, settings: Settings) -> Estimate:
-    """What a run with this inventory would ask, packed as in a run; statistics are read."""
+    """Estimate a run with this inventory, packed as in the run; reads statistics."""
     journal, job = run.journal, run.job
     packer = packer_of(job, facts, settings)
     pending = journal.read(items.count_pending, run.id)
@@ -98,7 +97,7 @@ async def estimate(run: OpenRun, facts: Facts, settings: Settings) -> Estimate:
 
 
 def estimate_items(count: int, job: Job, facts: Facts, settings: Settings) -> Estimate:
-    """What asking about so many columns and tables takes, before any of them is looked at."""
+    """Estimate asking about `count` columns and tables, without looking at them."""
     packer = packer_of(job, facts, settings)
     requests, completion = packer.expected(count)
     prompt = requests * count_tokens(SYSTEM) + count * _PROMPT_PER_ITEM

@@ -1,5 +1,4 @@
-"""Asking again about one item, with what a person says of it: from the journal, without its
-database."""
+"""Asks again about one item, with a person's hint. Uses the journal, not the database."""
 
 import json
 from collections.abc import Mapping
@@ -26,11 +25,10 @@ __all__ = ["ask_with_hint"]
 async def ask_with_hint(
     journal: Journal, run: Run, row: Described, hint: str, profile: Profile, settings: Settings
 ) -> Suggestion:
-    """Ask about an item again with a hint, keep the new answer in place of the old one, and book
-    the request to the run.
+    """Ask about an item again with a hint, replace the old answer, and add the request to the run.
 
     Raises:
-        KimiError: no key, no answer, or none that can be used; the old answer stays.
+        KimiError: there is no key, or no usable answer; the old answer stays.
     """
     wanted = Wanted(**json.loads(run.options).get("wanted", {}))
     job = Job(profile, wanted=wanted)

@@ -1,5 +1,8 @@
-"""What dbt knows of the tables of a run: descriptions are inherited for free, where a column is
-described by people or passed on unchanged from one that is; the rest is context for the prompt."""
+"""Takes over what dbt knows about the tables of a run.
+
+A column inherits its description for free if people described it in dbt, or if it is passed on
+unchanged from a column that they described. Everything else is context for the prompt.
+"""
 
 import asyncio
 import hashlib
@@ -23,7 +26,7 @@ _MOST_DEPTH = 50
 
 
 async def inherit(journal: Journal, run: str, job: Job) -> None:
-    """Give the run's pending items what dbt manifests say of them."""
+    """Give the run's pending items the descriptions and context of the dbt manifests."""
     for manifest in job.context.manifests:
         tables = journal.read(items.table_items, run)
         known = _Known(manifest, journal, run, schemas=any(table.schema for table in tables))
@@ -40,7 +43,7 @@ async def inherit(journal: Journal, run: str, job: Job) -> None:
 
 @dataclass
 class _Known:
-    """What is known of each column, from the manifest and the run's own inventory."""
+    """What the manifest and the run's inventory say about each column."""
 
     manifest: Manifest
     journal: Journal
@@ -59,7 +62,10 @@ class _Known:
         return self._origins[relation.id]
 
     def description(self, place: tuple[str, str, str], depth: int = 0) -> tuple[str, str]:
-        """What people wrote of a column, and of which it is: (text, `schema.table.column`)."""
+        """A column's description by people, and the column for which they wrote it.
+
+        Returns (text, `schema.table.column`), or two blanks.
+        """
         schema, table, column = place
         relation = self.manifest.relation(schema, table)
         if relation and (text := relation.columns.get(column.lower())):
@@ -74,7 +80,7 @@ class _Known:
         return "", ""
 
     def _here(self, schema: str) -> str:
-        """The schema as the database has it: SQLite and files have none."""
+        """The schema as the database names it; SQLite and files have none."""
         return schema if self.schemas else ""
 
     def _columns(self, relation: Relation) -> dict[str, dict[str, list[str]]]:
@@ -124,7 +130,7 @@ def _source(known: _Known, place: tuple[str, str, str]) -> str:
 
 
 def _key(entry: Stored, changed: Item) -> str:
-    """The reuse key knows what people wrote of this column; SQL and names stay out of it."""
+    """The reuse key, with what people wrote about this column; without SQL and names."""
     said: dict[str, Any] = {
         key: changed.details[key] for key in ("existing", "from") if key in changed.details
     }

@@ -1,5 +1,5 @@
-"""The inventory: every column of the selection, streamed into the journal with its reuse key; and
-what is known of it already, from dbt or an earlier run."""
+"""The inventory: streams every selected column into the journal with its reuse key, and adds what
+dbt or an earlier run already knows about it."""
 
 import hashlib
 import json
@@ -26,13 +26,13 @@ _MOST_SHOWN = 50
 
 
 async def take_inventory(run: OpenRun) -> None:
-    """Fill the run's inventory, reuse what earlier runs paid for, and defer what is beyond `limit`.
+    """Fill the run's inventory, reuse earlier answers, and defer what is beyond `limit`.
 
     Raises:
-        SourceError: nothing is there to describe, or a schema or table is missing; names it.
+        SourceError: there is nothing to describe, or a schema or table is missing; names it.
     """
     journal, job = run.journal, run.job
-    await journal.write(runs.clear_inventory, run.id)  # what a killed process left half done
+    await journal.write(runs.clear_inventory, run.id)  # a killed process may have left half of one
     if job.again_of:
         await _take_low(run)
     else:
@@ -43,7 +43,7 @@ async def take_inventory(run: OpenRun) -> None:
     if job.keep_known:
         await journal.write(answers.reuse_known, run.id, job.wanted.language)
     if job.only_changed == "data" and not job.names_only:
-        # After reuse: the earlier answer is what is doubted.
+        # After reuse, because it is the earlier answer that may no longer hold.
         changed += await _reopen_moved(run)
     if job.limit is not None:
         await journal.write(items.defer_beyond, run.id, job.limit)
@@ -72,7 +72,7 @@ async def _take_all(run: OpenRun) -> None:
 
 
 async def _take_low(run: OpenRun) -> None:
-    """The inventory of the run that is asked again; what came back low is pending."""
+    """Copy the inventory of the run to ask again; low-confidence items are pending."""
     journal, job = run.journal, run.job
     for chunk in blocks(journal.stream(results.described, job.again_of), _AT_ONCE):
         rows = [
@@ -95,7 +95,7 @@ def _is_low(old: Described) -> bool:
 
 
 async def _reopen_moved(run: OpenRun) -> list[Difference]:
-    """Ask again about unchanged columns whose data moved; every table's statistics are read."""
+    """Ask again about columns with the same schema but changed data; reads all statistics."""
     journal, reader, job = run.journal, run.reader, run.job
     found: list[Difference] = []
     for table in journal.read(items.table_items, run.id):
@@ -120,15 +120,17 @@ async def _reopen_moved(run: OpenRun) -> list[Difference]:
 
 def _changes_in_words(changed: Sequence[Difference]) -> list[str]:
     if not changed:
-        return ["Nothing changed since the earlier runs"]
+        return ["Nothing has changed since earlier runs"]
     more = len(changed) - _MOST_SHOWN
     shown = [str(change) for change in changed[:_MOST_SHOWN]]
     return [*shown, f"and {counted(more, 'more change')}"] if more > 0 else shown
 
 
 def reuse_key(item: Item, database: str, job: Job) -> str:
-    """What an item *is*, for reuse, and what the context says of it: never its neighbours,
-    samples, statistics, or our version."""
+    """What identifies an item for reuse: the item itself, and what the context says about it.
+
+    Never its neighbours, samples or statistics, nor amx-kimi's version.
+    """
     parts = [
         database,
         item.schema,

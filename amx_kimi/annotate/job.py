@@ -1,4 +1,4 @@
-"""What a run is asked to do, and what it works with once it is open."""
+"""A run's task, and what a run works with once it is open."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,14 +20,17 @@ __all__ = ["Job", "OpenRun", "wanted_by"]
 class Job:
     """A run's task.
 
-    `all_columns` takes those that have a comment too; `limit` is the most columns to ask about;
-    `batch_size` fixes the columns of a request; `samples` False sends no values at all, and
-    `names_only` nothing but names, types and keys; `profile_data` looks into tables of which the
-    database's own statistics know nothing; `only_changed` asks about what is new or of another
-    type since earlier runs (`data`: or whose statistics moved); `share` asks once for a technical
-    column that many tables have; `again_of` is a run whose low answers are asked again, and
-    nothing else; `keep_known` takes what other models or styles described already; `context` is
-    what people wrote; `csv` is how files of separated values are read.
+    - `all_columns`: include columns that have a comment
+    - `limit`: describe at most so many columns
+    - `batch_size`: columns per request
+    - `samples`: False sends no values; `names_only`: send only names, types and keys
+    - `profile_data`: read rows of tables for which the database has no statistics
+    - `only_changed`: only columns that are new or with a changed type since earlier runs; with
+      `data`, also those whose statistics changed
+    - `share`: ask once about a technical column that many tables have
+    - `again_of`: ask again about the low-confidence results of this run, and nothing else
+    - `keep_known`: reuse descriptions from other models or styles
+    - `context`: what people wrote; `csv`: how CSV and TSV files are read
     """
 
     profile: Profile
@@ -48,12 +51,12 @@ class Job:
 
     @property
     def redactor(self) -> Redactor:
-        """What may leave, in this run."""
+        """Decides what this run may send."""
         return Redactor(self.profile.masking, samples=self.samples, names_only=self.names_only)
 
     @property
     def fixed_size(self) -> int | None:
-        """Columns a request if they are fixed: by the caller, or by `batch: fixed` in kimi.yml."""
+        """Columns per request if fixed, by the caller or by `batch: fixed` in kimi.yml."""
         if self.batch_size is None and self.profile.overlay.batch == "fixed":
             return self.profile.column_batch_size
         return self.batch_size
@@ -76,7 +79,7 @@ def wanted_by(profile: Profile, language: str = "", *, markup: bool = False) -> 
             remedy="Set `language` (or --language) to a name or a code, such as en or de.",
         )
     return Wanted(
-        # AMX writes `english` into every profile; the contract says `en`. One language, one word.
+        # AMX writes `english` into every profile, and the contract says `en`: use one word.
         language=_LANGUAGES.get(value.lower(), value.lower()),
         alternatives=profile.n_alternatives,
         style=profile.description_verbosity,
@@ -86,7 +89,7 @@ def wanted_by(profile: Profile, language: str = "", *, markup: bool = False) -> 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that is under way: its id in the journal, its job, and its open database."""
+    """A running run: its id in the journal, its job, and its open database."""
 
     id: str
     job: Job

@@ -1,4 +1,4 @@
-"""Whether a column's data moved so far that its description may no longer hold."""
+"""Decides whether a column's data changed so much that its description may no longer hold."""
 
 import math
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ _SCHEMA = ("values", "check", "generated", "keys")  # what the schema or documen
 
 
 def moved(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What moved between two facts of a column (`ColumnFacts.as_json`, and its table's `rows`), in
-    a few words, or "".
+    """What changed between two facts of a column, in a few words, or "".
 
-    Coarse on purpose: growth, new dates and other samples of the same kind are no change. What is
-    known at one time only is not compared.
+    The facts are those of `ColumnFacts.as_json`, and its table's `rows`. The tests are coarse on
+    purpose: growth, new dates and other samples of the same kind are no change. What is known at
+    only one of the two times is not compared.
     """
     tests = (_empty, _distinct, _codes, _largest, _told)
     return "; ".join(filter(None, (test(before, now) for test in tests)))
@@ -33,7 +33,7 @@ def _empty(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _is_empty(facts: Mapping[str, Any]) -> bool | None:
-    """Whether a column had no values, or None when nobody can say."""
+    """Whether a column had no values; None if unknown."""
     if (distinct := facts.get("distinct")) is not None:
         return not distinct
     if any(facts.get(key) for key in ("samples", "keys", "min", "max")):
@@ -49,7 +49,7 @@ def _has_no_rows(facts: Mapping[str, Any]) -> bool | None:
 def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     old, new = before.get("distinct") or 0, now.get("distinct") or 0
     few, many = sorted((old, new))
-    # Two columns of ids have more of them; from a few codes to many values is another matter.
+    # Columns of ids grow anyway; but a few codes that become many values are a change.
     if not few or few > _CODES or many < few * _TIMES:
         return ""
     return f"different values {old:,} -> {new:,}"

@@ -1,4 +1,4 @@
-"""Opening a run: its database, its row in the journal, and the claim on one that is resumed."""
+"""Opens a run: its database, its row in the journal, and the claim on a run to resume."""
 
 import json
 from collections.abc import AsyncIterator
@@ -27,23 +27,23 @@ __all__ = ["Target", "begin_run", "job_of", "take_over", "temporary_run"]
 
 @dataclass(frozen=True)
 class Target:
-    """The database: what to open (may carry a password), and how the journal names it."""
+    """The database: what to open (may contain a password), and how the journal names it."""
 
     url: str | URL
     db_profile: str = ""
     reading: Reading = field(default_factory=Reading)
 
     def open(self, job: Job) -> Source:
-        """Open it, for as deep a look as the database profile and the job allow.
+        """Open it, and read only what the database profile and the job allow.
 
         Raises:
             SourceError: it cannot be opened.
-            ConfigError: the job looks into tables, and the database profile forbids that.
+            ConfigError: the job reads rows of tables, but the database profile forbids that.
         """
         if job.profile_data and not self.reading.samples:
             raise ConfigError(
-                f"The database profile {self.db_profile!r} says `profiling_mode: metadata`",
-                remedy="Leave --profile-data out, or change that in AMX.",
+                f"The database profile {self.db_profile!r} has `profiling_mode: metadata`",
+                remedy="Remove --profile-data, or change the mode in AMX.",
             )
         return open_source(self.url, replace(self.reading, data=job.profile_data, csv=job.csv))
 
@@ -53,7 +53,7 @@ class Target:
 
 
 def begin_run(connection: Connection, job: Job, target: Target, reader: Reader) -> str:
-    """A row for a run that begins; returns its id."""
+    """Add a row for a new run; returns its id."""
     facts = job.profile.facts()
     return runs.begin_run(
         connection,
@@ -68,15 +68,15 @@ def begin_run(connection: Connection, job: Job, target: Target, reader: Reader) 
 
 
 async def take_over(resume: Run, journal: Journal, reader: Reader) -> Claim:
-    """Claim a run, to go on with it; what failed in it is asked again.
+    """Claim a run, to resume it; what failed in it is asked again.
 
     Raises:
         SourceError: the open database is not that run's.
-        JournalError: another process is still at work on it.
+        JournalError: another process is still working on it.
     """
     if reader.source.identity != resume.database:
         raise SourceError(
-            f"The run {resume.id} is of {resume.database}, not of {reader.source.identity}"
+            f"Run {resume.id} describes {resume.database}, not {reader.source.identity}"
         )
     claim = await journal.write(claim_run, resume.id)
     await journal.write(items.reopen_failed, resume.id)
@@ -87,7 +87,7 @@ async def take_over(resume: Run, journal: Journal, reader: Reader) -> Claim:
 async def temporary_run(
     job: Job, target: Target, journal: Journal, reader: Reader
 ) -> AsyncIterator[OpenRun]:
-    """A run with its inventory, which is forgotten at the end: to estimate what one would take.
+    """A run with its inventory, deleted at the end; for estimates.
 
     Raises:
         KimiError: the database or the journal is unusable, or there is nothing to describe.
@@ -104,21 +104,21 @@ async def temporary_run(
 
 
 def job_of(run: Run, profile: Profile) -> Job:
-    """The job that a stored run was begun with.
+    """The job with which a stored run was started.
 
     Raises:
-        ConfigError: one of its context files is gone or has changed.
+        ConfigError: one of its context files is missing or has changed.
     """
     options = json.loads(run.options)
     if "selection" not in options:
-        raise ConfigError(f"The run {run.id} was imported from AMX: there is nothing to resume")
+        raise ConfigError(f"Run {run.id} was imported from AMX, so it cannot be resumed")
     selection, wanted = options.pop("selection"), options.pop("wanted")
     files = [tuple(file) for file in options.pop("context", ())]
     context = load_context([path for path, _ in files])
     if context.files != tuple(files):
         raise ConfigError(
-            "A context file has changed since the run was begun",
-            remedy="Begin a new run: what is not touched by the change is not asked again.",
+            "A context file has changed since the run was started",
+            remedy="Start a new run; columns that the change does not affect are not asked again.",
         )
     return Job(
         profile=profile,
@@ -126,7 +126,7 @@ def job_of(run: Run, profile: Profile) -> Job:
         selection=Selection(
             tuple(selection["schemas"]),
             tuple(selection["tables"]),
-            selection.get("extensions", True),  # runs before there was a choice took everything
+            selection.get("extensions", True),  # older runs, without this option, included them
         ),
         csv=Csv(**options.pop("csv", {})),
         wanted=Wanted(**wanted),

@@ -1,7 +1,8 @@
-"""How many columns a request carries: so many that its fixed cost is shared, so few that the
-answer (and the thinking before it) fits the output budget at the first try.
+"""Decides how many columns a request carries.
 
-Counts are cl100k estimates, corrected by the real counts that replies report.
+So many that its fixed cost is shared, but so few that the answer and the thinking before it fit
+the output budget at the first try. Token counts are cl100k estimates, corrected by the real counts
+in replies.
 """
 
 import json
@@ -22,10 +23,10 @@ from amx_kimi.types import Ask, Reply
 __all__ = ["MOST_PROMPT", "Expectation", "Packer", "packer_of"]
 
 MOST_PROMPT = 16_000
-"""Most prompt tokens of a request, where the context has room for more."""
+"""The most prompt tokens of a request, even if the context has room for more."""
 
 _MOST_ITEMS = 60  # beyond this, models begin to forget columns
-_MOST_GROWN = 120  # what whole answers may grow to, where each request's reservation is what binds
+_MOST_GROWN = 120  # the most items if tokens per minute are scarce and answers stay complete
 _SHARE_OF_BUDGET = 0.5  # the rest is slack for a model that thinks or writes more than expected
 _ANSWER_BASE = 16
 _ANSWER_PER_ITEM = 7  # 37 tokens a column with three wordings, measured over the contract's shape
@@ -39,7 +40,8 @@ _MEMORY = 0.3  # how fast an expectation follows what replies report
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a request is expected to take. The ratios are real over estimated tokens so far."""
+    """How many tokens a request is expected to take. The ratios are real tokens to estimated ones,
+    so far."""
 
     alternatives: int
     thinks: bool
@@ -61,42 +63,42 @@ class Expectation:
         return round((_THINKING_BASE + items * _THINKING_PER_ITEM) * self.thinking_ratio)
 
     def output(self, items: int) -> int:
-        """All tokens that the output budget has to hold."""
+        """All tokens that the output budget must hold."""
         return self.answer(items) + self.thinking(items)
 
     def most_items(self, budget: int, most: int = _MOST_ITEMS) -> int:
-        """How many items, up to `most`, fit a budget at the first try; at least one."""
+        """How many items (1 to `most`) fit a budget at the first try."""
         fitting = (n for n in range(most, 1, -1) if self.output(n) <= budget * _SHARE_OF_BUDGET)
         return next(fitting, 1)
 
     def corrected(self, items: int, counted_prompt: int, reply: Reply) -> "Expectation":
-        """What the first, whole attempt of a reply teaches."""
+        """The expectation, corrected by the usage of a complete reply."""
         usage = reply.attempts[-1].usage if reply.attempts else reply.usage
         if not usage.known or not usage.completion or reply.finish_reason != "stop":
             return self
         visible = usage.completion - usage.reasoning
+        thinking_ratio = self.thinking_ratio
+        if self.thinks and usage.reasoning:
+            real = thinking_ratio * usage.reasoning / max(1, self.thinking(items))
+            thinking_ratio = _follow(thinking_ratio, real)
         return replace(
             self,
             prompt_ratio=_follow(self.prompt_ratio, usage.prompt / max(1, counted_prompt)),
             answer_ratio=_follow(
                 self.answer_ratio, self.answer_ratio * visible / max(1, self.answer(items))
             ),
-            thinking_ratio=_follow(
-                self.thinking_ratio,
-                self.thinking_ratio * usage.reasoning / max(1, self.thinking(items)),
-            )
-            if self.thinks and usage.reasoning
-            else self.thinking_ratio,
+            thinking_ratio=thinking_ratio,
         )
 
 
 class Packer:
     """Fills batches, table by table.
 
-    `budget` is the output budget of a request; `fixed` (columns a request; tables ride along)
-    replaces the expectation; `most_prompt` bounds the prompt, in tokens. With `scarce`, what a
-    request reserves of the account's tokens a minute is what the run waits for: then whole answers
-    let requests grow further.
+    - `budget`: the output budget of a request
+    - `fixed`: columns per request, instead of the expectation; tables are not counted
+    - `most_prompt`: the most tokens of a prompt
+    - `scarce`: tokens per minute, which each request reserves, limit the run. Requests then grow
+      further, as long as answers are complete.
     """
 
     def __init__(
@@ -113,28 +115,29 @@ class Packer:
         self._budget = budget
         self._fixed = fixed
         self._most_prompt = most_prompt
-        self.first: int | None = None  # at most so many, until answers are known to be usable
-        self._whole = _MOST_ITEMS  # so many are answered whole, by what replies showed
+        self.first: int | None = None  # the most items until answers are known to be usable
+        self._whole = _MOST_ITEMS  # the most items that were answered completely, so far
         self._pieces: list[Piece] = []
         self._weight = self._items = self._tokens = 0
 
     @property
     def most(self) -> int:
-        """How many items a request carries now (columns, with a fixed size)."""
+        """How many items (or, with a fixed size, columns) a request carries now."""
         most = self._fixed or self.expectation.most_items(self._budget, self._whole)
         return min(most, self.first or most)
 
     def add(self, piece: Piece) -> Iterator[Batch]:
-        """Take in a table's piece; yields the batches that are full.
+        """Add a table's piece; yields the batches that are full.
 
-        A table that fits one request is not torn apart; a wide one is cut, its context repeated.
+        A table that fits one request is not split. A wide table is split, with its context
+        repeated.
         """
         most = self.most
         if self._weight and self._weight + self._weigh(piece) > most >= self._weigh(piece):
             yield from self.flush()
         rest: Piece | None = piece
         while rest is not None:
-            most = self.most  # what came back meanwhile may have changed it
+            most = self.most  # replies may have changed it meanwhile
             taken, rest = self._cut(rest, most - self._weight)
             self._pieces.append(taken)
             self._weight += self._weigh(taken)
@@ -143,20 +146,20 @@ class Packer:
                 yield from self.flush()
 
     def flush(self) -> Iterator[Batch]:
-        """The batch that is begun, if any."""
+        """The last, partial batch, if any."""
         if self._pieces:
             yield Batch(tuple(self._pieces))
         self._pieces, self._weight, self._items, self._tokens = [], 0, 0, 0
 
     def _weigh(self, piece: Piece) -> int:
-        """What counts towards the size of a request: with a fixed size, columns alone."""
+        """The size of a piece; with a fixed size, only columns count."""
         return len(piece.columns) if self._fixed else piece.size
 
     def _is_full(self) -> bool:
         return self._tokens >= self._most_prompt or self._items >= self._grown + (self._fixed or 0)
 
     def _cut(self, piece: Piece, room: int) -> tuple[Piece, Piece | None]:
-        """As much of a piece as has room; at least one item, so that it always goes on."""
+        """The part of a piece that fits (at least one item), and the rest."""
         self._tokens += _count(table_entry(piece, 1))
         taken = 0
         room -= self._weigh(piece) - len(piece.columns)  # the table's own entry
@@ -174,7 +177,7 @@ class Packer:
         )
 
     def expected(self, items: int) -> tuple[int, int]:
-        """How many requests so many items take, and their output in tokens: an estimate."""
+        """An estimate for `items`: the number of requests, and their output tokens."""
         most = self.most
         requests = -(-items // most)
         return requests, requests * self.expectation.output(min(items, most)) if items else 0
@@ -185,16 +188,19 @@ class Packer:
         return self._most_prompt
 
     def too_large(self, prompt: int) -> None:
-        """Learn that a prompt of so many tokens was refused for its size."""
+        """Learn that a prompt of this many tokens was refused for its size."""
         self._most_prompt = max(1, min(self._most_prompt, prompt // 2))
 
     def observe(self, items: int, counted_prompt: int, reply: Reply) -> None:
-        """Learn from a reply to a request of so many items what requests take."""
+        """Learn from a reply to a request of `items` how many tokens requests take."""
         self.expectation = self.expectation.corrected(items, counted_prompt, reply)
 
     def answered(self, items: int, missing: int) -> None:
-        """Learn from how many items of a request its answer lacked: from now on as many as it
-        had, and after answers to full requests that are whole, more again."""
+        """Learn from how many items an answer lacked.
+
+        After an incomplete answer, requests carry only as many items as it had. After complete
+        answers to full requests, they grow again.
+        """
         if missing and items > 1:
             self._whole = min(self._whole, items - missing or items // 2)
             self._grown = min(self._grown, max(_MOST_ITEMS, items - 1))
@@ -203,12 +209,12 @@ class Packer:
 
 
 def packer_of(job: Job, facts: Facts, settings: Settings, limits: Limits | None = None) -> Packer:
-    """A packer for the budget that policy gives to a request of this profile, and for the account's
-    limits (as the profile states them, when left out)."""
+    """A packer for the output budget that policy gives to this profile's requests, and for the
+    account's limits (default: those of the profile)."""
     limits = limits or account_limits(job.profile)
     most_prompt = min(MOST_PROMPT, facts.model.context // 2)
-    if learnt := facts.quirks.get("prompt"):
-        most_prompt = min(most_prompt, learnt.value)
+    if learned := facts.quirks.get("prompt"):
+        most_prompt = min(most_prompt, learned.value)
     probe = plan(job.profile, facts, settings, Ask(messages=(), prompt_tokens=most_prompt))
     expectation = Expectation(job.wanted.alternatives, probe.thinking, job.wanted.style)
     scarce = limits.tpm is not None and limits.tpm // probe.reserved < (limits.rpm or math.inf)

@@ -1,4 +1,4 @@
-"""From an answer to entries, one by one, so that prose, fences and cuts cost nothing else."""
+"""Finds entries in an answer one by one, so that prose, fences or a cut do not spoil the others."""
 
 import json
 import re
@@ -37,8 +37,8 @@ _MOST_WORDINGS = 10
 
 @dataclass(frozen=True)
 class Entry:
-    """One complete entry: the wordings, the declared confidence, and where in the answer the first
-    wording stands (start and end, in characters)."""
+    """One complete entry: the alternatives (`wordings`), the declared confidence, and where in the
+    answer the first alternative is (start and end, in characters)."""
 
     wordings: tuple[str, ...]
     confidence: Confidence
@@ -50,10 +50,10 @@ def parse(
 ) -> dict[str, Entry]:
     """The usable entries of an answer, by reference (`T1`, `1`) into `batch.refs`.
 
-    The id decides. A name that belongs to another item of the batch contradicts it, and an entry
-    without an id counts by its name; what is left is missing. Of several answers the last one
-    counts, and what stands before it is a draft; a short one behind a long one corrects that only.
-    Wordings come without links and markup, unless `markup` says that they are wanted.
+    - The id decides, unless the name belongs to another item of the batch. An entry without an id
+      counts by its name. Other entries are ignored, and their items are missing.
+    - Of several answers, the last one counts. A short answer after a long one only corrects it.
+    - Texts have no links and markup, unless `markup` allows them.
     """
     names = _names(batch)
     answers: list[dict[str, Entry]] = [{}]
@@ -80,19 +80,21 @@ def parse(
 
 
 def _last_answer(answers: list[dict[str, Entry]]) -> dict[str, Entry]:
-    """The entries of the last answer, over those of earlier ones that it only corrects. Each may be
-    in several objects, one a line or one in another; prose before an object, or other words for the
-    same item, begin another answer."""
+    """The entries of the last answer, and those of earlier answers that it only corrects.
+
+    An answer may consist of several objects, one per line or nested. Prose before an object, or
+    another text for the same item, starts a new answer.
+    """
     found: dict[str, Entry] = {}
     for one in reversed(answers):
         if 2 * len(found.keys() & one.keys()) >= len(one):
-            break  # a draft of what is there
+            break  # an earlier draft of what was found
         found = {**one, **found}
     return found
 
 
 def _has_text(value: str) -> bool:
-    """Whether a value has a text of its own, outside of objects that may hold the entries."""
+    """Whether a value has a text outside of objects, which may contain entries."""
     return any(part[0].startswith('"') for part in _PART.finditer(value))
 
 
@@ -117,7 +119,7 @@ def _reference(key: str, batch: Batch, names: dict[str, str | None]) -> str | No
 
 
 def _entry(content: str, start: int, end: int, alternatives: int, *, markup: bool) -> Entry | None:
-    """The entry whose value (a list of texts, or one text) stands between `start` and `end`."""
+    """The entry whose value (a list of texts, or one text) is between `start` and `end`."""
     inside = start + (content[start] == "[")
     parts = [part for part in _PART.finditer(content, inside, end) if part[0].startswith('"')]
     texts = [_unescaped(part[0][1:-1]) for part in parts]
@@ -135,11 +137,11 @@ def _entry(content: str, start: int, end: int, alternatives: int, *, markup: boo
 
 
 def _confidence_of(texts: list[str | None]) -> Confidence | None:
-    """The confidence that the first of an entry's texts is, if it is none of the wordings."""
+    """The confidence, if the first of an entry's texts is one rather than a description."""
     first, *others = (text or "" for text in texts) if texts else ("",)
     label = _LABEL.sub("", first.strip().lower())
     if others and _FIGURE.fullmatch(label):
-        return "low"  # figures are on a scale of the model's own
+        return "low"  # a figure, on a scale that only the model knows
     levels = [_CONFIDENCE.get(word) for word in re.split(r"[\W_]+", label) if word]
     if levels and None not in levels:
         return levels[0]
@@ -149,13 +151,13 @@ def _confidence_of(texts: list[str | None]) -> Confidence | None:
 
 
 def _is_wording(text: str) -> bool:
-    """Whether a text can be a description: not what stands in its place."""
+    """Whether a text can be a description, rather than a placeholder."""
     said = text.strip(" .…<>[]{}()-_").casefold()
     return any(map(str.isalnum, said)) and said not in _NO_WORDINGS
 
 
 def _unescaped(written: str) -> str | None:
-    """The text between the quotes of a JSON string; None where its escapes are broken."""
+    """The text between the quotes of a JSON string; None if its escapes are broken."""
     if "\\" not in written:
         return written
     try:

@@ -1,4 +1,4 @@
-"""What a run would send, to the byte: inventory, statistics, masking and packing as in a run."""
+"""Exactly what a run would send: with inventory, statistics, masking and packing as in a run."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ __all__ = ["Payload", "payloads"]
 
 @dataclass(frozen=True)
 class Payload:
-    """One request: what it is about, its JSON body, and the digest of its messages, which a run
-    keeps of every request."""
+    """One request: what it is about, its JSON body, and the digest of its messages, as a run
+    stores it."""
 
     label: str
     body: dict[str, Any]
@@ -34,8 +34,9 @@ class Payload:
 async def payloads(
     job: Job, target: Target, settings: Settings, notes: list[str]
 ) -> AsyncIterator[Payload]:
-    """The requests of a run in a journal that knows nothing yet; nothing is sent, no key is needed.
-    The source's notes are in `notes` at the end.
+    """The requests of a run with an empty journal. Nothing is sent, and no key is needed.
+
+    At the end, the source's notes are in `notes`.
 
     Raises:
         KimiError: the database is unusable, or there is nothing to describe.
@@ -53,6 +54,6 @@ async def payloads(
             async for batch in batches(run, packer):
                 ask = question(batch, job, packer.expectation, run.id)
                 body = plan(job.profile, facts, settings, ask).body
-                body.pop("prompt_cache_key", None)  # it names the run, and there is none
+                body.pop("prompt_cache_key", None)  # contains the run's id, but there is no run
                 yield Payload(batch.label, body, digest_of(ask.messages))
             notes += reader.source.notes

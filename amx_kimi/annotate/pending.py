@@ -1,4 +1,4 @@
-"""From the journal's pending items to batches: statistics are read for the next tables only."""
+"""Makes batches of the journal's pending items; reads statistics only for the next tables."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 
@@ -21,7 +21,7 @@ async def batches(
 ) -> AsyncGenerator[Batch, None]:
     """Everything that the run still has to ask, batch by batch, in the order of the inventory.
 
-    Items of a table that was dropped meanwhile are noted as failed; `lost` hears how many columns.
+    Items of a table that was dropped meanwhile are noted as failed; `lost` gets their number.
     """
     async for group in _by_table(run.journal, run.id):
         piece = await _piece(run, group)

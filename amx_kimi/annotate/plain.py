@@ -1,8 +1,8 @@
-"""A model's wording as plain text: one bounded line without controls, links or markup.
+"""A model's text as plain text: one line of limited length, without controls, links or markup.
 
-What stands in a table may tell the model to write a link, and a catalog's pages would show it as
-one. HTML, Markdown, BBCode and rich's markup are taken out; `list<string>`, `[0, 1]`, `a * b` and
-`snake_case` are none.
+Data in a table may tell the model to write a link, which a catalog's pages would then show. HTML,
+Markdown, BBCode and rich's markup are removed. `list<string>`, `[0, 1]`, `a * b` and `snake_case`
+are not markup.
 """
 
 import re
@@ -12,9 +12,9 @@ from amx_kimi.text import printable, without_marks
 __all__ = ["plain_text"]
 
 _LONGEST = 4_000
-_MOST_PASSES = 8  # what is taken out may leave markup behind: <scr<b>ipt>
+_MOST_PASSES = 8  # removing markup may create new markup: <scr<b>ipt>
 _LINK = "(link)"
-_NON_JOINER = "\u200c"  # parts words of Persian: it becomes a blank
+_NON_JOINER = "\u200c"  # separates words in Persian, so it becomes a blank
 _TAGS = (
     "abbr acronym applet aside audio base bgsound big blink blockquote br canvas dd del "
     "details dialog div dl dt em embed fieldset figure footer font form frame frameset h[1-6] hr "
@@ -28,7 +28,7 @@ _TAGS = (
     "animatetransform clippath defs fe\\w+ foreignobject lineargradient polygon polyline "
     "radialgradient tspan use"
 ).replace(" ", "|")
-# Words that stand in brackets for themselves, such as a placeholder `<table>`.
+# Words that may be in brackets without being markup, such as a placeholder `<table>`.
 _WORDS = (
     "area article body button caption center code col data head header image label legend link "
     "main map mark menu meta nav option output picture ruby section source summary table time "
@@ -36,7 +36,7 @@ _WORDS = (
 ).replace(" ", "|")
 _ACTIVE = r"on\w+|src|srcset|href|style|action|formaction|poster|background"
 _STYLES = "bold|italic|underline|strike|blink|reverse|dim|conceal|url|img"
-# What has other meanings, such as a unit in `[s]`, is markup only where something is closed.
+# These may have other meanings, such as a unit in `[s]`: markup only if there is a closing tag.
 _SHORT = "b|i|u|s|link|code|color|size|quote|black|red|green|yellow|blue|magenta|cyan|white|on"
 _PAIRED = re.compile(rf"\[(?:{_SHORT})(?=[\s=\]])[^\[\]]*+\]", re.IGNORECASE)
 _CLOSER = re.compile(rf"\[/(?:{_STYLES}|{_SHORT})?\]", re.IGNORECASE)
@@ -74,8 +74,10 @@ _RULES = tuple(
 
 
 def plain_text(text: str, *, markup: bool = False) -> str:
-    """One line without control characters, at most 4,000 characters long; without links (each is
-    `(link)`) and markup, unless `markup` says that they are wanted."""
+    """One line of at most 4,000 characters, without control characters.
+
+    Without `markup`, markup is removed and each link becomes `(link)`.
+    """
     bounded = text[: 2 * _LONGEST]
     if not markup:
         bounded = _without_markup(bounded)
@@ -83,14 +85,14 @@ def plain_text(text: str, *, markup: bool = False) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A line without control characters; what only looks like a blank is one."""
+    """A line without control characters; all kinds of blanks become plain ones."""
     plain = printable(text)
     return " ".join(plain.split())
 
 
 def _without_markup(text: str) -> str:
     text = _ESCAPE.sub("", text)
-    # Invisible characters would part what a reader sees as one.
+    # Invisible characters would split markup that a reader sees as one.
     text = printable(without_marks(text, keep=_NON_JOINER), keep="\n")
     closes = _CLOSER.search(text)
     for _ in range(_MOST_PASSES):

@@ -1,7 +1,7 @@
-"""From a batch to messages, under the contract of docs/contract.md.
+"""Turns a batch into messages, under the contract of docs/contract.md.
 
-The system message is the same bytes for every batch, so that its tokens are cached. What the
-catalog says (names, comments, samples) appears inside the last message's JSON only.
+The system message is identical for every batch, so that its tokens are cached. What the catalog
+says (names, comments, samples) appears only in the JSON of the last message.
 """
 
 import json
@@ -50,7 +50,7 @@ _RULES = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a run asks of each description; `markup`: links and markup in it are wanted."""
+    """What a run wants of each description; `markup` keeps links and markup in it."""
 
     language: str = "en"
     alternatives: int = 3
@@ -59,8 +59,11 @@ class Wanted:
 
 
 def messages(batch: Batch, wanted: Wanted, context: Context | None = None) -> list[Message]:
-    """The chat messages that ask for a batch. Of the context, the house rules belong to the system
-    message, and the glossary's entries that concern this batch to the question."""
+    """The chat messages that ask about a batch.
+
+    The context's house rules go to the system message; the glossary's entries that concern this
+    batch go to the question.
+    """
     context = context or Context()
     question: dict[str, Any] = {
         "task": "describe",

@@ -1,4 +1,5 @@
-"""One thread reads the source: connections are not shared, and the event loop never waits."""
+"""One thread that reads the source, so that connections are not shared and the event loop never
+waits."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,7 +30,7 @@ class Reader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Not awaited: a cancelled run closes its source too.
+        # Not awaited, so that a cancelled run closes its source, too.
         self._thread.submit(self.source.close)
         self._thread.shutdown()
 

@@ -1,5 +1,5 @@
-"""A run, told in order: it is opened, its inventory is taken, somebody agrees to what it may cost,
-everything is asked, and the journal notes how it ended.
+"""The steps of a run, in order: open it, take the inventory, let somebody agree to the cost, ask
+about everything, and note in the journal how it ended.
 """
 
 import time
@@ -33,8 +33,11 @@ __all__ = ["RunSpec", "Spend", "Watch", "dry_run", "execute"]
 
 @dataclass(frozen=True)
 class Spend:
-    """What a run may cost. `cap` is never passed, in the endpoint's currency. `agree` is asked
-    before the first request if the estimate is above `free`, and may raise instead of saying no."""
+    """What a run may cost, in the endpoint's currency.
+
+    `cap` is never exceeded. If the estimate is above `free`, `agree` is called before the first
+    request; it may raise instead of returning False.
+    """
 
     cap: Decimal | None = None
     agree: Callable[[Estimate], bool] | None = None
@@ -43,8 +46,8 @@ class Spend:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """All that a run needs: what to describe, in which database, where results are kept, what may
-    be spent; the run to go on with, if it is not a new one; and a key in place of the profile's."""
+    """Everything a run needs: what to describe, in which database, where to keep results, and what
+    may be spent; the run to resume, if it is not a new one; and a key in place of the profile's."""
 
     job: Job
     target: Target
@@ -57,14 +60,14 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who hears of a run: `started` of its id before anything is asked, `progress` of each step."""
+    """Callbacks: `started` gets the run's id before anything is asked, `progress` each step."""
 
     started: Callable[[str], None] = lambda _: None
     progress: Callable[[Progress], None] = lambda _: None
 
 
 def execute(spec: RunSpec, watch: Watch | None = None) -> Result:
-    """Do a run, or the rest of one.
+    """Execute a run, or the rest of a resumed one.
 
     Raises:
         KimiError: nothing was asked: the key, the database or the journal is unusable.
@@ -85,7 +88,7 @@ def execute(spec: RunSpec, watch: Watch | None = None) -> Result:
 
 
 def dry_run(spec: RunSpec) -> Estimate:
-    """What `execute` would ask; spends nothing and leaves no run behind.
+    """Estimate what `execute` would ask; spends nothing and leaves no run behind.
 
     Raises:
         KimiError: the database or the journal is unusable.
@@ -118,7 +121,7 @@ async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, Kim
     job, journal = spec.job, spec.journal
     async with Reader(lambda: spec.target.open(job)) as reader:
         life.notes = reader.source.notes
-        # A missing key is said before a run is begun.
+        # Raises for a missing key before a run is started.
         budget = Budget(spec.spend.cap)
         client = KimiClient(job.profile, spec.settings, key=spec.key, budget=budget)
         async with client:
@@ -130,47 +133,49 @@ async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, Kim
                 watch.started(run.id)
                 stopped = await _ask(run, client, watch)
             if client.budget.held:
-                life.notes.append("Near the cap fewer requests were sent at once")
+                life.notes.append("Near the cap, concurrency was reduced")
             return claim, stopped
 
 
 def check_affordable(spec: RunSpec) -> None:
-    """Refuse what can never be kept to, before anything is begun.
+    """Refuse limits that cannot be kept, before anything is started.
 
     Raises:
-        ConfigError: a cap without a price, or fewer tokens a minute than one request reserves.
+        ConfigError: a cap without a price, or a TPM limit below what one request reserves.
     """
     profile = spec.job.profile
     facts = profile.facts()
     if spec.spend.cap is not None and facts.prices is None:
         raise ConfigError(
-            f"A cost cap is set, but the price of this model ({facts.model.id}) is not known at "
-            "this endpoint",
-            remedy="Give the profile custom_input_cost_per_mtok and custom_output_cost_per_mtok.",
+            f"A cost cap is set, but the price of {facts.model.id} at this endpoint is unknown",
+            remedy="Set custom_input_cost_per_mtok and custom_output_cost_per_mtok in the profile.",
         )
     tpm, budget = profile.overlay.tpm, plan(profile, facts, spec.settings, Ask((), 0)).budget
     if tpm is not None and tpm < budget:
         raise ConfigError(
-            f"tpm is {tpm:,}, and one request reserves {budget:,} tokens for its answer alone",
-            remedy="Raise it (--tpm, kimi.yml), or lower the profile's max_tokens.",
+            f"tpm is {tpm:,}, but one request reserves {budget:,} tokens for its answer alone",
+            remedy="Raise tpm (--tpm or kimi.yml), or lower the profile's max_tokens.",
         )
 
 
 async def _claim(spec: RunSpec, reader: Reader, client: KimiClient) -> Claim:
-    """A new run, or the one that is resumed, with what it has spent so far."""
+    """Claim a new run, or the one to resume, and take over what it has spent so far."""
     if spec.resume is not None:
         claim = await take_over(spec.resume, spec.journal, reader)
         spent = spec.journal.read(runs.totals, claim.run).cost
         client.budget.spent = spent or client.budget.spent
         return claim
-    with anyio.CancelScope(shield=True):  # no run is begun that nobody names
+    with anyio.CancelScope(shield=True):  # else the row could exist without its id being known here
         run = await spec.journal.write(begin_run, spec.job, spec.target, reader)
     return Claim(run)
 
 
 async def _prepare(spec: RunSpec, run: OpenRun, client: KimiClient, life: _Life) -> None:
-    """Take the inventory, and let somebody agree to the estimate. A new run that comes to nothing
-    is forgotten: an empty database, a typo, a no."""
+    """Take the inventory, and let somebody agree to the estimate.
+
+    A new run is deleted if nothing comes of it: the database is empty, a name is mistyped, or the
+    answer is no.
+    """
     try:
         if spec.resume is None or not spec.resume.inventoried:
             await take_inventory(run)
@@ -179,7 +184,7 @@ async def _prepare(spec: RunSpec, run: OpenRun, client: KimiClient, life: _Life)
         raise
     try:
         await _agree(spec.spend, run, client)
-    except BaseException:  # Ctrl-C at the question is a no
+    except BaseException:  # Ctrl-C at the question means no
         await _forget(spec, run, life)
         raise
 
@@ -200,7 +205,7 @@ async def _agree(spend: Spend, run: OpenRun, client: KimiClient) -> None:
     """
     if spend.agree is None:
         return
-    # Reading statistics takes a while: not where even the rough figure is a trifle.
+    # Reading statistics takes a while, so it is skipped if even the rough estimate is small.
     count = run.journal.read(items.count_items, run.id)
     rough = estimate_items(count, run.job, client.facts, client.settings)
     if rough.most is None or rough.most <= spend.free:
@@ -208,9 +213,9 @@ async def _agree(spend: Spend, run: OpenRun, client: KimiClient) -> None:
     found = await estimate(run, client.facts, client.settings)
     if found.cost is None or found.cost <= spend.free:
         return
-    # In this thread, which is the one that Ctrl-C interrupts; nothing else is under way yet.
+    # Called in this thread, which Ctrl-C interrupts; nothing else is running yet.
     if not spend.agree(found):
-        raise BudgetError("Not begun: nothing was sent")
+        raise BudgetError("Not started: nothing was sent")
 
 
 async def _ask(run: OpenRun, client: KimiClient, watch: Watch) -> KimiError | None:
@@ -225,7 +230,7 @@ async def _ask(run: OpenRun, client: KimiClient, watch: Watch) -> KimiError | No
 def _end(
     spec: RunSpec, life: _Life, claim: Claim, status: str, stopped: KimiError | None = None
 ) -> Result:
-    """Note how the run ended, and tell what came of it."""
+    """Note in the journal how the run ended, and return its result."""
     _note_end(spec, claim, status, str(stopped) if stopped else None)
     result = Result(
         run=claim.run,

@@ -1,4 +1,4 @@
-"""Technical columns that mean the same everywhere, by name: `technical.yml`."""
+"""The names of technical columns that mean the same everywhere, from `technical.yml`."""
 
 from functools import cache
 from importlib.resources import files

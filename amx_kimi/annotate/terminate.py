@@ -1,7 +1,7 @@
-"""Running until done, or until SIGTERM, at a point where nothing is lost.
+"""Runs a function until it is done or SIGTERM arrives, without losing anything.
 
-Python runs a signal's handler wherever the interpreter happens to be, such as inside a weakref's
-callback, where an exception is printed and forgotten. The event loop hears it at a safe point.
+Python calls a signal handler wherever the interpreter happens to be, such as inside a weakref's
+callback, where an exception is only printed. The event loop handles the signal at a safe point.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ _T = TypeVar("_T")
 
 
 def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
-    """`anyio.run(function, *args)`; SIGTERM cancels it, and then its own handler is called.
+    """`anyio.run(function, *args)`; SIGTERM cancels it, and then the previous handler is called.
 
-    Where SIGTERM has no Python handler, or off the main thread, it is `anyio.run` alone. Where this
-    thread has an event loop already, as in a notebook, it runs in another one.
+    Outside the main thread, or if SIGTERM has no Python handler, this is just `anyio.run`. If this
+    thread already has an event loop, as in a notebook, the function runs in another thread.
 
     Raises:
-        KeyboardInterrupt: the handler for SIGTERM raised it, as amx-kimi's does.
+        KeyboardInterrupt: the handler of SIGTERM raised it, as amx-kimi's does.
     """
     if _has_loop():
         with start_blocking_portal() as portal:
@@ -41,7 +41,7 @@ def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
         if stop:
             stop[0]()
 
-    # Not the loop's own handler: when a loop ends, it leaves SIGTERM deadly for a moment.
+    # Not the loop's own handler: when a loop ends, SIGTERM would kill the process for a moment.
     signal.signal(signal.SIGTERM, hear)
     try:
         return anyio.run(_until, function, args, heard, stop)

@@ -1,4 +1,4 @@
-"""Whether to go on asking: a model proves itself first, and what keeps failing is stopped."""
+"""Decides whether to continue: a model must prove itself first; repeated failures stop a run."""
 
 from amx_kimi.errors import (
     ContentFilterError,
@@ -16,15 +16,15 @@ NOTHING = ReplyError(
     "The model's answers have no usable entry",
     remedy="Try another model: `amx-kimi models` says when to pick which.",
 )
-_FIRST = 10  # items of the first request, where the model has not answered in our format yet
-_FIRST_FAILURES = 3  # requests that fail alike before the first usable answer
+_FIRST = 10  # items of the first request, if the model has not yet answered in our format
+_FIRST_FAILURES = 3  # requests that fail in the same way before the first usable answer
 _FAILURES_IN_A_ROW = 8
-_OF_SOME_COLUMNS = (ContentFilterError, ContextError, TooLargeError)  # say nothing of the others
+_OF_SOME_COLUMNS = (ContentFilterError, ContextError, TooLargeError)  # say nothing about others
 
 
 class Trial:
-    """Counts what brought nothing since the last usable answer. `proven` once an answer was usable,
-    here or in an earlier run."""
+    """Counts the failures since the last usable answer. `proven`: an answer was usable, in this run
+    or an earlier one."""
 
     def __init__(self, proven: bool) -> None:
         self.proven = proven
@@ -38,7 +38,7 @@ class Trial:
         self._failures = self._alike = 0
 
     def failed(self, error: KimiError, requests: int, *, of_one: bool = False) -> bool:
-        """A question (`of_one`: for a single item) ended in this error after so many requests;
+        """Note that a question failed after so many requests (`of_one`: it was about one item);
         returns whether to stop."""
         if error.stops_run:
             return True
@@ -48,7 +48,7 @@ class Trial:
         self._failures += 1
         self._alike = requests + (self._alike if type(error) is self._last else 0)
         self._last = type(error)
-        # With fewer columns an answer may be whole; thinking takes what it gets.
+        # A cut answer may be complete with fewer columns; cut thinking uses any budget.
         is_cut = isinstance(error, TruncatedError) and bool(error.reply and error.reply.content)
         if not (self.proven or is_cut or is_of_some):
             return self._alike >= _FIRST_FAILURES
@@ -61,5 +61,5 @@ def first_size(items: int, most: int, *, proven: bool) -> int | None:
 
 
 def is_proven(facts: Facts) -> bool:
-    """Whether the model has answered in our format at this endpoint, not too long ago."""
+    """Whether the model has answered in our format at this endpoint recently."""
     return "contract" in facts.quirks

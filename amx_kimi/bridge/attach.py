@@ -1,4 +1,4 @@
-"""Attaching to AMX: all points or none, each when AMX imports its module."""
+"""Attaches to AMX: all points or none, each when AMX imports its module."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ _MARK = "__amx_kimi__"
 
 
 def attach(path: Sequence[str] | None = None) -> list[str]:
-    """Prepare this process: kimi profiles go through amx-kimi as soon as AMX is imported.
+    """Prepare this process: kimi profiles use amx-kimi as soon as AMX is imported.
 
-    Returns what does not fit; then nothing was attached and AMX runs as it is. Modules of AMX that
-    are imported already are attached to at once.
+    Returns what does not fit. If anything does not, nothing is attached, and AMX runs unchanged.
+    Modules of AMX that are already imported are attached at once.
     """
     folder = amx_folder(list(path) if path is not None else None)
     if folder is None:
@@ -29,7 +29,7 @@ def attach(path: Sequence[str] | None = None) -> list[str]:
     if is_attached():
         return []
     if problems := misfits(folder):
-        return [f"AMX {amx_version()} is not one that this amx-kimi knows", *problems]
+        return [f"AMX {amx_version()} is not supported by this amx-kimi", *problems]
     modules = {point.module for point in POINTS if point.hand}
     for name in modules & set(sys.modules):
         _put_hands_on(sys.modules[name])
@@ -43,7 +43,7 @@ def is_attached() -> bool:
 
 
 class _Finder(MetaPathFinder):
-    """Finds our modules of AMX as Python would, and has them attached to once they are run."""
+    """Finds the modules of AMX as Python would, and attaches to them after they have run."""
 
     def __init__(self, modules: set[str]) -> None:
         self._modules = modules
@@ -63,7 +63,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Attaching(Loader):
-    """AMX's own loader, and then our hands."""
+    """Runs AMX's own loader, and then attaches."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
@@ -97,7 +97,7 @@ def _holder(module: ModuleType, point: Point) -> tuple[Any, str]:
 
 
 def _replacement(point: Point, original: Callable[..., Any]) -> Callable[..., Any]:
-    """What stands there now; our code is imported at the first call, not at AMX's start."""
+    """The replacement; our code is imported at its first call, not at AMX's start."""
 
     @wraps(original)
     def replacement(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""AMX's column batches: several at once for kimi too, and a fatal error ends the run."""
+"""AMX's column batches: concurrent for kimi, too, and a fatal error ends the run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,8 @@ _MOST_AT_ONCE = 32
 
 
 def workers(original: Callable[..., int], agent: Any, n_batches: int) -> int:
-    """How many column batches of a table run at once: all, since our limiter holds the limits."""
+    """How many column batches of a table run concurrently: all, because our limiter keeps the
+    limits."""
     if not is_kimi(agent.llm.cfg):
         return original(agent, n_batches)
     return most_at_once(n_batches)

@@ -1,4 +1,5 @@
-"""`LLMProvider.chat` for kimi profiles: our policy and client, AMX's result and exceptions."""
+"""`LLMProvider.chat` for kimi profiles: with our policy and client, and AMX's result and
+exceptions."""
 
 import hashlib
 import json
@@ -36,7 +37,8 @@ _REASONING: OrderedDict[str, str] = OrderedDict()  # what was asked -> thought b
 
 
 def configure_env(original: Callable[..., Any], provider: Any) -> Any:
-    """AMX writes keys and bases into `os.environ`, where the next provider finds them: not ours."""
+    """Does nothing: AMX would write keys and bases into `os.environ`, where the next provider finds
+    them."""
     return None if is_kimi(provider.cfg) else original(provider)
 
 
@@ -47,7 +49,7 @@ def chat(
 
     Raises:
         FatalLLMError: every further call would fail the same way; says what to do.
-        LLMTruncationError: the answer was cut, with the larger budget too.
+        LLMTruncationError: the answer was cut, even with the larger budget.
         RunCancelled: AMX's cancel token was set.
     """
     if not is_kimi(provider.cfg):
@@ -110,7 +112,7 @@ def _chat(
 
 
 def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
-    """As in AMX: a callback that fails is its owner's affair, not the answer's."""
+    """A callback whose errors do not affect the answer, as in AMX."""
     if callback is None:
         return None
 
@@ -124,7 +126,7 @@ def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | No
 
 
 def _cumulative(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
-    """AMX's `on_thinking` wants the whole thinking so far, each time."""
+    """AMX's `on_thinking`, which gets the whole thinking so far each time."""
     quiet, so_far = _quiet(callback), [""]
     if quiet is None:
         return None
@@ -137,7 +139,7 @@ def _cumulative(callback: Callable[[str], None] | None) -> Callable[[str], None]
 
 
 def _remember(asked: Sequence[Any], reply: Reply) -> None:
-    """Keep what was thought before a tool call: AMX drops it, and Kimi wants it back."""
+    """Keep the thinking before a tool call: AMX drops it, but Kimi expects it back."""
     if not reply.tool_calls or not reply.reasoning:
         return
     with _LOCK:
@@ -147,9 +149,9 @@ def _remember(asked: Sequence[Any], reply: Reply) -> None:
 
 
 def _with_reasoning(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
-    """The history with `reasoning_content` in those tool-call turns that came from us.
+    """The history with `reasoning_content` restored in our own tool-call turns.
 
-    A turn is known by all that was said before it: ids such as `look:0` come again and again.
+    A turn is recognised by everything before it, because ids such as `look:0` occur repeatedly.
     """
     whole: list[Mapping[str, Any]] = []
     for place, message in enumerate(messages):

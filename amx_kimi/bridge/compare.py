@@ -1,4 +1,4 @@
-"""Whether the installed AMX is one that we know: its source is read, never imported."""
+"""Checks whether the installed AMX is supported, by reading its source without importing it."""
 
 import ast
 from importlib.machinery import PathFinder
@@ -11,14 +11,14 @@ __all__ = ["amx_folder", "amx_version", "misfits"]
 
 
 def amx_folder(path: list[str] | None = None) -> Path | None:
-    """Where the package `amx` is, on `path` or where this process would import it from."""
+    """The folder of the package `amx`, on `path` or where this process would import it."""
     spec = PathFinder.find_spec("amx", path)
     places = spec.submodule_search_locations if spec else None
     return Path(next(iter(places))) if places else None
 
 
 def amx_version() -> str:
-    """The installed AMX's version, or "" when there is none."""
+    """The installed AMX's version, or "" if there is none."""
     try:
         return version("amx-cli")
     except PackageNotFoundError:
@@ -26,7 +26,7 @@ def amx_version() -> str:
 
 
 def misfits(folder: Path, points: tuple[Point, ...] = POINTS) -> list[str]:
-    """What of `points` the AMX in `folder` does not have, in words; empty when all fit."""
+    """The `points` that the AMX in `folder` does not have, in words; empty if all fit."""
     trees: dict[str, ast.Module | str] = {}
     found = []
     for point in points:
@@ -59,7 +59,7 @@ def _problem(tree: ast.Module, point: Point) -> str:
             return "is not there"
     if point.arguments:
         if not isinstance(node, ast.FunctionDef):
-            return "is no function"
+            return "is not a function"
         taken = _arguments(node)
         if missing := [name for name in point.arguments if name not in taken]:
             return f"takes no {', '.join(missing)}"

@@ -1,4 +1,4 @@
-"""AMX's scheduler: the operating system starts it, so only `amx-kimi enable` gets Kimi into it."""
+"""AMX's scheduler: only `amx-kimi enable` gives it Kimi, because the operating system starts it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +9,13 @@ __all__ = ["install"]
 
 
 def install(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """`install_daemon`, whose message AMX prints and Studio shows: nothing is installed that would
-    run without Kimi."""
+    """`install_daemon`, which installs nothing that would run without Kimi. AMX prints its message,
+    and Studio shows it."""
     if status().enabled:
         return original(*args, **kwargs)
     return {
         "message": (
-            "Not installed: the operating system starts the scheduler, and this AMX has Kimi only "
+            "Not installed: the operating system starts the scheduler, but this AMX has Kimi only "
             "because `amx-kimi amx` started it. Run `amx-kimi enable` once, then install it again."
         ),
         "path": None,

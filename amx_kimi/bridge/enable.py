@@ -1,6 +1,6 @@
-"""Into every AMX process of an environment: a `.pth` line, and a hook file beside it.
+"""Enables Kimi in every AMX process of an environment: a `.pth` line, and a hook file beside it.
 
-Both lie in the environment's own site-packages, so that they move and vanish with it.
+Both are in the environment's site-packages, so that they are moved and deleted with it.
 """
 
 import sysconfig
@@ -15,13 +15,13 @@ from amx_kimi.errors import ConfigError
 __all__ = ["Status", "disable", "enable", "status"]
 
 _NAME = "amx_kimi_hook"
-# A line that guards itself: a missing hook would print a traceback at every start of Python.
+# The line catches errors itself; else a missing hook would print a traceback at each Python start.
 _LINE = f'import sys; exec("try:\\n import {_NAME}\\nexcept BaseException:\\n pass")\n'
 
 
 @dataclass(frozen=True)
 class Status:
-    """Whether kimi is enabled in AMX here, which AMX that is, and what of it does not fit."""
+    """Whether kimi is enabled in AMX here, the version of that AMX, and what does not fit."""
 
     enabled: bool
     folder: Path
@@ -30,17 +30,17 @@ class Status:
 
 
 def status() -> Status:
-    """How things stand in this environment."""
+    """The state of this environment."""
     folder, amx = _folder(), amx_folder()
     enabled = all(path.exists() for path in (_pth(folder), _hook(folder)))
     return Status(enabled, folder, amx_version(), tuple(misfits(amx)) if amx else ())
 
 
 def enable() -> bool:
-    """Enable; whether that changed anything.
+    """Enable Kimi; returns whether that changed anything.
 
     Raises:
-        ConfigError: no AMX here, one that does not fit, or no right to write.
+        ConfigError: there is no AMX here, it does not fit, or its folder cannot be written.
     """
     now = status()
     if not now.amx:
@@ -50,21 +50,21 @@ def enable() -> bool:
         )
     if now.misfits:
         raise ConfigError(
-            f"AMX {now.amx} is not one that this amx-kimi knows: {now.misfits[0]}",
-            remedy="AMX is left as it is. A newer amx-kimi may know it: pip install -U amx-kimi.",
+            f"AMX {now.amx} is not supported by this amx-kimi: {now.misfits[0]}",
+            remedy="AMX was not changed. A newer amx-kimi may support it: pip install -U amx-kimi.",
         )
     source = Path(__file__).with_name("hook.py").read_text("utf-8")
     with _writing(now.folder):
-        # The hook first: the line is what makes it work.
+        # The hook is written first, because the line needs it.
         changed = _write(_hook(now.folder), source)
         return _write(_pth(now.folder), _LINE) or changed
 
 
 def disable() -> bool:
-    """Disable, leaving no trace; whether that changed anything.
+    """Disable Kimi without a trace; returns whether that changed anything.
 
     Raises:
-        ConfigError: no right to write.
+        ConfigError: the folder cannot be written.
     """
     folder = _folder()
     files = [_pth(folder), _hook(folder), *(folder / "__pycache__").glob(f"{_NAME}.*")]
@@ -97,11 +97,11 @@ def _write(path: Path, text: str) -> bool:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Turns a refused write into clear words."""
+    """Turns a failed write into a clear error."""
     try:
         yield
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot be written: {error.strerror}",
-            remedy="Use a virtual environment of your own, or `amx-kimi amx ARGS` instead.",
+            remedy="Use your own virtual environment, or `amx-kimi amx ARGS` instead.",
         ) from None

@@ -1,4 +1,4 @@
-"""Our errors as AMX's: fatal ones stop AMX's run with the remedy, others cost their own batch."""
+"""Our errors as AMX's: fatal ones stop AMX's run with the remedy; others affect one batch only."""
 
 import threading
 
@@ -10,9 +10,9 @@ _THREAD = threading.local()
 
 
 def as_amx(error: KimiError) -> Exception:
-    """The exception that AMX knows for `error`; a fatal one is remembered for this thread.
+    """AMX's exception for `error`; a fatal one is remembered for this thread.
 
-    AMX's profile agent swallows every exception of a call, also the fatal ones (0.19.0,
+    AMX's profile agent swallows every exception of a call, even fatal ones (0.19.0,
     agents/profile_agent.py:509).
     """
     from amx.llm._provider_errors import FatalLLMError, LLMTruncationError
@@ -34,5 +34,5 @@ def last_fatal() -> Exception | None:
 
 
 def forget_fatal() -> None:
-    """Begin anew in this thread."""
+    """Forget the fatal error of this thread."""
     _THREAD.fatal = None

@@ -1,5 +1,5 @@
-"""`amx-kimi amx ARGS…`: AMX's own entry point, in a process that is prepared first, as is every
-process that it starts: Studio serves from one of its own."""
+"""`amx-kimi amx ARGS…`: runs AMX's entry point in a prepared process. Processes that it starts are
+prepared, too, such as the one that serves Studio."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ __all__ = ["hand_over"]
 
 
 def hand_over(arguments: list[str]) -> NoReturn:
-    """Become AMX: same process id, so that its exit code and signals are nobody else's.
+    """Become AMX, with the same process id, so that exit code and signals are AMX's own.
 
     Raises:
         ConfigError: AMX is not installed here.
@@ -25,7 +25,7 @@ def hand_over(arguments: list[str]) -> NoReturn:
             "AMX is not installed in this environment",
             remedy=f"Install it beside amx-kimi: {sys.executable} -m pip install amx-cli",
         )
-    # -P: the current folder is no place to import from. With -c, usage texts say `amx`.
+    # -P: do not import from the current folder. With -c, usage texts say `amx`.
     start = "from amx_kimi.bridge.launch import main; main()"
     hook = str(Path(__file__).with_name("launched"))
     path = os.pathsep.join(filter(None, [hook, read_variable("PYTHONPATH")]))

@@ -1,7 +1,7 @@
-"""The attachment points: name, what we expect of AMX's source, what we do there.
+"""The attachment points: their names, what we expect in AMX's source, and what we attach.
 
-The names and shapes are those of AMX 0.17.0 and 0.19.0, read on 2026-11-23. One that does not fit
-means another AMX: then nothing is attached at all.
+The names and shapes are those of AMX 0.17.0 and 0.19.0, read on 2026-11-23. If one does not fit,
+nothing is attached at all, because it is another AMX.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ __all__ = ["POINTS", "Point"]
 class Point:
     """A name in a module of AMX.
 
-    `arguments` are those that a function has to take, in this order, whatever it takes besides;
-    `members` are the fields or methods that a class has to have. `hand` is what we put there:
-    `module:function` below amx_kimi.bridge, called with the original, returning its replacement;
-    "" for what we only use.
+    - `arguments`: those that a function must accept, in this order; it may accept more
+    - `members`: the fields or methods that a class must have
+    - `hand`: what we attach: a `module:function` below amx_kimi.bridge that gets the original and
+      returns its replacement; "" if we only use it
     """
 
     module: str
@@ -85,4 +85,4 @@ POINTS = (
     Point("amx.cli_support.commands.profiles", "ask_choice"),
     Point("amx.scheduler.daemon_install", "install_daemon", hand="daemon:install"),
 )
-"""In the order of a call's way through AMX."""
+"""The points, in the order in which a call in AMX passes them."""

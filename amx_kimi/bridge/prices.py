@@ -1,4 +1,4 @@
-"""AMX's prices for Kimi's models, from our facts; every other model's stay AMX's own."""
+"""Prices of Kimi's models in AMX, from our facts; prices of other models stay AMX's own."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ _SOURCE = "amx-kimi"
 
 
 def lookup(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """`lookup_price`: AMX's answer where it has one (a user's own price comes first), else ours."""
+    """`lookup_price`: AMX's answer if it has one (such as a user's own price), else ours."""
     found = original(*args, **kwargs)
     if getattr(found, "source", "unknown") == "user_override":
         return found
@@ -29,8 +29,8 @@ def lookup(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def listing(original: Callable[..., list[Any]]) -> list[Any]:
-    """`list_all_models`, with Kimi's: Studio's Pricing page shows them, "Provider" with what was
-    retired, "Fetched" with the age of our table's row."""
+    """`list_all_models`, with Kimi's models, for Studio's Pricing page: "Provider" shows which are
+    retired, and "Fetched" the age of the price."""
     from amx.llm.pricing import ModelCatalogEntry
 
     ours = {row.id: row for row in load_catalog().models if "USD" in row.prices}

@@ -1,4 +1,4 @@
-"""From AMX's `LLMConfig` to our profile and its key."""
+"""Turns AMX's `LLMConfig` into our profile and its key."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -31,10 +31,10 @@ def is_kimi(config: Any) -> bool:
 
 
 def profile_of(config: Any, settings: Settings) -> Profile:
-    """The profile that AMX's `LLMConfig` stands for, with what `kimi.yml` says of it.
+    """The profile that AMX's `LLMConfig` means, with its settings in `kimi.yml`.
 
-    AMX does not say which name a configuration has: it is the one in `config.yml` with its model
-    and API base, the active one first.
+    AMX does not name the profile of a configuration. It is the one in `config.yml` that has the
+    same model and API base; if several match, the active one comes first.
 
     Raises:
         ConfigError: a value, the endpoint or a file is not usable; names it.
@@ -51,7 +51,7 @@ def _assembled(
     settings: Settings,
     files: tuple[Any, ...],  # noqa: ARG001  # a file that changed is read again
 ) -> Profile:
-    """Reading YAML takes longer than our own work: once is enough for files that are the same."""
+    """Cached, because reading YAML takes longer than our own work; until the files change."""
     entry = {name: value for name, value in fields if value is not None}
     path = config_path(settings.config_dir)
     return assemble(_name(entry, settings), entry, load_overlay(settings.config_dir), path)
@@ -68,7 +68,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _name(entry: Mapping[str, Any], settings: Settings) -> str:
     try:
         saved, active = raw_profiles(settings.config_dir), active_profile(settings)
-    except ConfigError:  # AMX read it, or was given this configuration without any file
+    except ConfigError:  # AMX accepted it, or got this configuration without a file
         return _UNSAVED
     names = sorted(saved, key=lambda name: name != active)
     return next((name for name in names if _same(saved[name], entry)), _UNSAVED)
@@ -82,12 +82,12 @@ def _same(saved: Any, entry: Mapping[str, Any]) -> bool:
 
 
 def key_of(config: Any, profile: Profile, settings: Settings) -> FoundKey:
-    """The key that AMX resolved for this very configuration, else where ours would look.
+    """The key that AMX resolved for this configuration, else the one that we find.
 
-    An endpoint that is not Moonshot's own may need none: without one, none is sent.
+    An endpoint that is not Moonshot's own may need none; without a key, none is sent.
 
     Raises:
-        MissingKeyError: there is none; lists where was looked.
+        MissingKeyError: there is none; lists the places that were searched.
     """
     given = str(getattr(config, "api_key", "") or "")
     if given and not given.startswith("keyring:") and profile.endpoint.auth != "none":

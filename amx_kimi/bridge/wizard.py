@@ -1,4 +1,4 @@
-"""AMX's wizard, and ours as soon as the person picks kimi in it."""
+"""AMX's wizard, with our questions as soon as the person picks kimi."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["block"]
 
 
 class _Picked(Exception):
-    """kimi was picked: AMX's further questions are ours to ask."""
+    """Raised when kimi is picked, because we ask the other questions."""
 
 
 def block(original: Callable[..., Any], defaults: Any = None) -> Any:

@@ -1,11 +1,16 @@
 """The command line. `amx-kimi --help` imports none of litellm, httpx, sqlalchemy, prompt_toolkit.
 
 The click group is the registry of commands; `session` runs them with a slash. A command is in the
-file of its name: `profiles` has the five that manage LLM profiles, `runs` has `usage` too,
-`journal` has `runs delete`, and `amx` has the four for Kimi inside AMX. `common`, `options` and
-`target` are what commands share, `main` is the way out for errors, and `tables`, `progress` and
-`outcome` are what people see. `review` has its screen in `review_screen`, `review_view` and
-`review_actions`, `run` its money in `spend`, and `files` writes exports.
+file of its name, with these exceptions:
+
+- `llm_profiles` has the five commands that manage LLM profiles
+- `runs` has `usage` too, and `journal` has `runs delete`
+- `amx` has the four commands for Kimi inside AMX
+
+`common`, `options` and `target` hold what commands share. `main` turns errors into messages and
+exit codes. `tables`, `progress` and `outcome` print what people see. `review` has its screen in
+`review_screen`, `review_view` and `review_actions`; `run` has its cost limits in `spend`; `output`
+opens the files that commands write.
 """
 
 import difflib
@@ -59,17 +64,17 @@ SECTIONS = {
     "AMX and LiteLLM": (amx, enable, disable, status, import_amx),
     "Look and check": (explain, payload, doctor, check, sandbox, completion),
 }
-"""The commands by what they are for, in the order of a first visit."""
+"""The commands by purpose, in the order in which a new user needs them."""
 
 
 class _Group(click.Group):
     command_class = KimiCommand
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(self.commands)  # in the order of a first visit, not of the alphabet
+        return list(self.commands)  # as in SECTIONS; click would sort them by name
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The commands by what they are for."""
+        """List the commands by purpose."""
         width = max(map(len, self.commands))
         for title, commands in SECTIONS.items():
             with formatter.section(title):
@@ -101,8 +106,10 @@ class _Group(click.Group):
 def cli(context: click.Context) -> None:
     """Describe the tables and columns of your databases with Kimi (Moonshot AI).
 
-    Try `amx-kimi demo` first: it needs no key, no database and no network. Without a command, a
-    terminal gets a session, where the same commands begin with a slash.
+    Try `amx-kimi demo` first: it needs no key, no database and no network.
+
+    Without a command, amx-kimi opens a session in a terminal. There, the same commands begin with
+    a slash.
     """
     if context.invoked_subcommand is not None:
         return
@@ -124,10 +131,10 @@ def _as_interrupt(*_: object) -> None:
     if callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)
     else:
-        raise KeyboardInterrupt  # a script's background job, where SIGINT is ignored
+        raise KeyboardInterrupt  # SIGINT is ignored, as in a script's background job
 
 
 def main() -> None:
-    """The console script. SIGTERM ends a run as Ctrl-C does: kept, and resumable."""
+    """The console script. SIGTERM ends a run like Ctrl-C: results are kept, and it can resume."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     sys.exit(run_main(cli))

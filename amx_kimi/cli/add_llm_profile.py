@@ -1,4 +1,4 @@
-"""`add-llm-profile`: the wizard in a terminal, or the same by flags for scripts and CI."""
+"""`add-llm-profile`: the wizard in a terminal, or flags for scripts and CI."""
 
 import sys
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _KEY_VARIABLES = ("KIMI_API_KEY", "MOONSHOT_API_KEY")
 
 @dataclass(frozen=True)
 class _Flags:
-    """What the command line says."""
+    """The flags that replace the wizard's questions."""
 
     model: str | None
     api_base: str | None
@@ -38,42 +38,43 @@ class _Flags:
 
     @property
     def any(self) -> bool:
-        """Whether there is something that makes the wizard's questions needless."""
+        """Whether any flag is given, so that the wizard is not needed."""
         return any(vars(self).values())
 
 
 @click.command("add-llm-profile", cls=KimiCommand)
 @click.argument("name", required=False, shell_complete=complete_profiles)
-@click.option("--model", metavar="ID", help="The model, or an alias of it; see `amx-kimi models`.")
+@click.option("--model", metavar="ID", help="The model or an alias; see `amx-kimi models`.")
 @click.option("--api-base", metavar="URL", help="The endpoint, by URL or name.")
 @click.option(
-    "--api-key-stdin", is_flag=True, help="Read the key from stdin; it goes to the keyring."
+    "--api-key-stdin", is_flag=True, help="Read the key from stdin and store it in the keyring."
 )
-@click.option("--api-key-ref", metavar="REF", help="env:NAME or file:PATH: where the key is found.")
-@click.option("--preset", metavar="NAME", help="Begin with a preset, such as kimi-bulk.")
+@click.option("--api-key-ref", metavar="REF", help="Where the key is: env:NAME or file:PATH.")
+@click.option("--preset", metavar="NAME", help="Start from a preset, such as kimi-bulk.")
 @click.option(
     "--from-env",
     is_flag=True,
-    help=f"Take KIMI_API_KEY (or MOONSHOT_API_KEY), {', '.join(_FROM_ENV.values())}.",
+    help=f"Use KIMI_API_KEY (or MOONSHOT_API_KEY), {', '.join(_FROM_ENV.values())}.",
 )
 @click.option("--activate", is_flag=True, help="Make it the active profile, for AMX too.")
-@click.option("--no-check", is_flag=True, help="Send the key nowhere, and save it unproved.")
+@click.option("--no-check", is_flag=True, help="Save without checking the key at the endpoint.")
 @json_option
 def add_llm_profile(
     name: str | None, activate: bool, no_check: bool, as_json: bool, **options: Any
 ) -> int:
-    """Add or change an LLM profile of AMX's config.yml.
+    """Add or change an LLM profile in AMX's config.yml.
 
-    In a terminal, without flags, a wizard asks for each value. A key is never given in a flag. A
-    key that the endpoint refuses, or an address where a web page answers, exits 2 and saves
-    nothing, unless --no-check.
+    In a terminal, without flags, a wizard asks for each value. A key is never given in a flag.
+
+    If the endpoint refuses the key, or a web page answers at its address, nothing is saved and the
+    exit code is 2. --no-check saves without checking.
     """
     flags = _Flags(**options)
     if not flags.any and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
         return _wizard(name, check=not no_check)
     if not name:
         raise click.UsageError(
-            "Without a terminal, a name and flags are needed: add-llm-profile NAME --model …"
+            "Without a terminal, give a name and flags: add-llm-profile NAME --model …"
         )
     return _by_flags(name, flags, activate=activate, check=not no_check, as_json=as_json)
 
@@ -112,7 +113,7 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
             remedy="Nothing was sent or saved. Use --api-key-ref env:NAME or file:PATH instead.",
         )
     if draft.key.secret and is_short(draft.key.secret) and profile.endpoint.own:
-        raise ConfigError("That is too short for a key", remedy="Nothing was sent or saved.")
+        raise ConfigError("This is too short to be a key", remedy="Nothing was sent or saved.")
     if warning := unknown_model(profile.model):
         warn(warning)
     draft, report = _check(draft, settings) if check else (draft, None)
@@ -141,7 +142,10 @@ def _by_flags(name: str, flags: _Flags, *, activate: bool, check: bool, as_json:
 
 
 def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
-    """What the flags make of the profile; a value comes from flag, environment, preset, default."""
+    """The profile as the flags describe it.
+
+    Each value comes from the first of these that has it: flag, environment, preset, default.
+    """
     from amx_kimi.config import (
         check_name,
         draft_of,
@@ -165,8 +169,8 @@ def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
         draft = draft.with_overlay(endpoint=None)
     draft = draft.with_fields(**values)
     if not draft.value("model"):
-        unset = "KIMI_DEFAULT_MODEL is not set: give" if flags.from_env else "Give"
-        raise click.UsageError(f"Which model? {unset} --model or --preset.")
+        unset = "KIMI_DEFAULT_MODEL is not set. " if flags.from_env else ""
+        raise click.UsageError(f"Which model? {unset}Use --model or --preset.")
     if choice := _key_choice(flags):
         draft = draft.with_key(choice)
     return draft
@@ -189,7 +193,7 @@ def _key_choice(flags: _Flags) -> "KeyChoice | None":
     from amx_kimi.settings import read_variable
 
     if flags.api_key_stdin and flags.api_key_ref:
-        raise click.UsageError("--api-key-stdin and --api-key-ref exclude each other")
+        raise click.UsageError("--api-key-stdin and --api-key-ref cannot be combined")
     if flags.api_key_ref:
         return KeyChoice("reference", reference=absolute_reference(flags.api_key_ref))
     if flags.api_key_stdin:
@@ -207,11 +211,13 @@ def _key_choice(flags: _Flags) -> "KeyChoice | None":
 
 
 def _check(draft: "Draft", settings: "Settings") -> "tuple[Draft, KeyReport]":
-    """How the key does at the endpoint, and the draft with a base that is an API; says what is
-    worth knowing.
+    """Check the key at the endpoint, and print the result.
+
+    Returns:
+        the draft, with the longer API base if only that one is an API, and the result
 
     Raises:
-        KimiError: the key was refused, or there is none, or a web page or the like answers there.
+        KimiError: the key was refused or is missing, or something else than an API answers there.
     """
     from amx_kimi.config import draft_key, draft_profile
     from amx_kimi.errors import NotAnApiError
@@ -226,7 +232,7 @@ def _check(draft: "Draft", settings: "Settings") -> "tuple[Draft, KeyReport]":
     # A 404 alone may be that of an API that lists no models.
     is_no_api = isinstance(report.error, NotAnApiError) and report.error.status != 404
     if report.error and (report.state == "refused" or is_no_api):
-        report.error.remedy += " Nothing was saved; --no-check saves it all the same."
+        report.error.remedy += " Nothing was saved; --no-check saves it anyway."
         raise report.error
     if report.state == "ok" and report.models:
         warn(f"The key works: {report.in_words(profile.endpoint)}")

@@ -1,4 +1,4 @@
-"""`amx-kimi advise`: which profile for this database."""
+"""`amx-kimi advise`: compares profiles for a database, and recommends one."""
 
 import shlex
 import sys
@@ -31,7 +31,7 @@ _COLUMNS = (
     Column(""),
     Column("Profile"),
     Column("Model", rank=2),
-    Column("Wordings", rank=4, right=True),
+    Column("Alternatives", rank=4, right=True),
     Column("Requests", rank=3, right=True),
     Column("Cost"),
     Column("Time", rank=1, right=True),
@@ -41,16 +41,18 @@ _COLUMNS = (
 @click.command(cls=KimiCommand)
 @database_options
 @store_option
-@click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@click.option("--all", "all_columns", is_flag=True, help="Include columns that have a comment.")
 @prompt_options
 @limit_options
-@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @json_option
 def advise(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> None:
-    """Say what each profile would cost and take for a database, and which one to take.
+    """Compare profiles for a database, and recommend one.
 
-    Your own kimi profiles, and the presets at the active profile's endpoint. All figures are
-    estimates; nothing is sent. The limits are those of --tier, kimi.yml, or tier 1.
+    Compares the cost and time of your own kimi profiles, and of the presets at the active
+    profile's endpoint. All figures are estimates. Nothing is sent.
+
+    The account's limits are those of --tier, else of kimi.yml, else of tier 1.
     """
     from amx_kimi.annotate import advise as advisor
     from amx_kimi.cli.run import job_from
@@ -72,7 +74,7 @@ def advise(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **optio
 
 
 def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"]:
-    """The active profile first; what differs in nothing but its name is taken once."""
+    """The profiles to compare, the active one first. Those that differ only in name count once."""
     from amx_kimi.config import load_presets, load_profile, profile_names, with_limits, with_preset
     from amx_kimi.errors import ConfigError
 
@@ -82,7 +84,7 @@ def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"
         if provider == "kimi" and name != active.name:
             try:
                 found.append(load_profile(name, settings))
-            except ConfigError:  # a broken one is no candidate; `llm-profiles` says why
+            except ConfigError:  # a broken profile is skipped; `llm-profiles` says why it is broken
                 continue
     found += [with_preset(active, preset) for preset in load_presets().values() if preset.portable]
     given = {key: options[key] for key in LIMITS if options[key] is not None}
@@ -103,18 +105,18 @@ def _candidates(settings: "Settings", options: dict[str, Any]) -> list["Profile"
 def _print(advice: "Advice") -> None:
     first = advice.offers[0]
     asked = counted(first.items, "column or table", "columns and tables")
-    click.echo(f"{asked} to ask about, by {first.profile.name}")
+    click.echo(f"{asked} to ask about, with {first.profile.name}")
     print_table(_COLUMNS, [_cells(offer, offer is advice.best) for offer in advice.offers])
     click.echo(
-        f"Estimates; nothing was sent. The time is bound by {advice.best.bound}; ~: the model's "
-        "speed is a guess, of 40 tokens/s."
+        f"These are estimates; nothing was sent. Time is limited by {advice.best.bound}. ~ means "
+        "that the model's speed is a guess (40 tokens/s)."
     )
     click.echo(f"Recommended: {advice.best.profile.name}")
     for reason in advice.reasons:
         click.echo(f"  {reason}")
     again = f" --escalate {advice.escalate.profile.name}" if advice.escalate else ""
     profile = shlex.quote(advice.best.profile.name)
-    say(f"Go on with: amx-kimi run {_as_given()} --profile {profile}{again}")
+    say(f"Continue with: amx-kimi run {_as_given()} --profile {profile}{again}")
 
 
 def _cells(offer: "Offer", best: bool) -> list[str]:
@@ -130,7 +132,7 @@ def _cells(offer: "Offer", best: bool) -> list[str]:
 
 
 def _as_given() -> str:
-    """This command's own arguments again, as far as `run` has them."""
+    """This command's arguments, as far as `run` has the same ones."""
     context = click.get_current_context()
     words = []
     for parameter in context.command.params:

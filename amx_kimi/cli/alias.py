@@ -1,4 +1,4 @@
-"""`alias`: short names of models."""
+"""`alias`: defines short names for models."""
 
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,11 @@ __all__ = ["alias", "pairs_of", "warn_of_unknown"]
 @click.argument("changes", metavar="[ALIAS=MODEL]...", nargs=-1)
 @json_option
 def alias(changes: tuple[str, ...], as_json: bool) -> None:
-    """Name models shortly, such as k2=kimi-k2.6; ALIAS= takes one away. Lists them all.
+    """Define short names for models, such as k2=kimi-k2.6.
 
-    An alias stands for its model wherever amx-kimi takes one; plain AMX does not know it.
+    ALIAS= removes an alias. Without arguments, lists all aliases.
+
+    An alias can be used wherever amx-kimi expects a model. Plain AMX does not know aliases.
     """
     from amx_kimi.config import set_aliases
     from amx_kimi.settings import Settings
@@ -34,11 +36,11 @@ def alias(changes: tuple[str, ...], as_json: bool) -> None:
     for name, model in aliases.items():
         click.echo(f"{name} = {model}")
     if not aliases:
-        warn("There is no alias. Make one: amx-kimi alias k2=kimi-k2.6")
+        warn("There are no aliases. Define one: amx-kimi alias k2=kimi-k2.6")
 
 
 def warn_of_unknown(model: str | None, settings: "Settings") -> None:
-    """Say so where a model is none that we know."""
+    """Warn if the model is not in amx-kimi's table."""
     from amx_kimi.config import load_overlay, unknown_model
 
     aliases = load_overlay(settings.config_dir).aliases
@@ -52,6 +54,6 @@ def pairs_of(changes: tuple[str, ...]) -> dict[str, str]:
     for change in changes:
         field, sign, value = change.partition("=")
         if not sign or not field.strip():
-            raise click.UsageError("Expected FIELD=VALUE, found an argument without =")
+            raise click.UsageError("Expected FIELD=VALUE, but an argument has no field or no =")
         pairs[field.strip()] = value.strip()
     return pairs

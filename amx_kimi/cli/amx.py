@@ -1,4 +1,4 @@
-"""`amx`, `enable`, `disable`, `status`: Kimi inside AMX."""
+"""`amx`, `enable`, `disable`, `status`: use Kimi inside AMX."""
 
 import click
 
@@ -14,7 +14,10 @@ __all__ = ["amx", "disable", "enable", "status"]
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def amx(arguments: tuple[str, ...]) -> None:
-    """Run AMX with Kimi inside: `amx-kimi amx ARGS` is `amx ARGS`, prepared."""
+    """Run AMX with Kimi inside, for one run.
+
+    `amx-kimi amx ARGS` is `amx ARGS` with Kimi inside, without enabling anything.
+    """
     from amx_kimi.bridge.launch import hand_over
 
     hand_over(list(arguments))
@@ -22,7 +25,10 @@ def amx(arguments: tuple[str, ...]) -> None:
 
 @click.command(cls=KimiCommand)
 def enable() -> None:
-    """Put Kimi into every AMX process of this environment, also scheduler, MCP server, Studio."""
+    """Enable Kimi in every AMX process of this environment.
+
+    This includes AMX's scheduler, MCP server and Studio.
+    """
     from amx_kimi.bridge.enable import enable, status
 
     changed, now = enable(), status()
@@ -31,7 +37,7 @@ def enable() -> None:
 
 @click.command(cls=KimiCommand)
 def disable() -> None:
-    """Take Kimi out of AMX again, without a trace."""
+    """Disable Kimi in AMX again, without a trace."""
     from amx_kimi.bridge.enable import disable
 
     changed = disable()
@@ -41,9 +47,10 @@ def disable() -> None:
 @click.command(cls=KimiCommand)
 @json_option
 def status(as_json: bool) -> int:
-    """Say whether Kimi is enabled in AMX here, and whether that AMX is one that we know.
+    """Say whether Kimi is enabled in AMX here.
 
-    Exits 1 when it is enabled but does not fit.
+    Also says whether amx-kimi fits the installed AMX. The exit code is 1 if Kimi is enabled but
+    does not fit.
     """
     from amx_kimi.bridge.enable import status
 

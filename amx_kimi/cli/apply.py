@@ -1,4 +1,4 @@
-"""`amx-kimi apply`: accepted suggestions become comments in a database, or a file of SQL."""
+"""`amx-kimi apply`: writes accepted suggestions as comments to a database, or to a SQL file."""
 
 import sys
 from pathlib import Path
@@ -28,9 +28,9 @@ _WORDS = {
     "undo": "to restore",
     "written": "written",
     "undone": "restored",
-    "same": "the same already",
-    "kept": "kept: people's text stands there",
-    "stands": "rejected, and ours still",
+    "same": "already the same",
+    "kept": "kept: text written by people",
+    "stands": "rejected, but our text is still there",
     "gone": "gone",
     "long": "too long",
     "refused": "refused",
@@ -40,36 +40,42 @@ _FAILED = ("gone", "long", "refused")
 
 @click.command(cls=KimiCommand)
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--to", metavar="URL", help="Another database than the run's own.")
+@click.option("--to", metavar="URL", help="A database other than the run's own.")
 @click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
 @choice_options
-@click.option("--overwrite", is_flag=True, help="Also where people's own text stands.")
+@click.option("--overwrite", is_flag=True, help="Also replace text that people wrote.")
 @click.option("--cut", is_flag=True, help="Cut texts that are too long for the database.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 @click.option(
     "--sql",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the statements to this file, and nothing to the database.",
+    help="Write SQL statements to this file, and nothing to the database.",
 )
 @click.option(
     "--dialect",
     type=click.Choice(names_of_dialects()),
-    help="With --sql: for this kind of database, without looking at one.",
+    help="With --sql: write for this kind of database, without opening one.",
 )
-@click.option("--undo", is_flag=True, help="Restore what stood before the run's comments.")
+@click.option("--undo", is_flag=True, help="Restore the comments from before the run.")
 @click.option("--yes", is_flag=True, help="Write without asking.")
-@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @mode_option
 @store_option
 @json_option
 def apply(run: str, store: str | None, **options: Any) -> int:
-    """Write what was accepted of RUN (an id, or `last`) as comments into its database.
+    """Write accepted suggestions as database comments.
 
-    PostgreSQL and DuckDB are written to, a transaction a table; for others, --sql FILE --dialect D
-    writes the statements. The differences are shown first, and you are asked; without a terminal
-    --yes is wanted. Text that people wrote is kept, unless --overwrite. What stood there is kept in
-    the journal: --undo restores it, and asks too. Broken off, the same command goes on. Exit code
-    1: some could not be written; they are listed. 2: nobody could be asked.
+    RUN is the id of a run, or `last`. Its comments are written to PostgreSQL and DuckDB, in one
+    transaction per table. For other databases, --sql FILE --dialect D writes the statements.
+
+    The differences are shown first, and you are asked. Without a terminal, --yes is required. Text
+    that people wrote is kept, unless you use --overwrite.
+
+    The previous comments are kept in the journal: --undo restores them, and asks first. After an
+    interruption, run the same command again.
+
+    Exit codes: 1 if some comments could not be written (they are listed), 2 if nobody could be
+    asked.
     """
     from amx_kimi.cli.show import note_if_going
     from amx_kimi.journal import meant
@@ -92,24 +98,28 @@ def apply(run: str, store: str | None, **options: Any) -> int:
 
 
 def choice_of(options: dict[str, Any]) -> "Choice":
-    """Which texts may leave, by `--unreviewed` and `--min-confidence`."""
+    """Which texts are published, by `--unreviewed` and `--min-confidence`."""
     from amx_kimi.publish.choose import Choice
 
     if options["min_confidence"] and not options["unreviewed"]:
-        raise click.UsageError("--min-confidence is for --unreviewed: what was accepted goes.")
+        raise click.UsageError(
+            "--min-confidence requires --unreviewed: accepted texts are always included."
+        )
     return Choice(options["unreviewed"], options["min_confidence"] or "low")
 
 
 def _check(options: dict[str, Any]) -> None:
     if options["sql"] and options["dry_run"]:
-        raise click.UsageError("--sql writes a file only: leave --dry-run out.")
+        raise click.UsageError("--sql writes only a file: remove --dry-run.")
     if options["dialect"] and not options["sql"]:
-        raise click.UsageError("--dialect is for --sql FILE.")
+        raise click.UsageError("--dialect requires --sql FILE.")
     others = ("sql", "unreviewed", "min_confidence", "overwrite", "cut")
     if options["undo"] and any(options[name] for name in others):
-        raise click.UsageError("--undo goes with --to, --db-profile, --dry-run and --yes only.")
+        raise click.UsageError(
+            "--undo can be combined only with --to, --db-profile, --dry-run and --yes."
+        )
     if options["dialect"] and (options["to"] or options["db_profile"]):
-        raise click.UsageError("--dialect looks at no database: leave --to and --db-profile out.")
+        raise click.UsageError("--dialect opens no database: remove --to and --db-profile.")
 
 
 def _open(run: "Run", options: dict[str, Any]) -> "Comments":
@@ -174,7 +184,7 @@ def _undo(journal: "Journal", run: "Run", database: "Comments", options: dict[st
     changes = (change for table in plan_undo(journal, run, database) for change in table.changes)
     outcome = _show(changes, None if options["dry_run"] else _SHOWN, quiet=options["as_json"])
     if not outcome.counts:
-        warn(f"Nothing of the run {run.id} stands in {database.identity}, as far as we wrote it.")
+        warn(f"No comments of run {run.id} are in {database.identity}.")
     question = f"Restore {counted(outcome.counts['undo'], 'comment')} in {database.identity}?"
     if options["dry_run"]:
         return _report(outcome, options)
@@ -184,7 +194,7 @@ def _undo(journal: "Journal", run: "Run", database: "Comments", options: dict[st
 
 
 def _agreed(question: str, planned: "Outcome", options: dict[str, Any]) -> bool:
-    """Ask before anything is written; where nobody can be asked, --yes is wanted.
+    """Ask before anything is written. Without a terminal, --yes is required.
 
     Raises:
         ConfigError: there is no terminal, and no --yes.
@@ -195,7 +205,7 @@ def _agreed(question: str, planned: "Outcome", options: dict[str, Any]) -> bool:
         return True
     if options["no_input"] or not sys.stdin.isatty():
         _report(planned, options)
-        raise ConfigError("Nothing was written", remedy="Say --yes to write without being asked.")
+        raise ConfigError("Nothing was written", remedy="Use --yes to write without being asked.")
     if click.confirm(question, err=True):
         return True
     warn("Nothing was written.")
@@ -203,7 +213,7 @@ def _agreed(question: str, planned: "Outcome", options: dict[str, Any]) -> bool:
 
 
 def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Outcome":
-    """Print the differences, at most so many; returns the counts."""
+    """Print at most `most` differences (None: all), and count them all."""
     from amx_kimi.publish.apply import Outcome
 
     outcome, table = Outcome(), None
@@ -224,13 +234,13 @@ def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Out
             click.secho(f"    + {one_line(change.after)}", fg="green")
     shown = outcome.counts["write"] + outcome.counts["undo"]
     if not quiet and most is not None and shown > most:
-        click.echo(f"… and {shown - most:,} more: --dry-run shows all")
+        click.echo(f"… and {shown - most:,} more (--dry-run shows all)")
     return outcome
 
 
 def _hint(outcome: "Outcome", options: dict[str, Any]) -> None:
     if not outcome.counts and not options["unreviewed"]:
-        warn("Nothing of this run is accepted yet: `amx-kimi review` does that, or --unreviewed.")
+        warn("No suggestion of this run is accepted yet. Use `amx-kimi review`, or --unreviewed.")
 
 
 def _report(outcome: "Outcome", options: dict[str, Any]) -> int:
@@ -241,7 +251,7 @@ def _report(outcome: "Outcome", options: dict[str, Any]) -> int:
         for problem in outcome.problems:
             warn(one_line(problem), label="Not written" if not options["undo"] else "Not restored")
         for name in outcome.kept:
-            warn(one_line(name), label="Kept, a person's")
+            warn(one_line(name), label="Kept, written by people")
         words = [f"{count:,} {_WORDS[state]}" for state, count in counts.items()]
         click.echo("Comments: " + (", ".join(words) or "none"))
     failed = (*_FAILED, "kept") if options["undo"] else _FAILED

@@ -1,4 +1,4 @@
-"""`check`: how many columns have a comment, for CI."""
+"""`check`: counts the columns that have a comment, for CI."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,15 +32,17 @@ _COLUMNS = (
     default=100.0,
     show_default=True,
     metavar="P",
-    help="Percent of the columns that have to have a comment.",
+    help="The required percentage of columns with a comment.",
 )
-@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @json_option
 def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> int:
-    """Say how many columns of a database have a comment; exit code 1 below --min-coverage.
+    """Count the columns that have a comment, for CI.
 
-    From the database's catalog alone: no model is asked, nothing is written. Those without a
-    comment are listed, table by table.
+    The exit code is 1 if fewer than --min-coverage percent have one. Columns without a comment are
+    listed by table.
+
+    Only the database's catalog is read. No model is asked, and nothing is written.
     """
     from dataclasses import replace
 
@@ -75,7 +77,7 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
         print_table(_COLUMNS, _by_table(missing))
     click.echo(
         f"With a comment: {coverage.commented:,} of {counted(coverage.columns, 'column')}, "
-        f"{coverage.percent:.1f}%, {'enough' if enough else 'too few'} (wanted: {least:g}%)"
+        f"{coverage.percent:.1f}% ({'at or above' if enough else 'below'} the required {least:g}%)"
     )
     return int(not enough)
 

@@ -41,7 +41,7 @@ INTERRUPTED = 130
 
 @dataclass
 class Invocation:
-    """What the options that every command has were set to, and whether a session runs it."""
+    """The state of one command: `--debug`, and whether a session runs it."""
 
     debug: bool = False
     session: bool = False
@@ -71,7 +71,7 @@ def _every_option() -> list[click.Parameter]:
             type=click.Path(dir_okay=False, path_type=Path),
             expose_value=False,
             callback=_set_log_file,
-            help="Append events to this file, one JSON object a line.",
+            help="Append events to this file, one JSON object per line.",
         ),
         click.Option(
             ["--debug"],
@@ -84,7 +84,7 @@ def _every_option() -> list[click.Parameter]:
 
 
 class _Ours(click.Command):
-    """A command with `--debug` and `--log-file`, whose help names commands as they are typed."""
+    """A command with `--debug` and `--log-file`; in a session, its help names /commands."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,11 +95,11 @@ class _Ours(click.Command):
 
 
 class KimiCommand(_Ours):
-    """A command of ours."""
+    """A command of amx-kimi."""
 
 
 class KimiGroup(_Ours, click.Group):
-    """A command that has others below it."""
+    """A command that has subcommands."""
 
     command_class = KimiCommand
 
@@ -108,7 +108,7 @@ def open_journal(store: str | None, settings: "Settings", *, create: bool = True
     """The journal named by `--store` (a URL or a path), or the one in AMX's folder.
 
     Raises:
-        ConfigError: `--store` is neither: a connection's string, say, with a password in it.
+        ConfigError: `--store` is neither, such as a connection string with a password in it.
     """
     from amx_kimi.config import journal_path
     from amx_kimi.errors import ConfigError
@@ -117,9 +117,9 @@ def open_journal(store: str | None, settings: "Settings", *, create: bool = True
     if store and "://" not in store:
         if set(store) & _NOT_IN_PATHS and not Path(store).is_file():
             raise ConfigError(
-                "--store is no URL of a database, and looks like no file either",
-                remedy="It takes postgresql://user@host/database, sqlite:///folder/file.db, or a "
-                "file's path.",
+                "--store must be a database URL or a file path",
+                remedy="Examples: postgresql://user@host/database, sqlite:///folder/file.db, or "
+                "folder/file.db.",
             )
         return Journal(Path(store), create=create)
     return Journal(store or journal_path(settings.config_dir), create=create)
@@ -129,7 +129,7 @@ _NOT_IN_PATHS = frozenset("@=:")
 
 
 def as_typed(text: str) -> str:
-    """`text` with the commands that it names as they are typed here: with a slash in a session."""
+    """`text` with the commands in it as a user types them here: with a slash in a session."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
     if not (root and isinstance(root.obj, Invocation) and root.obj.session):
@@ -138,14 +138,14 @@ def as_typed(text: str) -> str:
 
 
 def with_slash(text: str, group: click.Command) -> str:
-    """`text` with the commands that it names as a session takes them."""
+    """`text` with `amx-kimi run` replaced by `/run`, and so for every command of `group`."""
     names = group.commands if isinstance(group, click.Group) else ()
     return re.sub(rf"\bamx-kimi\s+(?=({'|'.join(map(re.escape, names))})\b)", "/", text)
 
 
 def pasted(word: str) -> str:
-    """An argument that was given, as it is typed again in a shell: of a URL without its password,
-    which is then asked for, or comes from where the driver looks for it."""
+    """An argument, quoted so that it can be pasted into a shell. A URL loses its password: the
+    user is asked for it, or the driver finds it."""
     from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -160,13 +160,13 @@ def pasted(word: str) -> str:
 
 
 def say(message: str, *, mark: str = "") -> None:
-    """A line for people on stdout, without what they should not be shown raw; `mark` stands before
-    it as it is, such as a coloured word of ours."""
+    """Print a line on stdout, without control characters. `mark` precedes it as it is, such as a
+    coloured word."""
     click.echo(mark + visible(as_typed(message)))
 
 
 def warn(message: str, *, label: str = "") -> None:
-    """The same on stderr."""
+    """Print a message on stderr, without control characters, after a red `label` if given."""
     message = visible(as_typed(message))
     prefix = click.style(f"{label}: ", fg="red", bold=True) if label else ""
     shown = wrap(message) if sys.stderr.isatty() else message

@@ -1,4 +1,4 @@
-"""`completion`: what a shell needs to complete commands, options, profiles and runs."""
+"""`completion`: the script with which a shell completes commands, options, profiles and runs."""
 
 from pathlib import Path
 
@@ -17,7 +17,9 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS), required=False)
 @click.pass_context
 def completion(context: click.Context, shell: str | None) -> None:
-    """Print the script that completes amx-kimi in a SHELL (default: the one of $SHELL).
+    """Print a completion script for your shell.
+
+    The default is the shell in $SHELL. Install it with:
 
     \b
     bash:  amx-kimi completion bash >> ~/.bashrc
@@ -29,6 +31,6 @@ def completion(context: click.Context, shell: str | None) -> None:
     name = shell or Path(read_variable("SHELL") or "").name
     found = get_completion_class(name) if name in _SHELLS else None
     if found is None:
-        raise click.UsageError(f"Which shell? One of {', '.join(_SHELLS)}.")
+        raise click.UsageError(f"Which shell? Use one of {', '.join(_SHELLS)}.")
     root = context.find_root()
     click.echo(found(root.command, {}, "amx-kimi", _VARIABLE).source())

@@ -1,4 +1,4 @@
-"""`amx-kimi demo`: the main job, on a sample database and the stand-in server."""
+"""`amx-kimi demo`: describes a sample database, with the sandbox in place of Kimi."""
 
 import click
 
@@ -12,14 +12,15 @@ _SHOWN = 3
 
 
 @click.command(cls=KimiCommand)
-@click.option("--model", default="kimi-k2.6", show_default=True, help="Whose rules to play by.")
-@click.option("--all", "all_tables", is_flag=True, help="Show every table, not three.")
+@click.option("--model", default="kimi-k2.6", show_default=True, help="The model to imitate.")
+@click.option("--all", "all_tables", is_flag=True, help="Show all tables, not just three.")
 @json_option
 def demo(model: str, all_tables: bool, as_json: bool) -> int:
-    """Describe a sample database: a legacy ERP with cryptic names. Needs no key and no network.
+    """Describe a sample database; needs no key or network.
 
-    The answers come from the sandbox, a stand-in that knows abbreviations and rules; they are not
-    Kimi's. Requests, tokens and cost are counted as they would be.
+    The database is a legacy ERP with cryptic names. The answers come from the sandbox, a stand-in
+    server that answers by rules; they are not Kimi's. Requests, tokens and cost are counted as for
+    Kimi.
     """
     from amx_kimi.annotate.job import Job
     from amx_kimi.annotate.opening import Target
@@ -32,7 +33,7 @@ def demo(model: str, all_tables: bool, as_json: bool) -> int:
     from amx_kimi.journal import Journal, results
 
     warn(
-        "A demo: a sample ERP database, described by a stand-in server on this machine (not Kimi)."
+        "Demo: describes a sample ERP database, with a stand-in server on this machine (not Kimi)."
     )
     with set_stage(model) as stage:
         profile = load_profile(settings=stage.settings)
@@ -50,7 +51,7 @@ def demo(model: str, all_tables: bool, as_json: bool) -> int:
     else:
         click.echo(in_words(result, profile))
         say(
-            "This was a demo; nothing is left of it. With a Kimi key, describe your own database:\n"
+            "This was a demo; it leaves no files. With a Kimi key, describe your own database:\n"
             "  amx-kimi run sqlite:///path/to/your.db   (first: amx-kimi add-llm-profile)"
         )
     return INTERRUPTED if result.interrupted else exit_code(result)

@@ -1,4 +1,4 @@
-"""`doctor`: whether configuration, key, endpoint and model work."""
+"""`doctor`: checks configuration, key, endpoint and model."""
 
 import shutil
 import sys
@@ -16,9 +16,9 @@ __all__ = ["doctor"]
 @profile_option
 @json_option
 def doctor(profile: str | None, as_json: bool) -> int:
-    """Check configuration, keyring, key, endpoint and model, with one real request.
+    """Check configuration, keyring, key, endpoint and model.
 
-    Exits 1 when something failed; each failure says what to do.
+    Sends one real request. Each failure says what to do. The exit code is 1 if something failed.
     """
     import anyio
 
@@ -46,6 +46,6 @@ def doctor(profile: str | None, as_json: bool) -> int:
 
 
 def _indented(text: str) -> str:
-    """Below the heading of a check, wrapped where there is a terminal."""
+    """`text` indented below the heading of a check; wrapped if stdout is a terminal."""
     columns = shutil.get_terminal_size().columns - 23 if sys.stdout.isatty() else 1_000
     return wrap(text, columns).replace("\n", "\n" + " " * 23)

@@ -1,4 +1,4 @@
-"""`explain`: what would be sent, and why."""
+"""`explain`: shows what a request would send, and why."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ _PROMPT_TOKENS = 3_000  # about what a batch of 60 columns takes
 @profile_option
 @json_option
 def explain(profile: str | None, as_json: bool) -> None:
-    """Show what one annotation request would send, each value with its reason. Sends nothing."""
+    """Show what one request would send, and why.
+
+    Each value of a request to describe columns is shown with its reason. Nothing is sent.
+    """
     from amx_kimi.config import LearnedStore, load_profile
     from amx_kimi.facts import HABITS
     from amx_kimi.policy import plan
@@ -50,7 +53,7 @@ def explain(profile: str | None, as_json: bool) -> None:
         if name not in planned.values:
             shown = "–" if quirk.value is None else str(quirk.value)
             about = HABITS.get(name, "refused")
-            click.echo(f"  {name:<22} {shown:<26}  {about}, learnt on {quirk.learned_on}")
+            click.echo(f"  {name:<22} {shown:<26}  {about}, learned on {quirk.learned_on}")
     click.echo(f"  on length              {retry}")
     click.echo(f"Settings that change this: {', '.join(_variables())}")
 

@@ -1,4 +1,4 @@
-"""`export` and `import-amx`: what a run found, for other tools; and what AMX has already."""
+"""`amx-kimi export`: writes the results of a run for people and other tools."""
 
 import sys
 from contextlib import nullcontext, suppress
@@ -48,13 +48,13 @@ _OWN_OPTIONS = {
     "format_",
     type=click.Choice([*_PLAIN, "dbt", "datahub", "amx"]),
     required=True,
-    help="What to write.",
+    help="The format to write.",
 )
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write (default: stdout). A dbt file that is there is merged into, any other"
-    " replaced.",
+    help="The file to write (default: stdout). An existing dbt file is merged into; any other file"
+    " is replaced.",
 )
 @table_option
 @schema_option
@@ -63,34 +63,39 @@ _OWN_OPTIONS = {
     "--as",
     "as_section",
     type=click.Choice(["sources", "models"]),
-    help="dbt: what tables become that the file does not have (default: sources).",
+    help="dbt: write tables that the file does not have as these (default: sources).",
 )
-@click.option("--overwrite", is_flag=True, help="dbt: also where a person's text stands.")
-@click.option(
-    "--only-existing", is_flag=True, help="dbt: add no table or column that the file does not have."
-)
+@click.option("--overwrite", is_flag=True, help="dbt: also replace text that people wrote.")
+@click.option("--only-existing", is_flag=True, help="dbt: add no tables or columns to the file.")
 @click.option(
     "--project",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="dbt: the project; its other files keep what they describe (default: around --out).",
+    help="dbt: the project folder; what its other files describe is not repeated (default: the"
+    " project of --out).",
 )
-@click.option("--strict", is_flag=True, help="dbt: exit code 1 where something was left alone.")
+@click.option("--strict", is_flag=True, help="dbt: exit code 1 if something was skipped.")
 @click.option("--platform", metavar="P", help="DataHub: the platform, such as snowflake.")
-@click.option("--database", metavar="D", help="DataHub: the database in the tables' names.")
+@click.option("--database", metavar="D", help="DataHub: the database part of table names.")
 @click.option("--platform-instance", metavar="I", help="DataHub: the platform instance.")
 @click.option("--env", metavar="E", help="DataHub: the environment (default: PROD).")
-@click.option("--db-profile", metavar="NAME", help="AMX: its name for the database.")
+@click.option("--db-profile", metavar="NAME", help="AMX: its profile for the database.")
 @mode_option
 @store_option
 def export(run: str, format_: str, out: Path | None, store: str | None, **options: Any) -> int:
-    """Write what RUN (an id, or `last`) found for people and for other tools.
+    """Export results to a file, dbt, DataHub or AMX.
 
-    json, jsonl, csv and markdown hold everything, with what was decided and by whom. dbt (a
-    schema.yml) and datahub (metadata change proposals) take what was accepted, with --unreviewed
-    also what nobody has decided. amx hands everything to AMX's own history, for its review; what
-    was accepted waits there for /apply. Each says the model, run, confidence, reviewer, and that a
-    text is AI-generated.
+    RUN is the id of a run, or `last`. Formats:
+
+    \b
+    - json, jsonl, csv, markdown: everything, with what was decided and by
+      whom
+    - dbt (a schema.yml), datahub (metadata change proposals): what was
+      accepted; with --unreviewed also undecided items
+    - amx: everything, into AMX's own history for its review; accepted texts
+      wait there for /apply
+
+    Each format names the model, run, confidence and reviewer, and marks texts as AI-generated.
     """
     from amx_kimi.cli.show import note_if_going, rows_of
     from amx_kimi.journal import meant
@@ -98,20 +103,25 @@ def export(run: str, format_: str, out: Path | None, store: str | None, **option
 
     for name, (option, owner) in _OWN_OPTIONS.items():
         if options[name] and format_ != owner:
-            raise click.UsageError(f"{option} is for --format {owner}.")
+            raise click.UsageError(f"{option} requires --format {owner}.")
     with open_journal(store, Settings.from_environment(), create=False) as journal:
         found = journal.read(meant.run_with_results, run)
         note_if_going(found)
         if format_ in (*_PLAIN, "amx") and (options["unreviewed"] or options["min_confidence"]):
-            raise click.UsageError(f"--format {format_} holds everything, as it is.")
+            raise click.UsageError(
+                f"--format {format_} always exports everything: remove --unreviewed and "
+                "--min-confidence."
+            )
         if format_ == "amx" and (options["tables"] or options["schemas"]):
-            raise click.UsageError("--format amx hands a run over as a whole.")
+            raise click.UsageError(
+                "--format amx always exports the whole run: remove --table and --schema."
+            )
         rows = rows_of(journal, found, options["schemas"], options["tables"])
         if format_ in _PLAIN:
             return _plain(rows, found, format_, out)
         if format_ == "amx":
             if out:
-                raise click.UsageError("--format amx writes no file: leave --out out.")
+                raise click.UsageError("--format amx writes no file: remove --out.")
             return _amx(rows, found, options)
         if format_ == "dbt":
             return _dbt(rows, found, out, options)
@@ -158,7 +168,7 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
     project = read_project(folder, without=out) if folder else None
     is_there = bool(out and out.is_file())
     if options["only_existing"] and not is_there:
-        raise click.UsageError("--only-existing is for a dbt file that is there: --out FILE.")
+        raise click.UsageError("--only-existing requires an existing dbt file: --out FILE.")
     if out and is_there:
         rules = MergeRules(run, choice, section, options["overwrite"], options["only_existing"])
         text, done = merge_dbt(out, rows, rules, project)
@@ -173,20 +183,22 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
             done = write_dbt(file, run, rows, choice, section, project)
             if out and not done.added:
                 raise _NothingToWrite  # then no file appears
-    verb = ("merged into" if is_news else "as they stand in") if is_there else "in"
+    verb = "written to"
+    if is_there:
+        verb = "merged into" if is_news else "already in"
     where = f" {verb} {out}" if out and (is_there or done.added) else ""
-    _say_done(done, where, left="Left alone" if is_there else "Left out")
+    _say_done(done, where)
     if not is_there and not done.problems:
         _hint(done.added, options)
     return int(options["strict"] and bool(done.problems))
 
 
-def _say_done(done: "Merged", where: str, left: str) -> None:
+def _say_done(done: "Merged", where: str) -> None:
     for warning in done.warnings:
         warn(one_line(warning), label="Warning")
     for problem in done.problems:
-        warn(one_line(problem), label=left)
-    kept = f"; {counted(done.kept, 'text')} of people's kept" if done.kept else ""
+        warn(one_line(problem), label="Skipped")
+    kept = f"; {counted(done.kept, 'text')} written by people kept" if done.kept else ""
     absent = f"; {counted(done.absent, 'item')} without an entry there" if done.absent else ""
     warn(f"{counted(done.added, 'description')}{where}{kept}{absent}")
 
@@ -203,10 +215,12 @@ def _home(run: "Run", options: dict[str, Any]) -> Any:
     env = (options["env"] or "PROD").upper()
     if env not in ENVIRONMENTS:
         raise click.BadParameter(
-            f"{options['env']!r} is none of {', '.join(ENVIRONMENTS)}", param_hint="--env"
+            f"{options['env']!r} is not one of {', '.join(ENVIRONMENTS)}", param_hint="--env"
         )
     if options["platform"] and not options["platform"].replace("-", "").replace("_", "").isalnum():
-        raise click.BadParameter("letters and digits, such as snowflake", param_hint="--platform")
+        raise click.BadParameter(
+            "use letters and digits, such as snowflake", param_hint="--platform"
+        )
     found = home_of(run)
     return replace(
         found,
@@ -227,19 +241,19 @@ def _amx(rows: "Iterator[Described]", run: "Run", options: dict[str, Any]) -> in
     kind, _, name = run.source.partition(":")
     profile = options["db_profile"] or (name if kind == "db-profile" else None)
     if profile is None:
-        raise click.UsageError("AMX knows databases by its profiles: which one is it? --db-profile")
+        raise click.UsageError("Which of AMX's database profiles? Use --db-profile NAME.")
     settings = Settings.from_environment()
-    load_database(profile, settings)  # a name that AMX does not have is a typo
+    load_database(profile, settings)  # raises if AMX has no profile of this name
     handed = hand_over(
         *(run, rows, settings.config_dir, Path.home()),
         profile=profile,
         version=version("amx-kimi"),
     )
     for problem in handed.problems:
-        warn(one_line(problem), label="Left out")
+        warn(one_line(problem), label="Skipped")
     click.echo(
-        f"AMX's run {handed.run} has {counted(handed.suggestions, 'suggestion')}; waiting for its "
-        f"/apply: {handed.pending:,} accepted"
+        f"AMX's run {handed.run} has {counted(handed.suggestions, 'suggestion')}; "
+        f"{handed.pending:,} accepted, waiting for its /apply"
     )
     click.echo(f"In AMX: /apply first, then /history review {handed.run} --unevaluated-only")
     return int(bool(handed.problems))

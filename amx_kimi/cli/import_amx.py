@@ -1,4 +1,4 @@
-"""`import-amx`: what people accepted in AMX already."""
+"""`import-amx`: imports texts that people accepted in AMX."""
 
 import sys
 from collections.abc import Sequence
@@ -25,15 +25,17 @@ _MOST_NAMED = 20
     type=click.Path(dir_okay=False, path_type=Path),
     help="AMX's history.db (default: the one in AMX's folder).",
 )
-@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @store_option
 @json_option
 def import_amx(db_profile: str | None, store: str | None, as_json: bool, **options: Any) -> int:
-    """Take in what people accepted in AMX for a database, so that it is never paid for again.
+    """Import texts that people accepted in AMX.
 
-    The texts become a run of their own, accepted already; later runs over the same database use
-    them, whatever their model, and so do `apply`, `export` and `report`. Where nothing is new since
-    the last import, no run is made.
+    The texts become a run of their own, already accepted. Later runs over the same database use
+    them, whatever their model, so they are never paid for again. `apply`, `export` and `report`
+    work with this run, too.
+
+    If nothing is new since the last import, no run is created.
     """
     from amx_kimi.cli.target import find_target, with_password
     from amx_kimi.publish.import_amx import import_amx as take_in
@@ -49,21 +51,21 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
         figures = {"run": found.run, "texts": found.texts, "new": found.new}
         echo_json({**figures, "gone": list(found.gone), "worded": list(found.worded)})
         return 0
-    _say_left_out(found.gone, "the database does not have it any more")
-    _say_left_out(found.worded, "a person has worded it here (amx-kimi review)")
+    _say_skipped(found.gone, "the database no longer has it")
+    _say_skipped(found.worded, "a person wrote its text here (amx-kimi review)")
     if found.run is None:
         click.echo(
-            f"Nothing new: {counted(found.texts, 'accepted text')} of AMX's, all here already"
+            f"Nothing new: {counted(found.texts, 'accepted text')} in AMX, all imported already"
         )
     else:
         click.echo(
-            f"Run {found.run}: {counted(found.texts, 'accepted text')} of AMX's, {found.new:,} new"
+            f"Run {found.run}: {counted(found.texts, 'accepted text')} from AMX, {found.new:,} new"
         )
     return 0
 
 
-def _say_left_out(names: Sequence[str], why: str) -> None:
+def _say_skipped(names: Sequence[str], why: str) -> None:
     for name in names[:_MOST_NAMED]:
-        warn(f"{one_line(name)}: {why}", label="Left out")
+        warn(f"{one_line(name)}: {why}", label="Skipped")
     if len(names) > _MOST_NAMED:
-        warn(f"and {len(names) - _MOST_NAMED:,} more: {why}", label="Left out")
+        warn(f"and {len(names) - _MOST_NAMED:,} more: {why}", label="Skipped")

@@ -1,4 +1,4 @@
-"""`runs delete` and `journal prune`: taking runs out of the journal, after saying what is lost."""
+"""`runs delete` and `journal prune`: delete runs from the journal, after saying what is lost."""
 
 import re
 import sys
@@ -28,18 +28,18 @@ class _Age(click.ParamType):  # type: ignore[type-arg]  # no generic before clic
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """`90d`, `12w`, `1y` or `2026-01-31` as the moment before which a run is older, in UTC."""
+        """`90d`, `12w`, `1y` or `2026-01-31` as a moment in UTC; runs from before it are older."""
         text = str(value).strip().lower()
         if found := re.fullmatch(r"(\d{1,5})([dwy])", text):
             days = int(found[1]) * _DAYS[found[2]]
             try:
                 return (datetime.now(UTC) - timedelta(days)).isoformat(timespec="microseconds")
             except OverflowError:
-                self.fail(f"{value!r} is longer ago than there are dates", param, ctx)
+                self.fail(f"{value!r} is too long ago", param, ctx)
         try:
             day = date.fromisoformat(text)
         except ValueError:
-            self.fail(f"{value!r} is no age such as 90d, 12w, 1y, and no date", param, ctx)
+            self.fail(f"{value!r} is not a valid age, such as 90d, 12w, 1y, or a date", param, ctx)
         return datetime.combine(day, time(), UTC).isoformat(timespec="microseconds")
 
 
@@ -52,11 +52,13 @@ class _Age(click.ParamType):  # type: ignore[type-arg]  # no generic before clic
 def delete(
     context: click.Context, names: tuple[str, ...], yes: bool, store: str | None, as_json: bool
 ) -> int:
-    """Delete each RUN (an id, or `last`) from the journal, with all that belongs to it.
+    """Delete runs from the journal.
 
-    Says what is lost, and asks; without a terminal it wants --yes. What other runs have reused of
-    it stays known; what --escalate asked again for it goes with it. A run whose comments stand in a
-    database is refused: --undo needs it.
+    Each RUN (an id, or `last`) is deleted with everything that belongs to it, including what
+    --escalate asked again for it. Descriptions that other runs have reused stay known.
+
+    You are told what is lost, and asked. Without a terminal, --yes is required. A run whose
+    comments are in a database cannot be deleted, because `apply --undo` needs it.
     """
     from amx_kimi.errors import JournalError
     from amx_kimi.journal import prune, runs
@@ -73,7 +75,7 @@ def delete(
 
 @click.group(cls=KimiGroup)
 def journal() -> None:
-    """The place where results are kept: tidy it."""
+    """Manage the journal, where results are kept."""
 
 
 @journal.command()
@@ -83,36 +85,38 @@ def journal() -> None:
     type=_Age(),
     required=True,
     metavar="AGE",
-    help="Runs that began longer ago: 90d, 12w, 1y; or before a date, 2026-01-31 (UTC).",
+    help="Delete runs that began longer ago, such as 90d, 12w, 1y, or before a date: 2026-01-31 "
+    "(UTC).",
 )
 @_yes
 @store_option
 @json_option
 def prune(before: str, yes: bool, store: str | None, as_json: bool) -> int:
-    """Delete the runs that are older than AGE from the journal, as `runs delete` does.
+    """Delete old runs, as `runs delete` does.
 
-    Runs that are still going, and those whose comments stand in a database, are kept.
+    Runs that are still running, and those whose comments are in a database, are kept.
     """
     from amx_kimi.journal import prune as stored
 
     with _open(store) as journal:
         found = journal.read(stored.started_before, before)
-        going: dict[str, Run] = {}
+        doomed: dict[str, Run] = {}
         kept: dict[str, str] = {}
         for run in found:
             family = journal.read(stored.with_their_own, [run])
             reasons = {one.id: journal.read(stored.has_to_stay, one) for one in family}
             kept |= {id_: reason for id_, reason in reasons.items() if reason}
             if not any(reasons.values()):
-                going |= {one.id: one for one in family}
+                doomed |= {one.id: one for one in family}
         for id_, reason in kept.items():
             warn(f"The run {id_} {reason}.", label="Kept")
-        if not going:
+        if not doomed:
             if as_json:
                 echo_json({"deleted": []})
-            warn(f"No run began before {before[:16].replace('T', ' ')} UTC that could be deleted.")
+            day = before[:16].replace("T", " ")
+            warn(f"There is no run from before {day} UTC that can be deleted.")
             return 0
-        return _delete(journal, [*going.values()], yes=yes, as_json=as_json)
+        return _delete(journal, [*doomed.values()], yes=yes, as_json=as_json)
 
 
 def _open(store: str | None) -> "Journal":
@@ -128,14 +132,14 @@ def _delete(journal: "Journal", runs: "Sequence[Run]", *, yes: bool, as_json: bo
     ids = [run.id for run in runs]
     warn(_in_words(runs, journal.read(prune.loss, ids)))
     if not yes and not sys.stdin.isatty():
-        raise click.UsageError("Nothing was deleted. Without a terminal, deleting wants --yes.")
+        raise click.UsageError("Nothing was deleted. Without a terminal, --yes is required.")
     if not yes:
         click.confirm(f"Delete {counted(len(ids), 'run')}?", abort=True, err=True)
     journal.write_now(prune.delete_runs, ids)
     try:
         journal.compact()
     except JournalError as error:
-        warn(f"The file is as large as before: {error.message}", label="Note")
+        warn(f"The journal's file was not made smaller: {error.message}", label="Note")
     warn(f"Deleted {counted(len(ids), 'run')}.")
     if as_json:
         echo_json({"deleted": ids})
@@ -147,7 +151,7 @@ def _in_words(runs: "Sequence[Run]", loss: "Loss") -> str:
     more = [f"and {counted(len(runs) - 10, 'more run')}"] if len(runs) > 10 else []
     spent = ", ".join(f"{amount:.4f} {currency}" for currency, amount in loss.cost.items())
     lines = [
-        f"To be deleted: {counted(len(runs), 'run')}, with "
+        f"This deletes {counted(len(runs), 'run')}, with "
         f"{counted(loss.described, 'description')} and the record of "
         f"{counted(loss.requests, 'request')}" + (f" ({spent})" if spent else ""),
         *(f"  {line}" for line in (*shown, *more)),
@@ -155,8 +159,8 @@ def _in_words(runs: "Sequence[Run]", loss: "Loss") -> str:
     if loss.only:
         lines.append(
             f"No other run describes {counted(loss.only, 'column or table', 'columns and tables')} "
-            "of these: `amx-kimi run` would ask, and pay, again"
+            "of these: `amx-kimi run` would ask about them, and pay, again"
         )
     if loss.decisions:
-        lines.append(f"Decisions of people's that are lost with them: {loss.decisions:,}")
+        lines.append(f"Also lost: {counted(loss.decisions, 'decision')} by people")
     return "\n".join(lines)

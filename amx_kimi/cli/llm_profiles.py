@@ -36,7 +36,7 @@ _COLUMNS = (
 @click.command("llm-profiles", cls=KimiCommand)
 @json_option
 def llm_profiles(as_json: bool) -> None:
-    """List the LLM profiles of AMX's config.yml; * marks the active one."""
+    """List the LLM profiles; * marks the active one."""
     from amx_kimi.config import active_profile, config_path, profile_names
     from amx_kimi.settings import Settings
 
@@ -95,14 +95,14 @@ def _details(name: str, provider: str, settings: "Settings") -> dict[str, Any]:
 
 
 def _key_place(reference: str, auth: str) -> str:
-    """Where the key lives, without opening the keyring."""
+    """Where the key is stored, without opening the keyring."""
     if auth == "none":
         return "none needed"
     if not reference:
         return "AMX_LLM_API_KEY"
     if reference.startswith("keyring:"):
         return "OS keyring"
-    return reference if reference.startswith(("env:", "file:")) else "config.yml, in clear"
+    return reference if reference.startswith(("env:", "file:")) else "config.yml, in plain text"
 
 
 @click.command("use-llm", cls=KimiCommand)
@@ -116,30 +116,34 @@ def use_llm(name: str) -> None:
     use_profile(settings, name)
     warn(f"Active LLM profile: {name}")
     if (provider := profile_names(settings)[name]) != "kimi":
-        warn(f"Its provider is {provider!r}: amx-kimi's own commands want a kimi profile.")
+        warn(f"Its provider is {provider!r}, but amx-kimi's commands need a kimi profile.")
 
 
 @click.command("remove-llm-profile", cls=KimiCommand)
 @click.argument("name", shell_complete=complete_profiles)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove_llm_profile(name: str, yes: bool) -> int:
-    """Remove the LLM profile NAME, its settings in kimi.yml and its key in the OS keyring."""
+    """Remove an LLM profile, with its settings and key.
+
+    Removes the profile NAME from AMX's config.yml, its settings from kimi.yml, and its key from
+    the OS keyring. Without a terminal, --yes is required.
+    """
     from amx_kimi.config import remove_profile
     from amx_kimi.settings import Settings
 
     if not yes and not sys.stdin.isatty():
-        raise click.UsageError("Without a terminal, removing wants --yes")
+        raise click.UsageError("Nothing was removed. Without a terminal, --yes is required.")
     if not yes:
-        click.confirm(f"Remove the LLM profile {name!r}, and its key?", abort=True)
+        click.confirm(f"Remove the LLM profile {name!r} and its key?", abort=True)
     removed = remove_profile(Settings.from_environment(), name)
     keys = f", and {counted(removed.secrets, 'key')} from the OS keyring" if removed.secrets else ""
-    file = f", and its key's file {removed.key_file}" if removed.key_file else ""
+    file = f", and its key file {removed.key_file}" if removed.key_file else ""
     warn(f"Removed the LLM profile {name!r}{keys}{file}.")
     if removed.active:
         warn(f"Active LLM profile: {removed.active}")
     if removed.problem:
         warn(f"Its key could not be removed from the OS keyring: {removed.problem}", label="Error")
-        warn(f"Run `amx-kimi remove-llm-profile {name}` again when the keyring is there.")
+        warn(f"Run `amx-kimi remove-llm-profile {name}` again when the keyring is available.")
     return 1 if removed.problem else 0
 
 
@@ -147,21 +151,26 @@ def remove_llm_profile(name: str, yes: bool) -> int:
 @click.argument("old", shell_complete=complete_profiles)
 @click.argument("new")
 def rename_llm_profile(old: str, new: str) -> None:
-    """Rename the LLM profile OLD to NEW, with its settings in kimi.yml and its key."""
+    """Rename an LLM profile, with its settings and key.
+
+    Renames the profile OLD to NEW, in AMX's config.yml and in kimi.yml.
+    """
     from amx_kimi.config import rename_profile
     from amx_kimi.settings import Settings
 
     rename_profile(Settings.from_environment(), old, new)
-    warn(f"The LLM profile {old!r} is {new!r} now.")
+    warn(f"Renamed the LLM profile {old!r} to {new!r}.")
 
 
 @click.command("set-llm-profile", cls=KimiCommand)
 @click.argument("name", shell_complete=complete_profiles)
 @click.argument("changes", metavar="FIELD=VALUE...", nargs=-1, required=True)
 def set_llm_profile(name: str, changes: tuple[str, ...]) -> None:
-    """Change fields of the LLM profile NAME, AMX's or kimi.yml's; FIELD= takes one back.
+    """Change fields of an LLM profile.
 
-    Such as: set-llm-profile bulk max_tokens=8192 tier=1 effort=high
+    Changes fields of the profile NAME, in AMX's config.yml or in kimi.yml. FIELD= resets a field.
+
+    Example: amx-kimi set-llm-profile bulk max_tokens=8192 tier=1 effort=high
     """
     from amx_kimi.config import set_fields
     from amx_kimi.settings import Settings
@@ -169,5 +178,5 @@ def set_llm_profile(name: str, changes: tuple[str, ...]) -> None:
     settings = Settings.from_environment()
     written = set_fields(settings, name, pairs_of(changes))
     for field, value in written.items():
-        warn(f"{name}: {field} {'is the default again' if value is None else f'= {value}'}")
+        warn(f"{name}: {field} {'was reset to its default' if value is None else f'= {value}'}")
     warn_of_unknown(written.get("model"), settings)

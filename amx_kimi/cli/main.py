@@ -1,4 +1,4 @@
-"""The way out of every command: errors become a message and an exit code."""
+"""Runs every command, and turns errors into a message and an exit code."""
 
 import io
 import logging
@@ -19,7 +19,7 @@ def run_main(
 ) -> int:
     """Run the command line; returns the exit code. No traceback without `--debug`."""
     state = Invocation(session=session)
-    # Interrupted, it shows a traceback of what it could not close.
+    # When interrupted, SQLAlchemy logs a traceback about connections that it could not close.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     try:
         code = group.main(arguments, prog_name="amx-kimi", standalone_mode=False, obj=state)
@@ -35,7 +35,7 @@ def run_main(
     except (click.Abort, KeyboardInterrupt):
         warn("Interrupted.")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has left, such as `head`
+    except BrokenPipeError:  # whoever read our output has ended, such as `head`
         sys.stderr.close()
         return 0
     except KimiError as error:
@@ -48,13 +48,14 @@ def run_main(
         if isinstance(error, KimiError):
             warn(str(error), label="Error")
             return error.exit_code
-        hint = "" if state.debug else " Run it again with --debug to see where."
-        warn(f"Unexpected {type(error).__name__}: {error}.{hint}", label="Error")
+        hint = "" if state.debug else " Run the command again with --debug to see where."
+        said = str(error).rstrip(".")
+        warn(f"This is a bug in amx-kimi: {type(error).__name__}: {said}.{hint}", label="Error")
         return 1
 
 
 def _cause(error: Exception) -> Exception:
-    """The first error inside of a group of them, ours before any other."""
+    """The first error inside an exception group; one of ours before any other."""
     found = [error]
     for one in found:
         if isinstance(one, ExceptionGroup):

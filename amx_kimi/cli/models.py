@@ -1,4 +1,4 @@
-"""`models`: the facts, and what the endpoint itself lists."""
+"""`models`: amx-kimi's facts about models, and what the endpoint lists."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["models"]
 
-_NOT_KNOWN = "served there; no facts of it yet"
+_NOT_KNOWN = "served, but not in amx-kimi's table yet"
 _COLUMNS = (
     Column(""),
     Column("Model"),
@@ -30,14 +30,14 @@ _COLUMNS = (
 
 @click.command(cls=KimiCommand)
 @profile_option
-@click.option("--retired", is_flag=True, help="Also those that Moonshot no longer serves.")
-@click.option("--refresh", is_flag=True, help="Ask the profile's endpoint which it serves.")
+@click.option("--retired", is_flag=True, help="Include models that Moonshot no longer serves.")
+@click.option("--refresh", is_flag=True, help="Ask the profile's endpoint which models it serves.")
 @json_option
 def models(profile: str | None, retired: bool, refresh: bool, as_json: bool) -> None:
-    """List Kimi's models with context, price and when to pick them.
+    """List Kimi's models, with prices and recommendations.
 
-    After --refresh, also whether the profile's endpoint serves each. Its answer is kept: what it
-    said last is shown when it is not asked, or cannot be reached.
+    With --refresh, also says which of them the profile's endpoint serves. Its answer is kept, and
+    shown when the endpoint is not asked or cannot be reached.
     """
     from amx_kimi.facts import load_catalog
     from amx_kimi.settings import Settings
@@ -55,11 +55,11 @@ def models(profile: str | None, retired: bool, refresh: bool, as_json: bool) -> 
         return
     _print(rows, new, served)
     if loaded and served:
-        click.echo(f"*: served by {loaded.endpoint.label}, as it said on {served.on}.")
+        click.echo(f"* = served by {loaded.endpoint.label}, according to its list of {served.on}.")
 
 
 def _profile(name: str | None, settings: "Settings", *, wanted: bool) -> "Profile | None":
-    """The profile whose endpoint is meant; without a configuration the facts stand alone."""
+    """The profile whose endpoint to ask; None if there is no configuration, unless `wanted`."""
     from amx_kimi.config import find_profile
     from amx_kimi.errors import ConfigError
 
@@ -90,8 +90,8 @@ def _served(profile: "Profile", settings: "Settings", *, refresh: bool) -> "Serv
     try:
         rows = anyio.run(ask)
     except TransportError as error:
-        since = f"what it said on {known.on}" if known else "the facts that come with amx-kimi"
-        warn(f"{error.message}; shown is {since}.")
+        since = f"its list of {known.on}" if known else "the facts that come with amx-kimi"
+        warn(f"{error.message}. Showing {since}.")
         return known
     sizes = {str(row["id"]): row.get("context_length") for row in rows if row.get("id")}
     return store.note_served(
@@ -100,7 +100,7 @@ def _served(profile: "Profile", settings: "Settings", *, refresh: bool) -> "Serv
 
 
 def _bare(name: str) -> str:
-    """An id as Moonshot has it: gateways put a maker before it."""
+    """An id as Moonshot writes it, without the maker's name that gateways put before it."""
     return name.lower().rpartition("/")[2]
 
 
@@ -111,7 +111,7 @@ def _is_served(row: "ModelRow", served: "Served | None") -> bool | None:
 
 
 def _unknown(served: "Served | None", rows: "Sequence[ModelRow]") -> dict[str, int]:
-    """Models of Kimi's that the endpoint lists and the facts do not have, with their context."""
+    """Kimi models that the endpoint lists but the facts lack, with their context sizes."""
     known = {name for row in rows for name in (row.id, *row.aliases)}
     listed = served.models if served else {}
     return {

@@ -1,4 +1,4 @@
-"""The options that several commands have, and what completes them."""
+"""The options that several commands have, and their shell completion."""
 
 import codecs
 from collections.abc import Callable
@@ -31,7 +31,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """The names of the LLM profiles that begin so, for the shell's completion and the session's."""
+    """The LLM profiles whose names begin with `incomplete`, for shell and session completion."""
     from amx_kimi.config import profile_names
     from amx_kimi.settings import Settings
 
@@ -43,7 +43,7 @@ def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) ->
 
 
 def complete_runs(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """`last`, and the ids of the runs in the usual journal that begin so, newest first."""
+    """`last` and the run ids that begin with `incomplete`, newest first, in the default journal."""
     from amx_kimi.config import journal_path
     from amx_kimi.journal import Journal
     from amx_kimi.journal.runs import list_runs
@@ -64,25 +64,25 @@ def json_option(function: _F) -> _F:
 
 
 def table_option(function: _F) -> _F:
-    """`--table T`, of which `Selection` takes the names and patterns."""
+    """`--table T`: names and patterns, as `Selection` understands them."""
     return click.option(
         "--table",
         "tables",
         metavar="T",
         multiple=True,
-        help="Only this table or schema.table, or those of a pattern: 'sales.*'; not those of "
-        "'!tmp_*' (repeat).",
+        help="Only tables that match, such as orders, sales.orders or 'sales.*'; '!tmp_*' excludes "
+        "(repeatable).",
     )(function)
 
 
 def schema_option(function: _F) -> _F:
-    """`--schema S`, likewise."""
+    """`--schema S`: names and patterns, as for `--table`."""
     return click.option(
         "--schema",
         "schemas",
         metavar="S",
         multiple=True,
-        help="Only this schema, or those of a pattern; not those of '!tmp_*' (repeat).",
+        help="Only schemas that match; '!tmp_*' excludes (repeatable).",
     )(function)
 
 
@@ -97,29 +97,29 @@ def profile_option(function: _F) -> _F:
 
 
 def database_options(function: _F) -> _F:
-    """`[URL]…`, `--db-profile`; which tables, and how files are read. See `chosen`."""
+    """Which database and tables, and how files are read; `chosen` evaluates these options."""
     for decorate in (
         click.option(
             "--csv-header",
             type=click.Choice(["yes", "no"]),
-            help="Whether CSV and TSV files begin with a line of names (else: guessed).",
+            help="Whether CSV and TSV files have a header line (default: guess).",
         ),
         click.option(
             "--csv-separator",
             metavar="C",
             callback=_separator,
-            help="What separates the values of CSV and TSV files, or `tab` (else: guessed).",
+            help="The separator in CSV and TSV files, such as `;` or `tab` (default: guess).",
         ),
         click.option(
             "--csv-encoding",
             metavar="E",
             callback=_encoding,
-            help="The encoding of CSV and TSV files, such as cp1252 or gb18030 (else: guessed).",
+            help="The encoding of CSV and TSV files, such as cp1252 or gb18030 (default: guess).",
         ),
         click.option(
             "--with-extensions",
             is_flag=True,
-            help="Also the tables that belong to PostgreSQL's extensions.",
+            help="Include tables that belong to PostgreSQL extensions.",
         ),
         table_option,
         schema_option,
@@ -134,7 +134,7 @@ def _separator(_: click.Context, __: click.Parameter, value: str | None) -> str:
     words = {"tab": "\t", "\\t": "\t"}
     separator = words.get(value or "", value or "")
     if len(separator.encode()) > _LONGEST_SEPARATOR or set(separator) & set('"\r\n'):
-        raise click.BadParameter(f"{value!r} is no separator, such as `;`, `|` or `tab`")
+        raise click.BadParameter(f"{value!r} is not a valid separator, such as `;`, `|` or `tab`")
     return separator
 
 
@@ -145,16 +145,16 @@ def _encoding(_: click.Context, __: click.Parameter, value: str | None) -> str:
     if not value:
         return ""
     try:
-        "".encode(value)  # refuses what is no encoding of texts, too
+        "".encode(value)  # also refuses codecs that do not encode text, such as base64
         return codecs.lookup(value).name
     except (LookupError, ValueError):
         raise click.BadParameter(
-            f"{value!r} is no encoding, such as utf-8, cp1252, gb18030 or utf-16"
+            f"{value!r} is not a valid encoding, such as utf-8, cp1252, gb18030 or utf-16"
         ) from None
 
 
 def chosen(options: dict[str, Any]) -> "tuple[Selection, Csv]":
-    """What `database_options` say: which tables, and how files of separated values are read."""
+    """Which tables `database_options` select, and how CSV and TSV files are read."""
     from amx_kimi.databases.base import Csv, Selection
 
     selection = Selection(options["schemas"], options["tables"], options["with_extensions"])
@@ -163,27 +163,25 @@ def chosen(options: dict[str, Any]) -> "tuple[Selection, Csv]":
 
 
 def prompt_options(function: _F) -> _F:
-    """What decides which texts stand in a run's prompts."""
+    """The options that decide which texts a run's prompts contain."""
     for decorate in (
         click.option(
             "--profile-data",
             is_flag=True,
-            help="Look into tables that the server's own statistics know nothing of (bounded).",
+            help="Read some rows of tables for which the server has no statistics.",
         ),
-        click.option(
-            "--names-only", is_flag=True, help="Send names, types and keys, and nothing else."
-        ),
+        click.option("--names-only", is_flag=True, help="Send only names, types and keys."),
         click.option(
             "--no-samples", is_flag=True, help="Send no values, ranges or shapes of values."
         ),
         click.option(
-            "--batch-size", type=click.IntRange(1, 500), metavar="N", help="Columns in one request."
+            "--batch-size", type=click.IntRange(1, 500), metavar="N", help="Columns per request."
         ),
         click.option(
             "--context",
             metavar="FILE",
             multiple=True,
-            help="A glossary, house rules, or a dbt manifest.json (repeat).",
+            help="A glossary, house rules, or a dbt manifest.json (repeatable).",
         ),
         click.option(
             "--language", metavar="L", help="Language of the descriptions, such as en or de."
@@ -199,10 +197,10 @@ LIMITS = ("tier", "concurrency", "rpm", "tpm")
 def limit_options(function: _F) -> _F:
     """The account's limits: `--tier`, `--concurrency`, `--rpm`, `--tpm`."""
     for name, metavar, text in (
-        ("--tpm", "N", "Tokens a minute, charged up front, at most."),
-        ("--rpm", "N", "Requests a minute, at most."),
-        ("--concurrency", "N", "Requests at once, at most."),
-        ("--tier", "T", "The account's tier, as a hint of its limits."),
+        ("--tpm", "N", "Maximum tokens per minute, charged up front."),
+        ("--rpm", "N", "Maximum requests per minute."),
+        ("--concurrency", "N", "Maximum concurrent requests."),
+        ("--tier", "T", "The account's tier, as a hint for its limits."),
     ):
         least = 0 if name == "--tier" else 1
         option = click.option(name, type=click.IntRange(least), metavar=metavar, help=text)
@@ -211,17 +209,17 @@ def limit_options(function: _F) -> _F:
 
 
 def choice_options(function: _F) -> _F:
-    """Which suggestions may leave: `--unreviewed`, `--min-confidence`."""
+    """Which suggestions are published: `--unreviewed`, `--min-confidence`."""
     for decorate in (
         click.option(
             "--min-confidence",
             type=click.Choice(["high", "medium", "low"]),
-            help="With --unreviewed: only those that are at least so sure.",
+            help="With --unreviewed: only those at or above this confidence.",
         ),
         click.option(
             "--unreviewed",
             is_flag=True,
-            help="Also what nobody has decided yet: the best wording of each.",
+            help="Also undecided items, with their best alternative.",
         ),
     ):
         function = decorate(function)

@@ -29,8 +29,8 @@ def report(
     again: "Result | None" = None,
     cap: "Decimal | None" = None,
 ) -> int:
-    """Print how a run ended, what asking `again` brought, and how to go on (under the same `cap`);
-    returns the exit code."""
+    """Print how a run ended, what asking `again` brought, and the command that resumes it with the
+    same `cap`; returns the exit code."""
     both = [result, again] if again else [result]
     same = f" --store {pasted(store)}" if store else ""
     resume = f"amx-kimi run --resume {both[-1].run}" + (f" --max-cost {cap}" if cap else "") + same
@@ -46,7 +46,8 @@ def report(
         warn(note, label="Note")
     if last.interrupted:
         is_whole = last.totals.described and not exit_code(last)
-        warn("Interrupted, at its very end" if is_whole else f"Interrupted. Go on with: {resume}")
+        how = "Interrupted, but all was described." if is_whole else "Interrupted."
+        warn(how if is_whole else f"{how} Resume with: {resume}")
         return INTERRUPTED
     totals = result.totals
     if totals.tables_described < totals.tables:
@@ -58,12 +59,12 @@ def report(
         warn(str(last.stopped), label="Stopped")
         if isinstance(last.stopped, BudgetError):
             resume = f"amx-kimi run --resume {last.run} --max-cost MORE{same}"
-        warn(f"What was described is kept. Go on with: {resume}")
+        warn(f"Results so far are kept. Resume with: {resume}")
         return last.stopped.exit_code
     if any(one.totals.failed for one in both):
         why = last.why_failed or result.why_failed
-        because = f" ({why.rstrip('.')})" if why and as_json else ""  # in words it was said above
-        warn(f"Ask for what failed again{because} with: {resume}")
+        because = f" ({why.rstrip('.')})" if why and as_json else ""  # else printed above already
+        warn(f"Retry failed columns{because} with: {resume}")
     return max(exit_code(one) for one in both)
 
 
@@ -107,30 +108,30 @@ def summary(result: "Result") -> dict[str, Any]:
 
 def in_words(result: "Result", profile: "Profile") -> str:
     totals = result.totals
-    free = [f"{totals.reused:,} of them from earlier runs"] if totals.reused else []
+    free = [f"{totals.reused:,} from earlier runs"] if totals.reused else []
     free += [f"{totals.inherited:,} inherited from dbt"] if totals.inherited else []
-    free += [f"{totals.shared:,} with the answer for another table"] if totals.shared else []
+    free += [f"{totals.shared:,} shared with another table"] if totals.shared else []
     reused = f" ({', '.join(free)})" if free else ""
     lines = [
         f"Run {result.run}: {totals.described:,} of {counted(totals.columns, 'column')} "
         f"described{reused}, and {totals.tables_described:,} of {counted(totals.tables, 'table')}",
         f"Requests: {totals.requests:,} ({counted(totals.retries, 'retry', 'retries')})"
-        + (", this sitting" if result.resumed else " in")
-        + f" {result.seconds:.1f} s",
+        + f" in {result.seconds:.1f} s"
+        + (" since resuming" if result.resumed else ""),
         f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
         f"completion ({totals.reasoning:,} of them reasoning)"
-        + (f"; not known of {counted(totals.uncertain, 'request')}" if totals.uncertain else ""),
+        + (f"; unknown for {counted(totals.uncertain, 'request')}" if totals.uncertain else ""),
         f"Cost: {_cost_in_words(result, profile)}",
     ]
     if totals.requests and not _kept(totals):
-        lines.append("Nothing of what these requests brought could be kept")
+        lines.append("These requests brought no usable descriptions")
     if totals.deferred:
-        lines.append(f"Left for later: {counted(totals.deferred, 'column')}, beyond --limit")
+        lines.append(f"Not asked: {counted(totals.deferred, 'column')}, beyond --limit")
     if totals.failed:
         why = f" ({result.why_failed})" if result.why_failed else ""
         lines.append(
-            f"Failed: {counted(totals.failed, 'column')}{why}; `amx-kimi show {result.run}` says "
-            "why each"
+            f"Failed: {counted(totals.failed, 'column')}{why}; `amx-kimi show {result.run}` shows "
+            "each reason"
         )
     return "\n".join(lines)
 
@@ -152,12 +153,12 @@ def _cost_in_words(result: "Result", profile: "Profile") -> str:
         notes.append("an estimate, at the maker's list prices")
     if totals.uncertain:
         unknown = counted(totals.uncertain, "request")
-        notes.append(f"{unknown} without known usage at the worst case")
+        notes.append(f"{unknown} of unknown usage counted at the worst case")
     return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -> None:
-    """Print what a run would take."""
+    """Print what a run would ask, and its tokens and cost."""
     if as_json:
         echo_json(_estimate_json(found, currency))
         return
@@ -166,13 +167,16 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
         cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
     click.echo(
         f"Nothing was sent. This run would ask about {found.in_words} "
-        f"({found.reused:,} more known from earlier runs, {found.shared:,} with a shared answer) "
+        f"({found.reused:,} more known from earlier runs, {found.shared:,} with a shared answer), "
         f"in about {counted(found.requests, 'request')}\n"
         f"Tokens (an estimate): {found.prompt_tokens:,} prompt, "
         f"{found.completion_tokens:,} completion\nCost (an estimate): {cost}"
     )
     if found.one is not None:
-        click.echo(f"A --max-cost has to hold one request's worst case: {found.one:.4f} {currency}")
+        click.echo(
+            f"--max-cost must be at least {found.one:.4f} {currency} (the worst case of one "
+            "request)"
+        )
     if found.known:
         warn(f"{known_in_words(found.known)}.", label="Note")
     for note in found.notes:
@@ -180,9 +184,9 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
 
 
 def known_in_words(known: int) -> str:
-    """What need not be paid for again."""
-    verb = "is" if known == 1 else "are"
-    return f"{known:,} of them {verb} known under other settings: --keep-known takes them"
+    """Says that `known` columns need not be paid for again."""
+    verb, those = ("was", "it") if known == 1 else ("were", "them")
+    return f"{known:,} of them {verb} described with other settings; --keep-known reuses {those}"
 
 
 def _estimate_json(found: "Estimate", currency: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The files that commands write: for their owner only, unless `--mode` says otherwise."""
+"""Opens the files that commands write: readable by their owner only, unless `--mode` says more."""
 
 import re
 from collections.abc import Callable
@@ -23,13 +23,13 @@ def mode_option(function: _F) -> _F:
         metavar="MODE",
         expose_value=False,
         callback=_keep_mode,
-        help="The file's permissions, such as 644 (default: 600, or as the file it replaces).",
+        help="The file's permissions, such as 644 (default: 600, or those of the replaced file).",
     )(function)
 
 
 def _keep_mode(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None and not re.fullmatch("0?6[0-7]{2}", value):
-        raise click.BadParameter(f"{shown(value)} is no file's mode, such as 644 or 640")
+        raise click.BadParameter(f"{shown(value)} is not a valid file mode, such as 644 or 640")
     ctx.meta[_MODE] = int(value, 8) if value else None
 
 

@@ -1,4 +1,4 @@
-"""`amx-kimi payload`: what a run would send."""
+"""`amx-kimi payload`: prints what a run would send."""
 
 import json
 import sys
@@ -15,16 +15,18 @@ __all__ = ["payload"]
 @click.command(cls=KimiCommand)
 @database_options
 @profile_option
-@click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@click.option("--all", "all_columns", is_flag=True, help="Include columns that have a comment.")
 @prompt_options
-@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @json_option
 def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **options: Any) -> None:
-    """Print exactly what `run` would send of a database, and send nothing.
+    """Print exactly what `run` would send; send nothing.
 
-    Each request with the digest (SHA-256) of its messages, which a run keeps with each of its
-    requests. The texts are those of a first run of all that is chosen: what an earlier run
-    described is not left out. With --json: one object a line, with the whole body.
+    Each request is printed with the SHA-256 digest of its messages. A run stores the same digests
+    in the journal.
+
+    The requests are those of a first run: columns that an earlier run described are included. With
+    --json, each line is one object with the whole body.
     """
     import anyio
 
@@ -50,7 +52,7 @@ def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **opti
                 continue
             rest = {key: value for key, value in found.body.items() if key != "messages"}
             say(f"Request {number}: {found.label}\nDigest:  {found.digest}")
-            click.echo(f"Beside the messages: {json.dumps(rest, ensure_ascii=False)}")
+            click.echo(f"Other fields: {json.dumps(rest, ensure_ascii=False)}")
             for message in found.body["messages"]:
                 same = message["role"] == "system" and message["content"] == system
                 click.echo(f"--- {message['role']}" + (" (as above)" if same else ""))

@@ -13,13 +13,13 @@ from amx_kimi.text import counted
 __all__ = ["watch"]
 
 _PLAIN_SECONDS = 5.0
-_LONG = 3.0  # seconds of waiting that are worth a word
+_LONG = 3.0  # seconds; a shorter wait is not shown
 _MANY_REFUSALS = 5
 
 
 @contextmanager
 def watch(currency: str | None) -> Iterator[Watch]:
-    """Yields what shows a run's progress."""
+    """Yields the callbacks that show a run's progress."""
 
     if sys.stderr.isatty():
         with _bar(currency) as bar:
@@ -60,7 +60,7 @@ def _bar(currency: str | None) -> Iterator[Watch]:
             spent=_spent(progress, currency),
         )
 
-    def begin(run: str) -> None:  # not before: something may be asked on the terminal first
+    def begin(run: str) -> None:  # only now: the user may have been asked a question before
         bar.start()
         bar.console.print(f"Run {run}")
 
@@ -101,11 +101,11 @@ def _spent(progress: Progress, currency: str | None) -> str:
 
 
 def _waiting(progress: Progress) -> str:
-    """What keeps requests from being sent, if anything does for longer."""
+    """Why requests are not sent at the moment; blank after a short wait."""
     if progress.capped:
-        return "near the cap: fewer at once"
+        return "near the cap: fewer concurrent requests"
     if progress.refusals >= _MANY_REFUSALS:
-        return f"the account's limits refused {progress.refusals:,} times since the last answer"
+        return f"refused {progress.refusals:,} times by the account's limits since the last answer"
     if progress.held > _LONG:
         return f"waiting {progress.held:.0f} s for the account's limits"
     return ""

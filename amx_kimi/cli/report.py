@@ -1,4 +1,4 @@
-"""`report`: a run as one HTML file."""
+"""`report`: writes a run as one HTML file."""
 
 from pathlib import Path
 
@@ -16,13 +16,16 @@ __all__ = ["report"]
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write (default: amx-kimi-RUN.html here).",
+    help="The file to write (default: amx-kimi-RUN.html in the current folder).",
 )
 @mode_option
 @store_option
 def report(run: str, out: Path | None, store: str | None) -> None:
-    """Write RUN (an id, or `last`) as one HTML file: coverage, confidence, cost, what failed, what
-    was sent, and every table with search and filters. It loads nothing from the network."""
+    """Write a run as one HTML file.
+
+    The report of RUN (an id, or `last`) shows coverage, confidence, cost, what failed, what was
+    sent, and every table, with search and filters. It loads nothing from the network.
+    """
     from amx_kimi.cli.show import note_if_going
     from amx_kimi.journal import meant
     from amx_kimi.publish.report import write_report

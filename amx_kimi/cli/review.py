@@ -1,4 +1,4 @@
-"""`amx-kimi review`: people decide about suggestions, on a terminal or in a spreadsheet."""
+"""`amx-kimi review`: people decide about suggestions, in a terminal or a spreadsheet."""
 
 import getpass
 import os
@@ -30,8 +30,8 @@ _AT_ONCE = 500
 @click.option(
     "--accept",
     type=click.Choice(["high", "medium", "low"]),
-    help="Accept the best wording of all that is open and at least so sure. What a person has"
-    " worded stays, in this run and in others.",
+    help="Accept the best alternative of open items at or above this confidence. Text that people"
+    " wrote, in this run or another one, stays.",
 )
 @click.option(
     "--out",
@@ -41,25 +41,29 @@ _AT_ONCE = 500
 @click.option(
     "--decisions",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Read the decisions of such a file back.",
+    help="Read decisions back from such a CSV file.",
 )
 @click.option("--by", metavar="NAME", help="Who decides (default: your login name).")
 @click.option(
     "--profile",
     metavar="NAME",
     shell_complete=complete_profiles,
-    help="For asking again with a hint (default: the run's).",
+    help="The LLM profile for asking again with a hint (default: the run's).",
 )
 @mode_option
 @store_option
 @json_option
 def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
-    """Decide about the suggestions of RUN (an id, or `last`): accept, choose, edit, reject.
+    """Decide about the suggestions of a run.
 
-    On a terminal, a table at a time; ? shows the keys. Each decision is kept at once, with who and
-    when, so leave and come back as you like. Without a terminal: --accept, or a CSV file out and in
-    again: `decision` takes accept, the number of a wording, or reject; a text of your own goes into
-    `text`. A row that does not fit is refused with its number (exit code 1), the others are kept.
+    RUN is the id of a run, or `last`. In a terminal, you accept, choose, edit or reject the
+    suggestions, one table at a time; ? shows the keys. Each decision is saved at once, with who
+    decided and when, so you can leave and come back at any time.
+
+    Without a terminal, use --accept, or write a CSV file with --out and read it back with
+    --decisions. In its column `decision`, enter accept, the number of an alternative, or reject. A
+    text of your own goes into the column `text`. Invalid rows are refused and listed (exit code
+    1); the others are kept.
     """
     from amx_kimi.cli.show import note_if_going
     from amx_kimi.journal import meant
@@ -67,7 +71,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
 
     chosen = [name for name in ("accept", "out", "decisions") if options[name]]
     if len(chosen) > 1:
-        raise click.UsageError("One of --accept, --out and --decisions at a time.")
+        raise click.UsageError("Use only one of --accept, --out and --decisions.")
     by = options["by"] or _login_name()
     with open_journal(store, Settings.from_environment(), create=False) as journal:
         found = journal.read(meant.run_with_results, run)
@@ -80,7 +84,7 @@ def review(run: str, store: str | None, as_json: bool, **options: Any) -> int:
             return _in(journal, found, options["decisions"], by, as_json=as_json)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise click.UsageError(
-                "Without a terminal: --accept high, --out FILE or --decisions FILE."
+                "Without a terminal, use --accept high, --out FILE or --decisions FILE."
             )
         return _on_screen(journal, found, by, options["profile"])
 
@@ -100,7 +104,7 @@ def _accept(journal: "Journal", run: "Run", least: Any, by: str, *, as_json: boo
     _say_progress(journal, run, did, f"Accepted {found.count:,}", as_json=as_json)
     if found.left:
         warn(
-            f"Left open, as a person has worded them in another run: {found.left:,}. "
+            f"Skipped, because a person wrote their text in another run: {found.left:,}. "
             f"`amx-kimi review {run.id}` shows the texts."
         )
     return 0
@@ -112,10 +116,11 @@ def _out(journal: "Journal", run: "Run", path: Path) -> int:
 
     if path.exists():
         raise click.UsageError(
-            f"{path} is there already, perhaps with decisions: --decisions reads it; else move it."
+            f"{path} already exists, and may contain decisions. Read them with --decisions, or "
+            "move the file."
         )
     with output(path) as file:
-        file.write("\ufeff")  # else a spreadsheet takes it for Latin-1
+        file.write("\ufeff")  # without it, a spreadsheet reads the file as Latin-1
         count = write_decisions(file, journal.stream(results.described, run.id))
     warn(f"Wrote {counted(count, 'row')} to {path}")
     warn(f"Read the decisions back with: amx-kimi review {run.id} --decisions {path}")
@@ -139,7 +144,8 @@ def _in(journal: "Journal", run: "Run", path: Path, by: str, *, as_json: bool) -
 
 
 def _some_at_once(rows: Iterator["Row"]) -> Iterator[list["Row"]]:
-    """Lists of rows; of a file that cannot be read to its end, those before come first."""
+    """Rows in lists of at most _AT_ONCE. If the file cannot be read to its end, the rows before
+    the error come first."""
     some: list[Row] = []
     try:
         for row in rows:
@@ -154,12 +160,12 @@ def _some_at_once(rows: Iterator["Row"]) -> Iterator[list["Row"]]:
 
 
 def _keep(journal: "Journal", rows: list["Row"], by: str) -> tuple[int, list["Row"]]:
-    """Keep what these rows decide; returns how many, and the rows that are refused."""
+    """Keep the decisions of these rows; returns how many, and the refused rows."""
     from amx_kimi.journal import decisions
 
     wanted = [row.decided for row in rows if row.decided]
     kept = journal.write_now(decisions.decide, wanted, by)
-    late = "somebody has decided about it in the meantime"
+    late = "somebody else has decided about it in the meantime"
     checked = (
         replace(row, decided=None, refused=late)
         if row.decided and row.decided.id not in kept

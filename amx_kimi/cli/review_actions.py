@@ -1,4 +1,4 @@
-"""What each key of a review does; each action returns what is said about it ("": nothing)."""
+"""What each key of a review does; each action returns the message to show ("": none)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from amx_kimi.journal import Described
 from amx_kimi.publish.review import Filter, Review, Step
+from amx_kimi.text import counted
 from amx_kimi.types import CONFIDENCES, Suggestion
 
 __all__ = ["COMMANDS", "Actions", "AskAgain", "Asker", "help_text"]
@@ -15,32 +16,32 @@ AskAgain = Callable[[Described, str], Awaitable[Suggestion]]
 """Asks the model again about an item, with a hint; raises a KimiError when that fails."""
 
 COMMANDS = (  # keys, the action, how the help names the keys, what they do
-    (("a", "enter"), "accept", "a, Enter", "accept the first wording"),
-    (tuple("123456789"), "accept_number", "1 … 9", "accept this wording"),
+    (("a", "enter"), "accept", "a, Enter", "accept the first alternative"),
+    (tuple("123456789"), "accept_number", "1 … 9", "accept this alternative"),
     (("e",), "edit", "e", "edit here (Enter, Esc)"),
     (("E",), "edit_outside", "E", "edit in $EDITOR"),
-    (("r",), "reject", "r", "reject: nothing is written"),
+    (("r",), "reject", "r", "reject: publish nothing"),
     (("s", "tab"), "next_open", "s", "skip: it stays open"),
     (("h",), "ask_again", "h", "ask again, with a hint"),
-    (("A",), "accept_table", "A", "accept all high of the table"),
+    (("A",), "accept_table", "A", "accept all high in table"),
     (("u",), "undo", "u", "undo"),
     (("j", "down"), "down", "j, down", "next item"),
     (("k", "up"), "up", "k, up", "previous item"),
     (("n", "pagedown"), "next_table", "n", "next table"),
     (("p", "pageup"), "previous_table", "p", "previous table"),
-    (("/",), "find_text", "/", "only items with a text"),
-    (("t",), "find_table", "t", "only tables with a text"),
-    (("c",), "next_confidence", "c", "one confidence only"),
-    (("o",), "open_only", "o", "only what is open"),
-    (("x",), "show_all", "x", "everything again"),
+    (("/",), "find_text", "/", "filter items by a text"),
+    (("t",), "find_table", "t", "filter tables by a text"),
+    (("c",), "next_confidence", "c", "filter by confidence"),
+    (("o",), "open_only", "o", "show only open items"),
+    (("x",), "show_all", "x", "show everything again"),
     (("?",), "show_help", "?", "this help"),
-    (("q", "c-c", "c-d"), "leave", "q", "leave; all is kept"),
+    (("q", "c-c", "c-d"), "leave", "q", "leave; all is saved"),
 )
 _DID = {"accept": "accepted", "edit": "edited", "reject": "rejected"}
 
 
 class Asker(Protocol):
-    """What an action may need of the screen. What `then` returns is said."""
+    """What an action may need of the screen. What `then` returns is shown as a message."""
 
     def ask(self, prompt: str, default: str, then: Callable[[str], str]) -> None:
         """Ask for a line of text."""
@@ -49,13 +50,13 @@ class Asker(Protocol):
         """Have a text edited in the person's own editor; `then` only if it was changed."""
 
     def wait_for(self, doing: Awaitable[_T], what: str, then: Callable[[_T], str]) -> None:
-        """Show that `doing` goes on, until it ends or the person no longer waits."""
+        """Show that `doing` is running, until it ends or the person stops waiting."""
 
     def help(self) -> None:
         """Show the keys."""
 
     def leave(self) -> None:
-        """End the sitting."""
+        """End the review."""
 
 
 class Actions:
@@ -95,11 +96,11 @@ class Actions:
 
     def next_open(self) -> str:
         if self._review.rows and not self._review.to_next_open():
-            return "Everything that is shown is decided."
+            return "All items shown are decided."
         return ""
 
     def _go_on(self, before: Described) -> str:
-        """To the next that is open; who revises a decision goes down the table."""
+        """Move to the next open item; after a changed decision, to the next item of the table."""
         return self.down() if before.decision else self.next_open()
 
     # Deciding
@@ -116,7 +117,7 @@ class Actions:
             return ""
         if self._review.accept(number):
             return self._go_on(row)
-        return f"There is no wording {number}."
+        return f"There is no alternative {number}."
 
     def reject(self) -> str:
         row = self._review.row
@@ -127,10 +128,12 @@ class Actions:
 
     def accept_table(self) -> str:
         done = self._review.accept_table()
-        left = f" Left open, worded by a person in another run: {done.left:,}." if done.left else ""
+        left = ""
+        if done.left:
+            left = f" Skipped, because a person wrote their text in another run: {done.left:,}."
         if not (done.count or done.left):
-            return "Nothing of this table is open and high."
-        return f"Accepted {done.count:,} of this table. u takes them back.{left}"
+            return "No open item of this table has high confidence."
+        return f"Accepted {counted(done.count, 'item')} of this table. u undoes this.{left}"
 
     def edit(self) -> str:
         if row := self._review.row:
@@ -143,7 +146,7 @@ class Actions:
         return ""
 
     def _text_to_edit(self, row: Described) -> str:
-        """What a person let stand here, or has worded in another run, or the best wording."""
+        """The decided text, else what a person wrote in another run, else the best alternative."""
         worded = None if row.decision else self._review.worded.get(row.id)
         best = row.suggestion.alternatives[0] if row.suggestion else ""
         return worded.text if worded else row.text or best
@@ -152,21 +155,20 @@ class Actions:
         row = self._review.row
         if row and self._review.edit(text):
             return self._go_on(row)
-        return "An empty text is no description: r rejects."
+        return "Empty text: use r to reject."
 
     # Undoing
 
     def undo(self) -> str:
         step = self._review.last_step()
         if step is None:
-            return "There is nothing of yours to undo in this sitting."
+            return "There is nothing to undo in this review."
         hidden = step.hidden(self._review.filter)
         if not hidden:
             return self._undo(step)
-        those = "" if hidden == len(step.done) else f" {hidden:,} of them"
-        are = "is" if hidden == 1 else "are"
+        hides = "hides" if hidden == len(step.done) else f"hides {hidden:,} of them"
         self._screen.ask("Undo that? (y/n) ", "", lambda text: self._undo_if(text, step))
-        return f"{_was_done(step)}, and{those} {are} not shown now."
+        return f"{_was_done(step)}; the filter {hides}."
 
     def _undo_if(self, answer: str, step: Step) -> str:
         agreed = answer.strip().lower() in ("y", "yes")
@@ -177,10 +179,10 @@ class Actions:
         left = len(step.done) - len(undone)
         if not undone:
             return (
-                f"{_was_done(step)}, but somebody has decided otherwise since: nothing was undone."
+                f"{_was_done(step)}, but somebody else has changed that since. Nothing was undone."
             )
-        since = f" Left, as somebody has decided otherwise since: {left:,}." if left else ""
-        return f"Undone: {_was_done(step)}, and {_stands_again(undone)}.{since}"
+        since = f" Not undone, because somebody else changed it since: {left:,}." if left else ""
+        return f"Undone: {_was_done(step)}, and {_are_again(undone)}.{since}"
 
     # Asking again
 
@@ -201,14 +203,14 @@ class Actions:
 
     def _answered(self, row: Described, new: Suggestion) -> str:
         self._review.refresh()
-        decided = f" It stays {_DID[row.decision.action]} as it was." if row.decision else ""
+        decided = f" It stays {_DID[row.decision.action]}." if row.decision else ""
         old = row.suggestion
         if old is None:
-            return f"Asked again: an answer came, {new.confidence}.{decided}"
+            return f"Asked again: a first answer, {new.confidence}.{decided}"
         if new.alternatives == old.alternatives:
-            return f"Asked again: the same answer came, {_moved(old, new)}.{decided}"
+            return f"Asked again: the same answer, {_moved(old, new)}.{decided}"
         before = f"Before: “{old.alternatives[0]}”"
-        return f"Asked again: a new answer came, {_moved(old, new)}. {before}{decided}"
+        return f"Asked again: a new answer, {_moved(old, new)}. {before}{decided}"
 
     # What is shown
 
@@ -240,7 +242,7 @@ class Actions:
 
 
 def help_text() -> str:
-    """The keys in two columns: a small terminal shows all of them."""
+    """The keys in two columns, so that a small terminal shows all of them."""
     lines = [f"{keys:<8} {what:.28}" for _, _, keys, what in COMMANDS]
     half = (len(lines) + 1) // 2
     pairs = zip(lines[:half], [*lines[half:], ""], strict=False)
@@ -248,18 +250,18 @@ def help_text() -> str:
 
 
 def _was_done(step: Step) -> str:
-    """What a step did: `items.xq1 was accepted`, `12 of orders were accepted`."""
+    """What a step did: `items.xq1 was accepted`, `12 items of orders were accepted`."""
     first = step.done[0]
     did = {_DID[row.decision.action] for row in step.done if row.decision}
     said = did.pop() if len(did) == 1 else "decided"
     if len(step.done) == 1:
         return f"{first.item.name} was {said}"
     table = replace(first.item, column="").name
-    return f"{len(step.done):,} of {table} were {said}"
+    return f"{len(step.done):,} items of {table} were {said}"
 
 
-def _stands_again(undone: Sequence[Described]) -> str:
-    """What holds of the items now that their decisions are taken back."""
+def _are_again(undone: Sequence[Described]) -> str:
+    """The state of the items now that their decisions are undone."""
     are = "is" if len(undone) == 1 else "are"
     actions = {row.decision.action if row.decision else "open" for row in undone}
     action = actions.pop() if len(actions) == 1 else ""

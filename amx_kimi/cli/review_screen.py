@@ -1,4 +1,5 @@
-"""The review on a terminal: a table at a time, its items above, the one under the cursor below."""
+"""The review in a terminal: one table at a time, with its items above, and the item under the
+cursor below."""
 
 import asyncio
 import time
@@ -33,11 +34,11 @@ from amx_kimi.text import one_line
 __all__ = ["Screen"]
 
 _T = TypeVar("_T")
-_BAR = "? help  q leave  a accept  1-9 wording  e edit  r reject  s skip  h hint  u undo"
+_BAR = "? help  q leave  a accept  1-9 choose  e edit  r reject  s skip  h hint  u undo"
 
 
 class Screen:
-    """The terminal's side of a review: draws it, hands keys to its actions, asks for lines."""
+    """Draws the review, calls the action of each key, and asks for lines of text."""
 
     def __init__(self, review: Review, ask_again: AskAgain) -> None:
         self._review = review
@@ -118,7 +119,7 @@ class Screen:
         if not self._waiting:
             return [("class:message", one_line(self._message))]
         seconds = int(time.monotonic() - self._since)
-        waits = f"{one_line(self._waiting_for)} … {seconds} s. Esc stops waiting, Ctrl-C leaves."
+        waits = f"{one_line(self._waiting_for)}: {seconds} s. Esc stops waiting, Ctrl-C leaves."
         return [("class:message", waits)]
 
     # What a key does
@@ -142,7 +143,7 @@ class Screen:
 
         @keys.add("c-c", filter=~browsing)
         def leave(_: KeyPressEvent) -> None:
-            if self._waiting:  # an answer that takes long is not waited for
+            if self._waiting:  # leaves at once, without waiting for the answer
                 self.leave()
             self._end_entry()
 
@@ -158,7 +159,7 @@ class Screen:
         return handle
 
     def _say(self, action: Callable[[], str]) -> None:
-        """Do it, and say what came of it."""
+        """Do it, and show its message."""
         try:
             self._message = action()
         except KimiError as error:
@@ -167,7 +168,7 @@ class Screen:
     # What actions need
 
     def leave(self) -> None:
-        """End the sitting."""
+        """End the review."""
         self._app.exit()
 
     def help(self) -> None:
@@ -175,7 +176,7 @@ class Screen:
         self._help = True
 
     def ask(self, prompt: str, default: str, then: Callable[[str], str]) -> None:
-        """Ask for a line of text; what `then` returns is said."""
+        """Ask for a line of text; what `then` returns is shown as a message."""
         self._prompt, self._then = one_line(prompt), then
         self._input.text = default
         self._input.cursor_position = len(default)
@@ -202,7 +203,7 @@ class Screen:
             except click.ClickException as error:
                 self._message = error.format_message()
             except UnicodeDecodeError:
-                self._message = "The editor's file is not UTF-8: nothing was kept."
+                self._message = "The editor's file is not UTF-8. Nothing was changed."
             else:
                 changed = edited is not None and edited.strip() != text.strip()
                 self._say(lambda: then(edited or "") if changed else "Not changed.")
@@ -211,18 +212,18 @@ class Screen:
         self._app.create_background_task(outside())
 
     def wait_for(self, doing: Awaitable[_T], what: str, then: Callable[[_T], str]) -> None:
-        """Show that `doing` goes on, until it ends or the person no longer waits."""
+        """Show that `doing` is running, until it ends or the person stops waiting."""
 
         async def wait() -> None:
             try:
                 found = await doing
                 self._say(lambda: then(found))
             except asyncio.CancelledError:
-                self._message = "No longer waited for."
+                self._message = "Stopped waiting."
                 raise
             except KimiError as error:
                 self._message = f"{error.message} {error.remedy}"
-            except Exception as error:  # the sitting goes on, whatever the answer was
+            except Exception as error:  # no answer may end the review
                 self._message = f"{what} failed: {type(error).__name__}: {error}"
             finally:
                 self._waiting = None
@@ -233,7 +234,7 @@ class Screen:
         self._app.create_background_task(self._tick(self._waiting))
 
     async def _tick(self, task: "asyncio.Task[None]") -> None:
-        """Draw the seconds anew while it is waited."""
+        """Redraw once a second while waiting."""
         while not task.done():
             await asyncio.wait([task], timeout=1.0)
             self._app.invalidate()

@@ -1,4 +1,4 @@
-"""What a review shows: lines for a terminal of so many columns. Pure."""
+"""What a review shows, as lines for a terminal of a given width. Pure functions."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _SHORT_NAME = 24
 
 
 def heading(review: Review, columns: int) -> StyleAndTextTuples:
-    """Where the review stands; the table's name gets what room the rest leaves."""
+    """The table, and how much is decided. The table's name is shortened to fit."""
     where = ".".join(filter(None, review.table)) if review.table else "–"
     place = f" · table {review.at_table + 1} of {len(review.tables)}" if review.tables else ""
     done = f" · {review.decided:,} of {review.total:,} decided · run {review.run.id}"
@@ -39,7 +39,7 @@ def heading(review: Review, columns: int) -> StyleAndTextTuples:
 
 
 def items(review: Review, columns: int, height: int) -> StyleAndTextTuples:
-    """The items of the table in sight around the cursor, a line each."""
+    """The items around the cursor, one line each."""
     names = [one_line(row.item.column or "(the table)") for row in review.rows]
     half = max(_SHORT_NAME, (columns - _BESIDE_NAME) // 2)
     width = min(half, max(map(get_cwidth, names), default=0))
@@ -65,10 +65,10 @@ def _item(row: Described, name: str, *, here: bool) -> StyleAndTextTuples:
 
 
 def detail(review: Review, columns: int) -> StyleAndTextTuples:
-    """All that is known of the item under the cursor."""
+    """Everything known about the item under the cursor."""
     row = review.row
     if row is None or row.suggestion is None:
-        return [("", "Nothing here. x shows everything, q leaves.")]
+        return [("", "No items to show. x shows everything, q leaves.")]
     item, found = row.item, row.suggestion
     about = ", ".join(filter(None, (item.type or item.kind, item.key_role, item.fk)))
     score = f" {found.score:.2f}" if found.score is not None else ""
@@ -82,17 +82,17 @@ def detail(review: Review, columns: int) -> StyleAndTextTuples:
         lines.append(("", _wrapped("Comment now: ", item.comment, columns)))
     if seen := _seen(row.facts):
         lines.append(("class:dim", _wrapped("The model saw: ", seen, columns)))
-    for number, wording in enumerate(found.alternatives, 1):
-        lines.append(("", _wrapped(f" {number}  ", wording, columns)))
+    for number, alternative in enumerate(found.alternatives, 1):
+        lines.append(("", _wrapped(f" {number}  ", alternative, columns)))
     if (worded := review.worded.get(row.id)) and not row.decision:
-        who = f"Worded by {worded.by} in run {worded.run} (e takes it up): "
+        who = f"Written by {worded.by} in run {worded.run} (e edits it): "
         lines.append(("class:name", _wrapped(who, worded.text, columns)))
     return [*lines, ("class:message", _wrapped("", _decided(row), columns))]
 
 
 def shortened(text: str, columns: int) -> str:
-    """`text` in so many columns: names that are alike often differ at their end, so what is left
-    out is in the middle."""
+    """`text` in at most `columns`. It is cut in the middle, because similar names often differ
+    at their end."""
     if get_cwidth(text) <= columns:
         return text
     tail = _that_fit(text[::-1], (columns - 1) // 2)[::-1]
@@ -101,7 +101,7 @@ def shortened(text: str, columns: int) -> str:
 
 
 def _that_fit(letters: Sequence[str], columns: int) -> str:
-    """The first letters that fit into so many columns."""
+    """As many of the first letters as fit into `columns`."""
     taken, used = "", 0
     for letter in letters:
         used += get_cwidth(letter)

@@ -34,7 +34,7 @@ __all__ = ["job_from", "run"]
 
 class _RunCommand(KimiCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # An option whose value may be left out would swallow the URL behind it.
+        # click would take the URL after a bare --only-changed as its value.
         bare = "--only-changed"
         return super().parse_args(ctx, [f"{bare}=schema" if arg == bare else arg for arg in args])
 
@@ -43,61 +43,70 @@ class _RunCommand(KimiCommand):
 @database_options
 @profile_option
 @store_option
-@click.option("--all", "all_columns", is_flag=True, help="Also columns that have a comment.")
+@click.option("--all", "all_columns", is_flag=True, help="Include columns that have a comment.")
 @click.option(
     "--only-changed",
     type=click.Choice(["schema", "data"]),
     metavar="[=data]",
-    help="Only what is new or of another type since earlier runs, with a list of what changed; "
-    "with =data also columns whose data moved.",
+    help="Only columns that are new or with a changed type since earlier runs, with a list of "
+    "changes; with =data also columns whose data changed.",
 )
 @click.option(
     "--no-shared",
     is_flag=True,
-    help="Ask about each technical column (created_at and its like), not once for all tables.",
+    help="Ask about technical columns (such as created_at) in each table, not once for all.",
 )
 @click.option(
     "--keep-known",
     is_flag=True,
-    help="Take what earlier runs described with another model, style or number of wordings.",
+    help="Reuse descriptions of earlier runs with another model, style or number of alternatives.",
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N columns.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Describe at most N columns.")
 @prompt_options
 @click.option(
     "--keep-markup",
     is_flag=True,
-    help="Keep links and markup in the model's wordings; else they are taken out.",
+    help="Keep links and markup in the model's texts (default: remove them).",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be asked, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Show requests, tokens and cost; send nothing.")
 @click.option(
     "--max-cost",
     metavar="X",
     help="Stop before more than X is spent, in the endpoint's currency.",
 )
 @limit_options
-@click.option("--yes", is_flag=True, help="Go on whatever the estimate says.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation of the cost.")
 @click.option(
     "--escalate",
     metavar="PROFILE",
     shell_complete=complete_profiles,
-    help="Ask again, with this stronger profile (or preset), what came back low.",
+    help="Ask again about low-confidence results, with this profile or preset.",
 )
 @click.option(
     "--resume",
     metavar="RUN",
     shell_complete=complete_runs,
-    help="Go on with a run (an id, or `last`).",
+    help="Resume a run (an id, or `last`).",
 )
-@click.option("--no-input", is_flag=True, help="Never ask anything, such as for a password.")
+@click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @json_option
 def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **options: Any) -> int:
-    """Describe the columns of a database that have no comment yet.
+    """Describe the columns that have no comment yet.
 
-    URL is a SQLAlchemy URL (postgresql://user@host/db, sqlite:///erp.db, duckdb:///dwh.duckdb),
-    the path of a SQLite or DuckDB file, or files of data (data/*.parquet, .csv, .json, or a folder
-    of them), each of them a table; a password is better left to PGPASSWORD, ~/.pgpass or AMX's
-    database profile. Without a URL, AMX's active database profile is taken. The descriptions go to
-    the journal: see `show` and `export`. What an earlier run described is not asked again.
+    URL is one of these:
+
+    \b
+    - a SQLAlchemy URL: postgresql://user@host/db, sqlite:///erp.db,
+      duckdb:///dwh.duckdb
+    - the path of a SQLite or DuckDB file
+    - data files, each of them a table: data/*.parquet, .csv, .json, or a
+      folder of them
+
+    Without a URL, AMX's active database profile is used. Passwords are better kept out of the URL:
+    use PGPASSWORD, ~/.pgpass or AMX's database profile.
+
+    The descriptions go to the journal: see `show` and `export`. What an earlier run described is
+    not asked again.
 
     Exit codes: 0 all described, 1 some failed, 2 usage or configuration, 3 the cost cap was
     reached, 130 interrupted.
@@ -116,7 +125,10 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
         target = find_target(urls, db_profile, settings)
         target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
         if options["dry_run"] and options["escalate"]:
-            raise click.UsageError("What comes back low is not known before: no --dry-run for it.")
+            raise click.UsageError(
+                "--escalate cannot be combined with --dry-run: low-confidence results are not "
+                "known in advance."
+            )
         spec = RunSpec(job, target, journal, settings)
         if options["dry_run"]:
             return _dry_run(spec, as_json=options["as_json"])
@@ -138,14 +150,14 @@ def _resume(
     from amx_kimi.journal import runs
 
     if any(options[key] for key in _FIXED):
-        raise click.UsageError("--resume goes on with the run's own choices; leave the others out.")
+        raise click.UsageError("--resume keeps the run's own options; remove the others.")
     found = journal.read(runs.find_run, name)
     profile = _load_profile(options["profile"] or found.profile, settings, options)
-    if profile.model != found.model:  # its answers are kept, and reused, as that model's
+    if profile.model != found.model:  # the journal attributes all answers of a run to one model
         raise ConfigError(
-            f"The run {found.id} was begun with {found.model}; the profile {profile.name!r} has "
-            f"{profile.model} now",
-            remedy="Resume it with a profile of that model (--profile), or begin a new run.",
+            f"Run {found.id} was started with {found.model}, but the profile {profile.name!r} now "
+            f"has {profile.model}",
+            remedy="Resume it with a profile for that model (--profile), or start a new run.",
         )
     target = target_of(found, urls, db_profile, settings)
     target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
@@ -153,7 +165,7 @@ def _resume(
     return _execute(spec, options)
 
 
-_FIXED = (  # a run's own choices
+_FIXED = (  # options that a resumed run keeps
     *("schemas", "tables", "all_columns", "limit", "language", "batch_size", "dry_run"),
     *("only_changed", "no_shared", "no_samples", "names_only", "profile_data", "context"),
     *(
@@ -176,8 +188,8 @@ def _load_profile(name: str | None, settings: "Settings", options: dict[str, Any
     row = profile.facts().model
     if row.retired_on and profile.endpoint.own:
         warn(
-            f"{row.id} was retired on {row.retired_on} at Moonshot's own endpoints; asking all the "
-            f"same. Its successor is {row.successor}."
+            f"{row.id} was retired on {row.retired_on} at Moonshot's own endpoints; asking it "
+            f"anyway. Its successor is {row.successor}."
         )
     return profile
 
@@ -219,7 +231,7 @@ def _execute(spec: "RunSpec", options: dict[str, Any]) -> int:
     if stronger and not result.stopped and not result.interrupted:
         try:
             again = _ask_again(result, spec, stronger, options)
-        except (KimiError, click.Abort) as error:  # what the first one brought is told all the same
+        except (KimiError, click.Abort) as error:  # raised after the first run's report
             failure = error
     code = report(
         result,
@@ -230,7 +242,7 @@ def _execute(spec: "RunSpec", options: dict[str, Any]) -> int:
         cap=options["max_cost"],
     )
     if failure:
-        warn("What came back low was not asked again.", label="Note")
+        warn("Low-confidence results were not asked again.", label="Note")
         raise failure
     return code
 
@@ -241,12 +253,12 @@ def _watched(spec: "RunSpec", options: dict[str, Any]) -> "Result":
 
     profile = spec.job.profile
     facts, endpoint = profile.facts(), profile.endpoint
-    # A subscription bills none: an own endpoint without a currency, a proxy without a key.
+    # Nothing is billed per request at an own endpoint without a currency, or without a key.
     billed = endpoint.auth == "key" and bool(endpoint.currency or not endpoint.own)
     if facts.prices is None and billed:
         warn(
-            f"No price is known for {profile.model} here, so its cost cannot be watched: "
-            "custom_input_cost_per_mtok and custom_output_cost_per_mtok give it one.",
+            f"The cost is unknown, because there is no price for {profile.model} here. Set "
+            "custom_input_cost_per_mtok and custom_output_cost_per_mtok in the profile.",
             label="Note",
         )
     spend = spend_of(profile, options)
@@ -255,21 +267,21 @@ def _watched(spec: "RunSpec", options: dict[str, Any]) -> "Result":
 
 
 def _stronger(profile: "Profile", settings: "Settings", options: dict[str, Any]) -> "Profile":
-    """The profile to escalate to, with a key, before anything is paid."""
+    """The profile to escalate to; checked, with its key, before anything is paid for."""
     from amx_kimi.config import find_key
     from amx_kimi.errors import ConfigError
 
     found = _load_profile(options["escalate"], settings, options)
     if (found.model, found.overlay) == (profile.model, profile.overlay):
         raise ConfigError(
-            f"--escalate {found.name} is the model that the run asks anyway",
-            remedy="Name a stronger one; see `amx-kimi models`.",
+            f"--escalate {found.name} has the same model and settings as the run",
+            remedy="Choose a stronger one; see `amx-kimi models`.",
         )
     currencies = {found.facts().currency, profile.facts().currency}
     if options["max_cost"] is not None and len(currencies) > 1:
         raise ConfigError(
-            "One --max-cost cannot hold for two currencies",
-            remedy="Leave --escalate out, and do it afterwards: run --resume RUN --escalate NAME.",
+            "--max-cost cannot cover two currencies",
+            remedy="Remove --escalate, and use it afterwards: run --resume RUN --escalate NAME.",
         )
     find_key(found, settings)
     return found
@@ -278,21 +290,21 @@ def _stronger(profile: "Profile", settings: "Settings", options: dict[str, Any])
 def _ask_again(
     result: "Result", spec: "RunSpec", stronger: "Profile", options: dict[str, Any]
 ) -> "Result | None":
-    """A run over what came back low, whose answers replace the low ones."""
+    """A second run over the low-confidence results, whose answers replace them."""
     from amx_kimi.errors import BudgetError
     from amx_kimi.journal.again import count_low, spent_again
 
     job, journal = spec.job, spec.journal
     low = journal.read(count_low, result.run)
     if not low:
-        warn("Nothing came back low: nothing is asked again.", label="Note")
+        warn("No result had low confidence; nothing is asked again.", label="Note")
         return None
     left = options["max_cost"]
     if left is not None:
         left -= (result.totals.cost or 0) + journal.read(spent_again, result.run)
         if left <= 0:
-            raise BudgetError(f"{low:,} came back low, and nothing is left of --max-cost")
-    warn(f"{low:,} came back low; asking {stronger.name} ({stronger.model})", label="Note")
+            raise BudgetError(f"{low:,} had low confidence, but nothing is left of --max-cost")
+    warn(f"{low:,} had low confidence; asking {stronger.name} ({stronger.model})", label="Note")
     wanted = replace(job.wanted, alternatives=stronger.n_alternatives)
     second = replace(
         job,

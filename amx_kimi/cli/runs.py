@@ -1,4 +1,4 @@
-"""`runs`, `usage`: what the journal holds, and what it took."""
+"""`runs`, `usage`: list the journal's runs, and add up their tokens and cost."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ def _journal(store: str | None) -> "Journal":
 @json_option
 @click.pass_context
 def runs(context: click.Context, store: str | None, as_json: bool) -> None:
-    """List the runs in the journal, newest first; `runs delete` removes one."""
+    """List the runs in the journal, newest first."""
     if context.invoked_subcommand is None:
         _list(store, as_json=as_json)
 
@@ -83,7 +83,7 @@ def _status(run: "Run") -> str:
 
     base = belongs_to(run)
     status = "killed" if run.killed else run.status
-    return f"{status}, of {base}" if base else status
+    return f"{status}, part of {base}" if base else status
 
 
 def _cost(spent: "Totals | Spending", currency: str | None) -> str:
@@ -98,14 +98,15 @@ def _cost(spent: "Totals | Spending", currency: str | None) -> str:
     type=click.Choice(["run", "model", "day"]),
     default="run",
     show_default=True,
-    help="A line for each of these (days in UTC).",
+    help="Print one line for each of these (days are in UTC).",
 )
 @store_option
 @json_option
 def usage(by: str, store: str | None, as_json: bool) -> None:
-    """Show what the journal's requests took: tokens and cost, in each endpoint's currency.
+    """Show the tokens and cost of past requests.
 
-    Requests without known usage count at their worst case.
+    Adds up the requests in the journal. Costs are in each endpoint's currency. Requests of unknown
+    usage count at their worst case.
     """
     from amx_kimi.journal import runs as stored
 
@@ -119,7 +120,7 @@ def usage(by: str, store: str | None, as_json: bool) -> None:
         )
         return
     if not found:
-        say("Nothing was asked yet. Start with: amx-kimi run URL")
+        say("There are no requests yet. Start with: amx-kimi run URL")
         return
     columns = (
         Column(by.capitalize()),

@@ -1,4 +1,4 @@
-"""`amx-kimi sandbox`: the stand-in server, with an option for each of its fields."""
+"""`amx-kimi sandbox`: the stand-in server; each field of its `Options` is a flag."""
 
 from dataclasses import Field, fields
 from types import NoneType
@@ -33,7 +33,7 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # no generic before
         try:
             return float(text) * factor
         except ValueError:
-            self.fail(f"{value!r} is no duration such as 3s or 250ms", param, ctx)
+            self.fail(f"{value!r} is not a valid duration, such as 3s or 250ms", param, ctx)
 
 
 def _option(field: "Field[Any]", hint: Any) -> click.Option:
@@ -49,7 +49,7 @@ def _option(field: "Field[Any]", hint: Any) -> click.Option:
             [f"--{name.removesuffix('s')}", field.name],
             multiple=True,
             metavar="TEXT",
-            help=f"{about} (repeat).",
+            help=f"{about} (repeatable).",
         )
     return click.Option(
         [f"--{name}"],
@@ -80,7 +80,8 @@ def _run(**values: Any) -> None:
     def ready(url: str) -> None:
         click.echo(url)
         warn(
-            "A stand-in for tests and trials: it answers by rules, it is not Kimi. Ctrl-C ends it."
+            "This is a stand-in for tests and trials. It answers by rules; it is not Kimi. "
+            "Ctrl-C stops it."
         )
 
     try:
@@ -95,7 +96,7 @@ sandbox = KimiCommand(
     "sandbox",
     callback=_run,
     params=[_option(field, _HINTS[field.name]) for field in fields(Options)],
-    help="Serve a Kimi-compatible stand-in on loopback, for tests and trials. It is not Kimi.\n\n"
-    "Prints its base URL. GET /_sandbox says what it saw; POST /_sandbox changes an option; "
-    "DELETE /_sandbox forgets what it saw.",
+    help="Serve a stand-in for Kimi, for tests and trials.\n\n"
+    "It listens on loopback and answers by rules. Prints its base URL. GET /_sandbox says what it "
+    "saw; POST /_sandbox changes an option; DELETE /_sandbox forgets what it saw.",
 )

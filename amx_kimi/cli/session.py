@@ -1,4 +1,5 @@
-"""The session: `amx-kimi` alone. The same click commands, with a slash, a history, completion."""
+"""The session: `amx-kimi` alone. Runs the same click commands, with a slash, history and
+completion."""
 
 import difflib
 import shlex
@@ -24,8 +25,8 @@ from amx_kimi.settings import Settings
 __all__ = ["open_session"]
 
 _OWN = {
-    "help": "What there is; /help run explains one.",
-    "exit": "Leave (Ctrl-D does too).",
+    "help": "List the commands; /help run explains one.",
+    "exit": "Leave (or press Ctrl-D).",
 }
 _TERMINATED = 143
 
@@ -42,7 +43,7 @@ def open_session(group: click.Group) -> int:
     def terminate(number: int, frame: Any) -> None:
         terminated.append(number)
         if callable(before):
-            before(number, frame)  # as in a command: kept, and resumable
+            before(number, frame)  # ends a run like Ctrl-C: results are kept, and it can resume
 
     signal.signal(signal.SIGTERM, terminate)
     try:
@@ -68,11 +69,11 @@ def _prompt_text() -> str:
 
 
 def _run(line: str, group: click.Group) -> bool:
-    """Run one line; whether the session is to end."""
+    """Run one line; returns whether to end the session."""
     try:
         words = shlex.split(line)
     except ValueError as error:
-        click.echo(f"{error}: a quotation mark opens and never closes", err=True)
+        click.echo(f"{error}: a quotation mark is not closed", err=True)
         return False
     if not words:
         return False
@@ -85,7 +86,7 @@ def _run(line: str, group: click.Group) -> bool:
     elif name not in (*group.commands, *_OWN):
         near = difflib.get_close_matches(name, [*group.commands, *_OWN], 3)
         meant = " or ".join(f"/{word}" for word in near)
-        hint = f"Did you mean {meant}?" if near else "/help lists what there is."
+        hint = f"Did you mean {meant}?" if near else "/help lists the commands."
         click.echo(f"No such command: /{name}. {hint}", err=True)
     elif name == "help" and len(words) == 1:
         _help(group)
@@ -103,7 +104,7 @@ def _help(group: click.Group) -> None:
 
 
 class _Commands(Completer):
-    """Completes commands, options, profile names and choices: whatever click knows."""
+    """Completes what click knows: commands, options, profile names and choices."""
 
     def __init__(self, group: click.Group) -> None:
         self._group = group
@@ -134,7 +135,8 @@ class _Commands(Completer):
 
 
 def _history() -> History:
-    """The lines of earlier sessions, readable by their owner only; in memory where that fails."""
+    """The lines of earlier sessions, in a file readable by its owner only; if that fails, in
+    memory."""
     try:
         folder = Settings.from_environment().config_dir
         private_folder(folder)
@@ -146,7 +148,7 @@ def _history() -> History:
 
 
 class _Discreet(FileHistory):
-    """Keeps no line that may carry a password or a key, and no more lines than it is worth."""
+    """A history that keeps no line that may contain a password or a key."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))

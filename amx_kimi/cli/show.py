@@ -1,4 +1,4 @@
-"""`show`: what a run found, read from the journal."""
+"""`show`: prints the results of a run, from the journal."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
@@ -30,22 +30,22 @@ _COLUMNS = (
 
 
 def note_if_going(run: "Run") -> None:
-    """Say of a run that is at work that more may come."""
+    """Note that a run is still running, so that more results may come."""
     if run.status in ("inventory", "running") and not run.killed:
-        warn(f"The run {run.id} is still going: this is what there is so far.", label="Note")
+        warn(f"Run {run.id} is still running: these are its results so far.", label="Note")
 
 
 @click.command(cls=KimiCommand)
 @click.argument("run", shell_complete=complete_runs)
 @table_option
-@click.option("--low", is_flag=True, help="Only what came back with low confidence.")
+@click.option("--low", is_flag=True, help="Show only low-confidence results.")
 @store_option
 @json_option
 def show(run: str, tables: tuple[str, ...], low: bool, store: str | None, as_json: bool) -> None:
-    """Show what RUN (an id, or `last`) found, table by table; on a terminal through a pager, where
-    it is longer than the screen.
+    """Show the results of RUN (an id, or `last`).
 
-    With --json: one object a line, all wordings included.
+    The results are listed by table. In a terminal, a pager opens if they are longer than the
+    screen. With --json, each line is one object, with all alternatives.
     """
     from amx_kimi.journal import meant
     from amx_kimi.publish.export import as_row
@@ -67,10 +67,10 @@ def show(run: str, tables: tuple[str, ...], low: bool, store: str | None, as_jso
 def rows_of(
     journal: "Journal", run: "Run", schemas: "Sequence[str]", tables: "Sequence[str]"
 ) -> "Iterator[Described]":
-    """What a run has of these schemas and tables (names or patterns), or of all.
+    """The results of a run for these schemas and tables (names or patterns), or for all.
 
     Raises:
-        JournalError: it has nothing of them.
+        JournalError: there are none.
     """
     from amx_kimi.databases.base import Selection
     from amx_kimi.errors import JournalError
@@ -85,15 +85,18 @@ def rows_of(
     first = next(rows, None)
     if first is None and (schemas or tables):
         wanted = " or ".join((*tables, *schemas))
-        raise JournalError(f"The run {run.id} has nothing of {wanted}")
+        raise JournalError(f"Run {run.id} has no results for {wanted}")
     return chain([first] if first else [], rows)
 
 
 def print_tables(
     rows: "Iterable[Described]", *, low: bool = False, most: int | None = None, paged: bool = False
 ) -> int:
-    """Print described items, each table with its own description above its columns; `low`: what
-    came back low, and `most` so many tables. Returns how many tables there are beyond those."""
+    """Print described items: each table with its description above its columns.
+
+    With `low`, only low-confidence items; with `most`, at most so many tables. Returns how many
+    more tables there are.
+    """
     tables = (list(group) for _, group in groupby(rows, key=lambda row: _place(row)))
     tables = (table for table in tables if not low or any(map(_is_low, table)))
     shown = islice(tables, most)

@@ -1,4 +1,4 @@
-"""What a run may cost: the cap, and the question before an expensive one."""
+"""What a run may cost: the cap, and the question before an expensive run."""
 
 import signal
 import sys
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["amount", "spend_of"]
 
-_ASK_ABOVE = {"USD": Decimal(1), "CNY": Decimal(7)}  # an estimate above this is agreed to first
+_ASK_ABOVE = {"USD": Decimal(1), "CNY": Decimal(7)}  # above this estimate, the user is asked
 
 
 def amount(text: str | None) -> Decimal | None:
-    """The figure of `--max-cost`.
+    """The value of `--max-cost`.
 
     Raises:
         click.BadParameter: it is not a positive amount.
@@ -41,7 +41,10 @@ def amount(text: str | None) -> Decimal | None:
 
 
 def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
-    """The cap, and who is asked: nobody with a cap or --yes; without a terminal one is wanted."""
+    """The cap, and the question about money.
+
+    Nothing is asked with a cap or --yes; without a terminal, one of these is required.
+    """
     from amx_kimi.annotate.run import Spend
     from amx_kimi.cli.outcome import known_in_words
     from amx_kimi.errors import ConfigError
@@ -58,17 +61,17 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
         )
         if options["no_input"] or not sys.stdin.isatty():
             raise ConfigError(
-                f"Not begun: {what}", remedy="Say --max-cost X or --yes to go on without asking."
+                f"Not started: {what}", remedy="Use --max-cost X or --yes to start without asking."
             )
         with _interruptible():
-            return click.confirm(f"{what}. Go on?", err=True)
+            return click.confirm(f"{what}. Continue?", err=True)
 
     return Spend(None, agree, _ASK_ABOVE.get(currency, Decimal(1)))
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a question at once: the event loop's own handler would wait for the answer."""
+    """Let Ctrl-C end a question at once; the event loop's handler would wait for the answer."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Tables for people, laid out for the width that there is.
+"""Prints tables that fit the width of the terminal.
 
-A table shows as many columns as fit at their natural width; the others stand below each row. No
-word is broken: what is longer than a line is left to the terminal, and can still be copied.
+A table shows as many columns as fit at their natural width, and the others below each row. Words
+are never broken: the terminal wraps what is longer than a line, so that it can still be copied.
 """
 
 import shutil
@@ -26,15 +26,18 @@ __all__ = ["Cell", "Column", "Row", "lay_out", "print_lines", "print_table", "sc
 _GAP = 2
 _INDENT = 4
 _BETWEEN = " · "
-_FLOWS_FROM = 36  # a column of prose narrower than this is no pleasure to read
+_FLOWS_FROM = 36  # a narrower column of prose is hard to read
 _WIDEST = 160  # of prose beside its row
 _LONGEST = 96  # of prose below its row
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column. Where not all of them fit, those with the highest `rank` go below their row first,
-    each after its head, or by itself if it is `plain`. `flows`: prose, which may be wrapped."""
+    """A column of a table.
+
+    If not all columns fit, those with the highest `rank` go below their row first, each after its
+    head, or without it if `plain`. `flows` marks prose, which may be wrapped.
+    """
 
     head: str
     rank: int = 0
@@ -45,7 +48,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's text, whatever it holds, and rich's style for it."""
+    """A cell's text, which may contain anything, and rich's style for it."""
 
     text: str
     style: str = ""
@@ -55,17 +58,17 @@ Row = Sequence[Cell | str]
 
 
 def screen_width() -> int:
-    """Columns of the terminal, or those of COLUMNS; 0 where the output goes into a pipe or file."""
+    """The terminal's width, or that of COLUMNS; 0 if the output goes to a pipe or file."""
     return shutil.get_terminal_size((0, 0)).columns
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Row]) -> None:
-    """Print a table. In a pipe or file each of its rows is one line."""
+    """Print a table. In a pipe or file, each row is one line."""
     print_lines(lay_out(columns, rows, screen_width()))
 
 
 def print_lines(lines: "Iterable[Text]", *, paged: bool = False) -> None:
-    """Print lines as they are; `paged`: those that a terminal has no room for, through a pager."""
+    """Print lines as they are; with `paged`, through a pager if they do not fit the terminal."""
     shown = _rendered(lines)
     if not (paged and sys.stdin.isatty() and sys.stdout.isatty()):
         for line in shown:
@@ -91,12 +94,12 @@ def _rendered(lines: "Iterable[Text]") -> Iterator[str]:
 def _console() -> "Console":
     from rich.console import Console
 
-    # Soft: rich would wrap lines at a width of its own choice where there is no terminal.
+    # Without soft_wrap, rich wraps lines at a width of its own choice if there is no terminal.
     return Console(highlight=False, soft_wrap=True)
 
 
 def lay_out(columns: Sequence[Column], rows: Iterable[Row], width: int) -> "list[Text]":
-    """The lines of a table that is at most `width` wide (0: as wide as it likes), head first."""
+    """The lines of a table, head first; at most `width` wide (0: no limit)."""
     cells = [[_plain(cell) for cell in row] for row in rows]
     places = range(len(columns))
     filled = [max((_width(row[place].text) for row in cells), default=0) for place in places]
@@ -125,7 +128,7 @@ def _width(text: str) -> int:
 
 
 def _beside(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """The places of the columns that stand beside each other."""
+    """The indexes of the columns that fit beside each other."""
     least = [
         min(natural, _FLOWS_FROM) if column.flows else natural
         for column, natural in zip(columns, widths, strict=True)
@@ -139,7 +142,8 @@ def _beside(columns: Sequence[Column], widths: Sequence[int], width: int) -> lis
 def _room(
     columns: Sequence[Column], widths: Sequence[int], beside: Sequence[int], width: int
 ) -> dict[int, int]:
-    """How wide each column is, by place; prose shares what the others leave, the shortest first."""
+    """The width of each column, by index. Columns of prose share what the others leave, the
+    shortest first."""
     room = {place: widths[place] for place in beside}
     prose = sorted((p for p in beside if columns[p].flows), key=lambda place: widths[place])
     left = width - _GAP * (len(beside) - 1) - sum(room[p] for p in beside if p not in prose)
@@ -150,7 +154,7 @@ def _room(
 
 
 def _lines(columns: Sequence[Column], row: Sequence[Cell], room: Mapping[int, int]) -> "list[Text]":
-    """One row, of as many lines as its prose has."""
+    """The lines of one row, as many as its longest prose needs."""
     from rich.text import Text
 
     texts = {
@@ -172,7 +176,7 @@ def _lines(columns: Sequence[Column], row: Sequence[Cell], room: Mapping[int, in
 def _below(
     columns: Sequence[Column], row: Sequence[Cell], places: Sequence[int], width: int
 ) -> "list[Text]":
-    """What did not fit beside, below its row: short things together, prose by itself."""
+    """The lines below a row, for columns that did not fit: short ones together, prose apart."""
     from rich.text import Text
 
     room = min(width, _LONGEST) - _INDENT
@@ -189,7 +193,7 @@ def _below(
 
 
 def _together(items: Sequence[str], width: int) -> list[str]:
-    """As many of these in each line as fit, none of them broken."""
+    """Items in lines, as many in each as fit; none is broken."""
     lines: list[str] = []
     for item in items:
         if lines and _width(lines[-1]) + len(_BETWEEN) + _width(item) <= width:
@@ -200,8 +204,8 @@ def _together(items: Sequence[str], width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """A text in lines of so many cells (0: one line), none of its words broken; but Chinese and the
-    like have no blanks between theirs."""
+    """A text in lines of at most `width` cells (0: one line). Words are not broken, except in
+    scripts without blanks between words, such as Chinese."""
     from rich.text import Text
 
     if not width:

@@ -1,4 +1,4 @@
-"""Which database a command means, and asking for its password on a terminal."""
+"""Finds the database that a command means, and asks for its password in a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,11 +23,12 @@ __all__ = ["find_target", "target_of", "with_password"]
 
 
 def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
-    """What the arguments mean: a URL or files, or one of AMX's database profiles (its active one
-    without arguments).
+    """The database that the arguments name: a URL, files, or one of AMX's database profiles.
+
+    Without arguments, it is AMX's active database profile.
 
     Raises:
-        KimiError: there is no such profile, or the arguments fit no database.
+        KimiError: there is no such profile, or the arguments name no database.
     """
     if urls and db_profile:
         raise click.UsageError("Give a URL or --db-profile, not both.")
@@ -39,19 +40,19 @@ def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings)
         if db_profile:
             raise
         raise click.UsageError(
-            "Which database? Give its URL, or --db-profile NAME for one of AMX's."
+            "Which database? Give a URL, or --db-profile NAME for one of AMX's database profiles."
         ) from None
     most = found.profiling_max_rows
     reading = Reading(
         samples=found.profiling_mode != "metadata",
-        # AMX writes its default into every profile: it says nothing about what the user wants.
+        # AMX writes its default into every profile, so the default is no choice of the user's.
         most_rows=most if most and most != AMX_MOST_ROWS else 0,
     )
     return Target(database_url(found), found.name, reading)
 
 
 def target_of(run: Run, urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
-    """What the arguments mean, or without any the database that a run was of.
+    """The database that the arguments name; without arguments, the one that the run described.
 
     Raises:
         KimiError: as `find_target`.
@@ -63,7 +64,7 @@ def target_of(run: Run, urls: Sequence[str], db_profile: str | None, settings: S
 
 
 def with_password(target: Target, *, ask: bool) -> Target:
-    """The target as it is, or with the password that its server turned out to want.
+    """The target, with a password typed by the user if its server requires one.
 
     Raises:
         SourceError: it cannot be opened for another reason.

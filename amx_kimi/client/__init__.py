@@ -1,4 +1,4 @@
-"""The one place that talks to Kimi.
+"""The only place that talks to Kimi.
 
 - `kimi`: `KimiClient`, a question's way through policy, limiter, budget, wire and retries;
   `sync`: the same for callers without an event loop; `question`: what they may ask

@@ -1,4 +1,4 @@
-"""The account that is asked: its limits, and what it is called in files."""
+"""The account that a client uses: its limits, and its name in files."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,10 +11,13 @@ __all__ = ["account_limits", "account_name"]
 
 
 def account_limits(profile: Profile, learned: Mapping[str, int] | None = None) -> Limits:
-    """The account's limits. What kimi.yml or a flag states is never passed; below it holds what the
-    service stated itself, and where neither says anything a tier's preset. A tier that is stated
-    counts for more than what was learnt of rpm and tpm: accounts rise, and the service says when
-    it is wrong. How many at once were found, or a tier has, is where to begin only."""
+    """The account's limits.
+
+    Limits from kimi.yml or flags are never exceeded. Without them, those that the service stated
+    apply, else a tier's preset. If the user states a tier, its preset replaces learned values of
+    RPM and TPM, because accounts move to higher tiers, and the service corrects a wrong one. A
+    concurrency that was discovered, or that a tier has, is only the starting point.
+    """
     overlay, known = profile.overlay, learned or {}
     tier = next((row for row in load_catalog().tiers if row.tier == overlay.tier), None)
     return Limits(
@@ -33,6 +36,6 @@ def _least(*figures: int | None) -> int | None:
 
 
 def account_name(profile: Profile, key: FoundKey) -> str:
-    """An account by what can be told of it: the endpoint, and a hash of the key."""
+    """The name of an account: the endpoint, and a hash of the key."""
     secret = key.secret.reveal() if key.secret else ""
     return f"{profile.base_url} {hashlib.sha256(secret.encode()).hexdigest()[:16]}"

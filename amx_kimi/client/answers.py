@@ -1,7 +1,7 @@
-"""From the documents of an answer to one `WireReply`, streamed or whole, in whatever shape.
+"""Turns the documents of an answer, streamed or not, of any known shape, into one `WireReply`.
 
-Content and thinking are told apart by where they stand (fields, typed parts) and by the marks
-around them; usage is read in each of its shapes, and unknown where it is not plausible.
+Content and thinking are distinguished by their place (fields, typed parts) and by the marks around
+them. Usage is read in all its shapes; it is unknown if it is not plausible.
 """
 
 import sys
@@ -20,13 +20,13 @@ _KNOWN = frozenset((*_CONTENTS, *_THOUGHTS, "role", "name", "id", "type", "finis
 # How such types begin, after `redacted_`.
 _THOUGHT_PARTS = ("think", "reason", "thought", "analysis")
 _PART_TEXTS = ("text", "thinking", "think", "reasoning", "reasoning_content", "content", "summary")
-_MOST_TOKENS = 1_000_000_000  # a count beyond it is no count
+_MOST_TOKENS = 1_000_000_000  # a larger count cannot be right
 _DEEPEST = 5
 
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What a caller hears while an answer streams: pieces of content and of reasoning."""
+    """A caller's callbacks while an answer streams: for pieces of content and of reasoning."""
 
     on_content: Callable[[str], None] | None = None
     on_thinking: Callable[[str], None] | None = None
@@ -34,8 +34,8 @@ class Callbacks:
 
 @dataclass
 class WireReply:
-    """What arrived of one answer. `done`: its stream said that it ended; `streamed`: it came in
-    deltas; `others`: texts in fields that are none of ours, by their names."""
+    """What has arrived of one answer. `done`: the stream said that it ended; `streamed`: it came in
+    deltas; `others`: texts in unknown fields, by their names."""
 
     content: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -60,8 +60,7 @@ class WireReply:
         return any(self.content) or any(self.reasoning) or bool(self.tool_calls or self.others)
 
     def settle(self) -> None:
-        """Join what came in pieces, and take thinking out of the content, once all of it is
-        there."""
+        """Join the pieces, and remove thinking from the content, once everything has arrived."""
         for call in self.tool_calls.values():
             call["function"]["arguments"] = "".join(call["function"]["arguments"])
         content, thoughts = split_thoughts(self.text)
@@ -72,21 +71,21 @@ class WireReply:
 
 
 class Listening:
-    """Passes pieces on to those who listen, without the thinking that stands in content."""
+    """Passes pieces on to the caller, without thinking that is inside the content."""
 
     def __init__(self, callbacks: Callbacks) -> None:
         self._callbacks = callbacks
         self._filter = ThoughtFilter() if callbacks.on_content else None
 
     def hear(self, content: str, reasoning: str) -> None:
-        """Pieces as they came."""
+        """Pass on pieces as they arrived."""
         if self._filter and content:
             content, thought = self._filter.feed(content)
             reasoning += thought
         self._tell(content, reasoning)
 
     def close(self) -> None:
-        """There are no more."""
+        """Pass on the rest: there are no more pieces."""
         if self._filter:
             self._tell(*self._filter.close())
 
@@ -136,7 +135,7 @@ def absorb(reply: WireReply, document: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _first_choice(choices: list[dict[str, Any]] | None) -> dict[str, Any]:
-    """The only answer that was asked for, where a server gives several."""
+    """The one answer that was requested, even if a server gives several."""
     return next((one for one in choices or () if not one.get("index")), {})
 
 
@@ -153,7 +152,7 @@ def _content(said: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _parts(value: Any, depth: int = 0) -> Iterator[tuple[str, bool]]:
-    """The texts of a content, and whether each is thinking; other kinds of parts are left out."""
+    """The texts of a content, and whether each is thinking; other kinds of parts are ignored."""
     if isinstance(value, str):
         yield value, False
     elif isinstance(value, list) and depth < _DEEPEST:
@@ -182,7 +181,7 @@ def _text(value: Any, depth: int = 0) -> str:
 
 
 def _logprobs(tokens: list[dict[str, Any]]) -> list[TokenLogprob]:
-    """Malformed ones are left out: they then do not cover the answer, and are not used."""
+    """Malformed ones are omitted. The rest then does not cover the answer, so none are used."""
     return [
         TokenLogprob(token["token"], float(token["logprob"]))
         for token in tokens
@@ -208,8 +207,8 @@ def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, 
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """Usage in Moonshot's shape (flat `cached_tokens`), in OpenAI's (nested), or in both; not
-    known where a figure that decides is missing, or cannot be one."""
+    """Usage in Moonshot's shape (flat `cached_tokens`), in OpenAI's (nested), or in both; unknown
+    if an essential figure is missing or impossible."""
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     if prompt is None or completion is None:
         return Usage(known=False)
@@ -229,7 +228,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens, or None for what cannot be one."""
+    """A number of tokens, or None if it cannot be one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value <= _MOST_TOKENS and value == int(value) else None

@@ -9,7 +9,7 @@ __all__ = ["backoff_seconds", "pause_seconds"]
 _LONGEST_BACKOFF = 30.0
 _BELIEVED = 3
 _LEAST = 5.0
-_LONGEST_WAIT = 300.0  # a service that asks for more is reported rather than waited for
+_LONGEST_WAIT = 300.0  # a longer wait is reported as an error
 
 
 def pause_seconds(error: KimiError, tries: int, first: float) -> float | None:
@@ -22,7 +22,7 @@ def pause_seconds(error: KimiError, tries: int, first: float) -> float | None:
         return None
     if not wanted:
         return backoff_seconds(tries, first)
-    # One that asks for milliseconds again and again is not believed for ever.
+    # A service that keeps asking for milliseconds gets longer pauses.
     least = min(backoff_seconds(tries - _BELIEVED, first), _LEAST) if tries > _BELIEVED else 0.0
     return max(wanted, least) + random.random() * first
 

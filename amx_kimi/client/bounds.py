@@ -1,4 +1,4 @@
-"""No answer is longer than it may be, however it was packed."""
+"""Limits the length of answers, however they are compressed."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -13,13 +13,13 @@ _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate
 
 
 async def bounded(response: httpx.Response) -> None:
-    """An httpx response hook: no more than 64 MB are read, counted as they come out of gzip or
-    deflate, which is undone here, a block at a time; whatever else an answer is packed with is
-    refused.
+    """An httpx response hook that reads at most 64 MB, counted after decompression.
+
+    It decompresses gzip and deflate itself, block by block, and refuses other compressions.
 
     Raises (while the answer is read):
         httpx.ReadError: it is longer.
-        httpx.DecodingError: it is packed with something else, or not with what it says.
+        httpx.DecodingError: it has another compression than it says, or an unknown one.
     """
     packed = response.headers.pop("Content-Encoding", "")
     names = [name for part in packed.split(",") if (name := part.strip().lower())]
@@ -30,13 +30,13 @@ async def bounded(response: httpx.Response) -> None:
 class _Unpacker:
     def __init__(self, name: str) -> None:
         if name not in _WINDOWS:
-            raise httpx.DecodingError(f"the answer is packed with {name:.20}")
+            raise httpx.DecodingError(f"the answer is compressed with {name:.20}")
         self._name = name
         self._zlib = zlib.decompressobj(_WINDOWS[name])
         self._is_begun = False
 
     def unpack(self, data: bytes) -> Iterator[bytes]:
-        """What comes out of it, in blocks."""
+        """The decompressed data, in blocks."""
         while data:
             try:
                 yield self._zlib.decompress(data, _BLOCK)

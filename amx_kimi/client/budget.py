@@ -1,4 +1,4 @@
-"""Money has an owner: a reservation before every attempt and a settlement after it."""
+"""The budget: money is reserved before every attempt, and settled after it."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,11 +32,10 @@ def cap_of(max_cost: Decimal | float | None) -> Decimal | None:
 
 
 class Budget:
-    """What was spent and what is reserved, against an optional cap, in the endpoint's currency.
+    """What was spent and what is reserved, with an optional cap, in the endpoint's currency.
 
-    `spent` starts at what the journal knows of a resumed run; `waiting` is how many requests wait
-    for others because of the cap, and `held` whether any ever did. Not for several event loops at
-    once.
+    For a resumed run, `spent` starts at what the journal says. `waiting` is how many requests wait
+    for others because of the cap; `held` says whether any ever did. For one event loop only.
     """
 
     def __init__(self, cap: Decimal | None = None, spent: Decimal = _ZERO) -> None:
@@ -49,10 +48,10 @@ class Budget:
         self._changed = asyncio.Condition()
 
     async def reserve(self, worst: Decimal | None) -> Decimal:
-        """Set the worst case of one attempt aside; waits while other reservations may come back.
+        """Reserve the worst case of one attempt; waits while other reservations may be released.
 
         Raises:
-            BudgetError: it does not fit under the cap, or there is a cap and no price.
+            BudgetError: it does not fit under the cap, or there is a cap but no price.
         """
         if self.cap is None:
             amount = worst or _ZERO
@@ -68,8 +67,8 @@ class Budget:
             while self.spent + self.reserved + worst > self.cap:
                 if not self.reserved:
                     raise BudgetError(
-                        f"The next request may cost up to {worst:.4f}; {self.spent:.4f} of the cap "
-                        f"of {self.cap} are spent",
+                        f"The next request may cost up to {worst:.4f}, but {self.spent:.4f} of the "
+                        f"cap of {self.cap} is already spent",
                         remedy="Resume the run with a higher cap.",
                     )
                 self.held = True
@@ -83,7 +82,7 @@ class Budget:
         return worst
 
     async def settle(self, reservation: Decimal, actual: Decimal | None) -> None:
-        """Give a reservation back and book what the attempt cost; None, unknown: all of it."""
+        """Release a reservation and book what the attempt cost; None means unknown: all of it."""
         self.reserved -= reservation
         self.spent += reservation if actual is None else actual
         if self.cap is not None:
@@ -93,7 +92,7 @@ class Budget:
 
 def worst_case(request: RequestPlan, facts: Facts) -> Decimal | None:
     """The most that a request may cost, in the endpoint's currency; None without a price."""
-    # Our count of the prompt may be 10% short.
+    # Our count of the prompt may be up to 10% too low.
     prompt = request.ask.prompt_tokens + request.ask.prompt_tokens // 10
     bounded = "max_tokens" in request.body or "max_completion_tokens" in request.body
     most = request.budget if bounded else max(request.budget, facts.model.context - prompt)

@@ -1,4 +1,4 @@
-"""Whether a key works at an endpoint: its own list of models, and what the account has left."""
+"""Checks whether a key works at an endpoint, by its list of models and the account's balance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,11 @@ _SECONDS = 15.0
 
 @dataclass(frozen=True)
 class KeyReport:
-    """`ok`; `refused` (the key or its rights); `unlisted` (no list of models there, so the key is
-    neither proved nor refused); `unreachable`. `error` is the endpoint's own refusal."""
+    """The result of a check.
+
+    `state` is `ok`, `refused` (the key or its rights), `unlisted` (there is no list of models, so
+    the key is neither proved nor refused) or `unreachable`. `error` is the endpoint's refusal.
+    """
 
     state: Literal["ok", "refused", "unlisted", "unreachable"]
     models: Sequence[str] = ()
@@ -28,7 +31,7 @@ class KeyReport:
     error: KimiError | None = None
 
     def lists(self, model: str) -> bool:
-        """Whether the model stands in the list, or there is no list to tell."""
+        """Whether the model is in the list, or there is no list."""
         return not self.models or model_key(model) in {model_key(m) for m in self.models}
 
     def in_words(self, endpoint: EndpointRow) -> str:
@@ -37,8 +40,8 @@ class KeyReport:
             return self.error.message if self.error else self.state
         if not self.models:
             return "it lists no models"
-        # A gateway's may be any, and the answer does not say it.
-        currency = ("" if endpoint.list_prices else endpoint.currency) or "(no currency said)"
+        # A gateway may use any currency, and the answer does not name it.
+        currency = ("" if endpoint.list_prices else endpoint.currency) or "(unknown currency)"
         left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
         return f"{counted(len(self.models), 'model')}{left}"
 

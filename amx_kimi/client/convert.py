@@ -1,6 +1,6 @@
-"""From a refusal to our error tree; the only place that looks at status codes.
+"""Turns a refusal into an error of `amx_kimi.errors`; the only place that looks at status codes.
 
-What a refusal means is data (`facts/refusals.yml`). Account ids and keys are taken out of the
+The meanings of refusals are data (`facts/refusals.yml`). Account ids and keys are masked in the
 service's text before anybody sees it.
 """
 
@@ -18,7 +18,7 @@ from amx_kimi.text import printable
 __all__ = ["convert_error", "service_text"]
 
 _LONGEST_TEXT = 400
-_WORTH_A_TIME = 300.0  # seconds: a longer wait is told as a time of day
+_WORTH_A_TIME = 300.0  # seconds; a longer wait is shown as a time of day
 _ACCOUNT = re.compile(r"(?<![^\W_])(org|ak)-[\w-]+")
 _OK = 200
 
@@ -34,9 +34,9 @@ def convert_error(
 ) -> ServiceError:
     """The error that a refusal means.
 
-    `body` is the (bounded) text of the answer, or the JSON document that came with status 200;
-    `call` names the request for the user; `begun`: whether a part of an answer came before it
-    (left out: it may have, where the status was 200).
+    `body` is the (bounded) text of the answer, or the JSON document that came with status 200.
+    `call` names the request for the user. `begun` says whether a part of an answer came before it
+    (default: maybe, if the status was 200).
     """
     begun = status == _OK if begun is None else begun
     said = read_said(body)
@@ -57,9 +57,11 @@ def convert_error(
     if isinstance(error, RateLimitError):
         error.which, error.figure = limit_of(headers, said.text)
         if wait is not None and wait <= _WORTH_A_TIME:
-            error.retryable = True  # also of a day's limit, where the next request is soon free
+            error.retryable = True  # even for a daily limit, if it allows the next request soon
         elif wait:
-            error.message = f"{error.message.rstrip('.')}; free again at {reset_in_words(wait)}"
+            error.message = (
+                f"{error.message.rstrip('.')}; available again at {reset_in_words(wait)}"
+            )
     if status == 504 or (begun and not error.limit_hit and known != 429):
         error.charged = None  # something may have been generated; a 429 is never charged
     return error
@@ -73,7 +75,7 @@ def service_text(text: str) -> str:
 
 
 def _status_of(said: Said) -> int:
-    """The status that a refusal with HTTP 200 means: one that stands in it, else its type's."""
+    """The status that a refusal with HTTP 200 means: the one in its text, else its type's."""
     statuses = load_refusals().statuses
     named = next((statuses[kind] for kind in said.kinds if kind in statuses), 0)
     return said.status or named
@@ -89,7 +91,7 @@ def _message(status: int, said: Said, facts: Facts) -> str:
 def _region_hint(facts: Facts) -> str:
     endpoint = facts.endpoint
     if endpoint.auth == "none":
-        return f"{endpoint.label} wants a key: leave out `auth: none` in kimi.yml."
+        return f"{endpoint.label} requires a key: remove `auth: none` from kimi.yml."
     other = load_catalog().endpoint(endpoint.other_region)
     if other is None:
         return f"Check that the key (sk-…) belongs to the api_base {endpoint.url}."
@@ -102,7 +104,11 @@ def _region_hint(facts: Facts) -> str:
 def _model_hint(facts: Facts) -> str:
     row = facts.model
     if row.retired_on or row.open_weights:
-        when = f"was retired on {row.retired_on}" if row.retired_on else "is open weights only"
+        when = (
+            f"was retired on {row.retired_on}"
+            if row.retired_on
+            else "is available only as open weights"
+        )
         lists = (
             "" if facts.endpoint.own else "`amx-kimi models --refresh` lists what is served here. "
         )

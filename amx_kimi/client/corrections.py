@@ -1,4 +1,4 @@
-"""What a refusal teaches: the endpoint is believed over our table."""
+"""What to change after a refusal: the endpoint knows better than our table."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from amx_kimi.facts import Quirk, load_refusals, model_key
 __all__ = ["MOST_CORRECTIONS", "correction", "without_stream"]
 
 MOST_CORRECTIONS = 4
-"""Distinct parameters that one question may have corrected before the 400 is final."""
+"""How many parameters of one question may be corrected before a 400 is final."""
 
 _NEVER = frozenset({"model", "messages", "stream", "tools"})
 _OUTPUT = ("max_tokens", "max_completion_tokens")
@@ -36,7 +36,7 @@ _CEILING = re.compile(
 
 
 def correction(error: KimiError, body: Mapping[str, Any], context: int) -> Quirk | None:
-    """The change to `body` that the 400's text asks for, or None when it names nothing we sent.
+    """The change to `body` for which the 400's text asks; None if it names nothing that we sent.
 
     A parameter may be named by its sibling (`max_tokens` for `max_completion_tokens`). A 404 for
     `moonshotai/…` or another vendor's prefix asks for the bare id.
@@ -61,19 +61,19 @@ def correction(error: KimiError, body: Mapping[str, Any], context: int) -> Quirk
 
 
 def without_stream(body: Mapping[str, Any]) -> Quirk | None:
-    """The change that asks for the answer in one piece, where it was asked for in a stream."""
+    """The change that asks for the answer in one piece, if a stream was requested."""
     return Quirk("stream", "drop") if body.get("stream") else None
 
 
 def _plain(text: str) -> str:
-    """A text whose figures are plain: `4,096` and '4096' as 4096."""
+    """A text with plain figures: `4,096` and '4096' become 4096."""
     unquoted = re.sub(r"[`'\"‘’“”*]", "", text)
     return re.sub(r"(?<=\d)[,_](?=\d{3}(?!\d))", "", unquoted)
 
 
 def _smaller_context(text: str, context: int) -> Quirk | None:
-    # The text counts prompt and request too, so the number that is called a limit goes first. A
-    # text with a number as large as our context says nothing new.
+    # The text also has the numbers of prompt and request, so a number that is called a limit takes
+    # precedence. A text with a number as large as our context says nothing new.
     numbers = [int(n) for n in _NUMBER.findall(text)]
     called = [int(n) for n in _LIMIT.findall(text)[:1]] or numbers
     if context in numbers or not called or max(called) >= context:
@@ -82,7 +82,7 @@ def _smaller_context(text: str, context: int) -> Quirk | None:
 
 
 def _first_named(text: str, body: Mapping[str, Any]) -> str | None:
-    """The parameter of ours that stands first in the text, by its own name before a sibling's."""
+    """The first of our parameters in the text; its own name takes precedence over a sibling's."""
     for names_of in (_itself, _siblings):
         places = {
             name: found.start()

@@ -1,7 +1,7 @@
-"""From the bytes of an answer to its JSON documents, by what the bytes are, not by their label.
+"""Reads the JSON documents of an answer from its bytes, whatever its Content-Type says.
 
 An answer is an event stream (with or without blank lines between the events), one JSON document,
-or several, one after the other. Servers label each of these as any of the others, or not at all.
+or several in sequence. Servers often label these wrongly, or not at all.
 """
 
 import json
@@ -19,14 +19,14 @@ _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb"(?:data|event|id|retry)?[ \t]*:")
 _MOST_HELD = 8 * 1024 * 1024
-"""The most bytes of one document: a whole answer of the longest kind, with log-probabilities."""
+"""The most bytes of one document: enough for the longest answer with log probabilities."""
 _LONGEST_FIELD = 16  # bytes that tell an event stream from prose
 _DECODER = json.JSONDecoder()
 _NO_BLANK = re.compile(r"\S")
 
 
 class MalformedError(ValueError):
-    """An event's data is no JSON document."""
+    """An event's data is not a JSON document."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ DONE = Event(None, "[DONE]")
 
 
 class Documents:
-    """Feed it bytes as they come; it gives events. `kind` is what the bytes turned out to be."""
+    """Takes bytes as they arrive, and returns events. `kind` is what the bytes turned out to be."""
 
     def __init__(self) -> None:
         self.kind: Kind = ""
@@ -55,8 +55,8 @@ class Documents:
         """The events that these bytes complete.
 
         Raises:
-            MalformedError: an event is no JSON, or too long.
-            UnicodeDecodeError: an event is no UTF-8.
+            MalformedError: an event is not JSON, or too long.
+            UnicodeDecodeError: an event is not UTF-8.
         """
         if not self.kind:  # blanks are not held: there may be many of them
             chunk = (self._taken() + chunk).removeprefix(_BOM).lstrip(_BLANK)
@@ -69,11 +69,11 @@ class Documents:
             self._count(chunk)
 
     def close(self) -> Iterator[Event]:
-        """The events that the end of the bytes completes; an event that is cut off is none.
+        """The events that the end of the bytes completes, without one that is cut off.
 
         Raises:
-            MalformedError: the whole is no JSON.
-            UnicodeDecodeError: the whole is no UTF-8.
+            MalformedError: the whole is not JSON.
+            UnicodeDecodeError: the whole is not UTF-8.
         """
         self.kind = self.kind or _kind_of(b"".join(self._held), is_all=True)
         if self.kind == "events":
@@ -118,7 +118,7 @@ class Documents:
         return None
 
     def _add(self, value: str) -> Event | None:
-        """A line of data. One that is whole by itself needs no blank line to end it."""
+        """A line of data. A complete document needs no blank line to end it."""
         text = value.strip().removeprefix("data:").strip()
         if not self._data:
             if text == "[DONE]":
@@ -151,7 +151,7 @@ class Documents:
 
 
 def _split(data: bytes) -> list[bytes]:
-    """Lines, whatever ends them; the last one is not ended yet."""
+    """The lines, with any kind of line end; the last one is not complete yet."""
     if b"\r" not in data:
         return data.split(b"\n")
     held = b"\r" if data.endswith(b"\r") else b""  # perhaps half of a line end
@@ -171,7 +171,7 @@ def _kind_of(data: bytes, *, is_all: bool) -> Kind:
 
 
 def _sequence(text: str) -> Iterator[Event]:
-    """One document, or several, such as one a line."""
+    """One document, or several, such as one per line."""
     place = 0
     while found := _NO_BLANK.search(text, place):
         try:

@@ -1,4 +1,4 @@
-"""The connections: our own headers only, no redirects, bounded silence, TLS always verified."""
+"""The connections: only our own headers, no redirects, limited silence, TLS always verified."""
 
 import re
 import ssl
@@ -24,25 +24,25 @@ _CONNECT_SECONDS = 20.0
 
 
 class Connections:
-    """Connections to one endpoint; proxies as the environment says, for https only.
+    """Connections to one endpoint, with the environment's proxies (for https only).
 
-    Each is an httpx client with one connection: httpx's own pool asks every idle connection's
-    socket at each request, half of all the work with 50 of them (`benchmarks/README.md`).
+    Each is an httpx client with one connection, because httpx's own pool checks the socket of every
+    idle connection at each request: half of all the work with 50 of them (`benchmarks/README.md`).
 
     Raises:
-        ConfigError: AMX_CA_BUNDLE is not a PEM file, a plain http name means a public address, or
-            a proxy of the environment is not usable.
+        ConfigError: AMX_CA_BUNDLE is not a PEM file, a plain http name leads to a public address,
+            or a proxy of the environment is not usable.
     """
 
     def __init__(self, base_url: str, key: Secret | None, settings: Settings) -> None:
         self._url = httpx.URL(base_url + "/")
         if self._url.scheme == "http" and (address := public_address(self._url.host)):
             raise ConfigError(
-                f"{base_url} means {address}: the key would travel unencrypted over a public "
+                f"{base_url} leads to {address}: the key would be sent unencrypted over a public "
                 "network",
-                remedy="Use https; plain http is allowed to loopback and private addresses only.",
+                remedy="Use https. Plain http is allowed only to loopback and private addresses.",
             )
-        # Not a dict: where a host prints a traceback with its locals, these hide the key.
+        # Not a dict, so that a traceback with local variables does not show the key.
         self._headers = httpx.Headers(
             {"User-Agent": f"amx-kimi/{version('amx-kimi')}", "Accept-Encoding": "identity"}
         )
@@ -58,7 +58,7 @@ class Connections:
 
     @contextmanager
     def take(self) -> Iterator[httpx.AsyncClient]:
-        """A connection that nobody else uses now, warm if there is one."""
+        """A connection that nobody else uses now; an open one if there is one."""
         http = self._idle.pop() if self._idle else self._open()
         try:
             yield http
@@ -76,7 +76,7 @@ class Connections:
             return self._open()
         except ImportError:
             raise ConfigError(
-                "The environment names a SOCKS proxy, and the package for it is not installed",
+                "The environment names a SOCKS proxy, but the package for it is not installed",
                 remedy="pip install 'amx-kimi[socks]'",
             ) from None
         except (
@@ -86,8 +86,8 @@ class Connections:
             httpx.InvalidURL,
         ):  # no local: it may hold a password
             raise ConfigError(
-                "A proxy of the environment is no URL that can be used",
-                remedy="Look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY: a proxy is "
+                "A proxy variable does not contain a usable URL",
+                remedy="Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. A proxy is "
                 "written as http://host:port or socks5://host:port.",
             ) from None
 
@@ -98,15 +98,15 @@ class Connections:
             timeout=self._timeout,
             follow_redirects=False,
             verify=self._tls,
-            # Through a proxy, plain http is a key in clear to whoever runs it; and none is a way to
-            # this very machine.
+            # Through a proxy, plain http would show the key to whoever runs the proxy; and no proxy
+            # leads to this machine.
             trust_env=self._url.scheme == "https" and not is_this_machine(self._url.host),
             event_hooks={"response": [bounded]},
         )
 
 
 def versioned(base_url: str) -> str | None:
-    """`base_url` with the `/v1` that it lacks; None where its path ends in a version."""
+    """`base_url` with `/v1` appended; None if its path already ends in a version."""
     path = httpx.URL(base_url).path.rstrip("/")
     return None if re.search(r"/v\d+\w*$", path) else f"{base_url.rstrip('/')}/v1"
 

@@ -1,4 +1,4 @@
-"""One question on its way through attempts, corrections and retries, and what it ends as."""
+"""The state of one question during attempts, corrections and retries, and its result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass
 class Journey:
-    """One question on its way: what was tried so far."""
+    """One question, and what was tried so far."""
 
     ask: Ask
     callbacks: Callbacks
@@ -32,7 +32,7 @@ class Journey:
     reason: str = "first"
     longer: bool = False
     failures: int = 0
-    heard: bool = False  # by the caller: content that cannot be taken back
+    heard: bool = False  # the caller got content, which cannot be taken back
     ticket: int = 0
     entry: tuple[float, int] | None = None  # as the limiter counts its last attempt
     held: int = 0  # by a rate limit
@@ -41,7 +41,7 @@ class Journey:
 
 
 def reply_of(journey: Journey, wire: WireReply, model: str) -> Reply:
-    """The answer, with what all attempts together took; `model` is the one that was asked."""
+    """The answer, with the usage of all attempts; `model` is the one that was asked."""
     costs = [attempt.cost for attempt in journey.attempts]
     known = [amount for amount in costs if amount is not None]
     return Reply(
@@ -58,7 +58,7 @@ def reply_of(journey: Journey, wire: WireReply, model: str) -> Reply:
 
 
 def truncated(journey: Journey, sent: RequestPlan, reply: Reply, model: str) -> TruncatedError:
-    """The error of an answer that was cut with the larger budget too."""
+    """The error for an answer that was cut even with the larger budget."""
     budgets = [a.budget for a in journey.attempts if a.outcome == "ok"]
     tried = " and then ".join(f"{budget:,}" for budget in budgets)
     return TruncatedError(
@@ -87,10 +87,10 @@ def hearing(journey: Journey, on_content: Callable[[str], None]) -> Callable[[st
 
 
 def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> tuple[str, str]:
-    """The answer that stands in another field than the content, and that field; or two blanks.
+    """The answer, if it is in another field than the content, and that field; or two blanks.
 
-    The content is empty although the model came to its end, and the asker knows the answer when it
-    sees it, or the endpoint for this.
+    Used if the content is empty although the model finished, and the caller recognises the answer
+    or the endpoint is known for this.
     """
     if wire.text.strip() or wire.tool_calls or wire.finish_reason != "stop":
         return "", ""
@@ -105,8 +105,8 @@ def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> tuple[str, str]:
 
 
 def refused_content(journey: Journey, wire: WireReply, facts: Facts) -> ContentFilterError | None:
-    """The refusal that an answer with `finish_reason: content_filter` means; none where the asker
-    can use what came."""
+    """The refusal that an answer with `finish_reason: content_filter` means; None if the caller can
+    use what arrived."""
     is_usable = journey.ask.holds is not None and journey.ask.holds(wire.text)
     if wire.finish_reason != "content_filter" or is_usable:
         return None
@@ -128,5 +128,5 @@ def needs_room(wire: WireReply, ask: Ask) -> bool:
 
 
 def _text(pieces: list[str]) -> str:
-    """The pieces as one text that can be encoded: a model may be cut in the middle of an emoji."""
+    """The pieces as one text that can be encoded, even if a model was cut within an emoji."""
     return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,4 +1,4 @@
-"""`KimiClient`: the one place that talks to Kimi.
+"""`KimiClient`: the only place that talks to Kimi.
 
 A question is planned (policy), waits for its turn (limiter), reserves its worst case (budget), is
 recorded, sent (wire), settled; then corrected, retried, asked again with more room, or returned.
@@ -56,8 +56,8 @@ from amx_kimi.types import Attempt, Recorder, Reply, Usage
 __all__ = ["ClientOptions", "KimiClient"]
 
 _RETRIES = 7
-_MORE_RETRIES = 5  # where others are answered meanwhile
-_FEW_RETRIES = 2  # where nothing was answered yet, or the service cannot be reached
+_MORE_RETRIES = 5  # if others are answered meanwhile
+_FEW_RETRIES = 2  # if nothing was answered yet, or the service cannot be reached
 _PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
 
@@ -78,29 +78,29 @@ class ClientOptions(TypedDict, total=False):
 
 
 class KimiClient:
-    """Asks a model of Kimi's, under the policy, limits and budget of a profile.
+    """Asks a Kimi model, with the policy, limits and budget of a profile.
 
-    `with KimiClient(model="kimi-k2.6", api_key="sk-…")` needs no file; `KimiClient("nightly")` is
-    the profile of that name in AMX's `config.yml`, and `KimiClient()` the active one. `requests`
-    counts what was sent, `answers` what came back whole.
+    `with KimiClient(model="kimi-k2.6", api_key="sk-…")` needs no files. `KimiClient("nightly")`
+    uses the profile of that name in AMX's `config.yml`, and `KimiClient()` the active one.
+    `requests` counts the requests sent, `answers` the complete answers.
 
     Args:
-        profile: as whom, and which model: a profile, or its name.
-        settings: the environment; read now when left out.
-        model: a model's id or alias, in place of the profile's.
-        api_key: in place of the profile's own. Without one: AMX_LLM_API_KEY.
-        base_url: an API's address, or an endpoint's name, in place of the profile's.
+        profile: a profile, or its name.
+        settings: the environment (default: read now).
+        model: a model's id or alias, instead of the profile's.
+        api_key: a key, instead of the profile's. Without either: AMX_LLM_API_KEY.
+        base_url: an API's address or an endpoint's name, instead of the profile's.
         max_cost: stop before more than this is spent, in the endpoint's currency.
-        key: as `api_key`, such as one that is not saved yet, with where it was found.
-        budget: as `max_cost`, shared with others.
-        limits: of the account; from the profile when left out.
-        retries: how often a retryable failure of one question is tried again.
-        patience: seconds that one question may wait for rate limits in all.
-        backoff: seconds of the first pause between retries; it doubles.
+        key: like `api_key`, with where it was found; such as a key that is not saved yet.
+        budget: like `max_cost`, but shared with other clients.
+        limits: the account's limits (default: the profile's).
+        retries: how often a retryable failure of one question is retried.
+        patience: how many seconds in total one question may wait for rate limits.
+        backoff: seconds of the first pause between retries; each further pause doubles.
 
     Raises:
-        MissingKeyError: there is no key; lists where was looked.
-        ConfigError: there is no such profile, or what was given makes no sense.
+        MissingKeyError: there is no key; lists the places that were searched.
+        ConfigError: there is no such profile, or an argument is not usable.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class KimiClient:
         self._log = self._log.bind(run=run)
 
     async def aclose(self) -> None:
-        """Close the connections; how many requests at once were found to fit is remembered."""
+        """Close the connections; the discovered concurrency is remembered."""
         if self._found_places and self._limiter.state.proven < math.inf:
             with suppress(ConfigError):  # the file cannot be written: found again next time
                 places = int(self._limiter.state.proven)
@@ -180,13 +180,13 @@ class KimiClient:
     ) -> Reply:
         """Ask, and return the whole answer. The question is a text or chat messages.
 
-        An answer that is empty because the budget went into thinking (finish_reason=length) is
-        asked again once with four times the budget; a cut one only if `ask.whole`, else it is
-        returned as cut. A retry's pieces are streamed to the callbacks again, unless `ask.once`:
-        then nothing is retried once content was heard.
+        If the answer is empty because thinking used up the budget (finish_reason=length), it is
+        asked again once with four times the budget. A cut answer is asked again only with
+        `ask.whole`; otherwise it is returned as it is. A retry streams its pieces to the callbacks
+        again. With `ask.once`, nothing is retried after the caller got content.
 
         Raises:
-            TruncatedError: still length with the larger budget.
+            TruncatedError: the answer was cut even with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
         ask = ask_of(question, wishes)
@@ -214,7 +214,7 @@ class KimiClient:
         raise truncated(journey, sent, reply_of(journey, wire, model), model)
 
     async def models(self, *, here_only: bool = False) -> list[dict[str, Any]]:
-        """The endpoint's own list of models (`GET /models`); `here_only`: not under `/v1` too.
+        """The endpoint's list of models (`GET /models`); `here_only` does not try `/v1`.
 
         Raises:
             KimiError: unreachable, refused, or not a list.
@@ -222,11 +222,11 @@ class KimiClient:
         return await self._service.models(self.facts, here_only=here_only)
 
     async def balance(self) -> Decimal | None:
-        """What the account has left, in the endpoint's currency; None where it does not say."""
+        """The account's balance, in the endpoint's currency; None if the endpoint does not say."""
         return await self._service.balance(self.facts)
 
     async def _send(self, journey: Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:
-        """One plan through corrections and retries, to an answer or the final error."""
+        """Send one plan, with corrections and retries, until an answer or a final error."""
         facts = self.facts
         while True:
             base = self._service.base_url
@@ -257,7 +257,7 @@ class KimiClient:
     def _correction(
         self, journey: Journey, error: KimiError, body: Mapping[str, Any], facts: Facts
     ) -> Quirk | None:
-        """What to send otherwise after this error, if anything."""
+        """What to change after this error, if anything."""
         if isinstance(error, BrokenStreamError):
             journey.unended += error.at_end
             quirk = without_stream(body) if journey.unended > 1 else None
@@ -272,7 +272,7 @@ class KimiClient:
         return plan(self.profile, facts, self.settings, journey.ask, budget=base.retry_budget)
 
     async def _attempt(self, journey: Journey, current: RequestPlan) -> WireReply:
-        """One HTTP request with everything around it: turn, money, record, log."""
+        """Send one HTTP request, with everything around it: limits, budget, journal, log."""
         worst = worst_case(current, self.facts)
         reservation = await self.budget.reserve(worst)
         started, wire, outcome, charged = 0.0, None, "Cancelled", None
@@ -360,13 +360,13 @@ class KimiClient:
             raise self._service.without_key(error) from None
         except TimeoutError:
             raise SilenceError(
-                f"The answer took longer than {self.settings.total_seconds:g} seconds in all",
+                f"The answer took longer than {self.settings.total_seconds:g} seconds in total",
                 call=call,
-                remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this bound, in seconds.",
+                remedy="AMX_KIMI_TOTAL_TIMEOUT_SEC sets this limit, in seconds.",
             ) from None
 
     def _heard(self, reply: WireReply) -> WireReply:
-        """An answer without our key, which a service may repeat in it, too."""
+        """The answer with our key masked, which a service may repeat."""
         if self.key.secret:
             for pieces in (reply.content, reply.reasoning):
                 text = "".join(pieces)
@@ -376,13 +376,13 @@ class KimiClient:
         return reply
 
     async def _pause(self, journey: Journey, error: KimiError) -> None:
-        """Wait before the next try, or raise `error` when there is none."""
+        """Wait before the next try, or raise `error` if there is none."""
         if error.limit_hit:
             journey.held += 1
         else:
             journey.failures += 1
             self._trouble += 1
-        # Where others are answered, the service is well: only a lasting trouble is waited out.
+        # While others are answered, the service works: only lasting trouble lengthens the pause.
         tries = journey.held if error.limit_hit else min(journey.failures, self._trouble)
         seconds = pause_seconds(error, tries, self._backoff)
         if seconds is None or not self._has_try(journey, error, seconds):
@@ -415,7 +415,7 @@ class KimiClient:
                 self._learned.learn_limit(self._account, error.which, error.figure)
 
     async def _rest(self, seconds: float) -> None:
-        """Back off from a busy service, and say so: somebody else may use the place meanwhile."""
+        """Pause because the service is busy; another question may use the place meanwhile."""
         self.resting += 1
         self.on_change()
         try:
@@ -424,7 +424,7 @@ class KimiClient:
             self.resting -= 1
 
     def _has_try(self, journey: Journey, error: KimiError, seconds: float) -> bool:
-        """Rate limits pass, however often they are hit: only the waiting for them is bounded."""
+        """Wait for a rate limit. Hits are not counted, but the total waiting time is limited."""
         if journey.heard:
             return False
         if error.limit_hit:
@@ -438,13 +438,13 @@ class KimiClient:
         return journey.failures <= allowed
 
     def _may_correct(self, journey: Journey, quirk: Quirk) -> bool:
-        if quirk.parameter in journey.ask.own:  # a caller's mistake teaches nothing
+        if quirk.parameter in journey.ask.own:  # a caller's own parameter may just be wrong
             return False
         seen = {known.parameter for known in journey.corrected}
         return quirk.parameter not in seen and len(seen) < MOST_CORRECTIONS
 
     def _remember(self, journey: Journey, wire: WireReply) -> None:
-        """Learn from a request that was answered, here and for the next process."""
+        """Learn from a request that was answered, for this process and the next one."""
         quirks = [*journey.corrected]
         journey.corrected.clear()
         if wire.streamed and not wire.done:
@@ -457,8 +457,7 @@ class KimiClient:
         self.learn(*quirks)
 
     def learn(self, *quirks: Quirk) -> None:
-        """Remember habits of this endpoint that were seen to be so; those that are known already
-        cost nothing."""
+        """Remember observed habits of this endpoint, if they are not known yet."""
         known = {name: (quirk.action, quirk.value) for name, quirk in self.facts.quirks.items()}
         news = [q for q in quirks if known.get(q.parameter) != (q.action, q.value)]
         if not news:
@@ -473,8 +472,11 @@ class KimiClient:
 
     @property
     def places(self) -> int:
-        """How many questions it could use now: those that may be under way, and for those that back
-        off as many again at the most; none while one waits for the cap."""
+        """How many questions could be asked now.
+
+        These are as many as may run concurrently, and at most as many again for those that pause;
+        none while a question waits because of the cap.
+        """
         if self.budget.waiting:
             return 0
         at_once = int(min(self._limiter.state.at_once, _MOST_PLACES))
@@ -487,5 +489,5 @@ class KimiClient:
 
     @property
     def held(self) -> float:
-        """Seconds for which the service's limits hold every question, or 0."""
+        """For how many seconds limits let no question start, or 0."""
         return self._limiter.held

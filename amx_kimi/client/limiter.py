@@ -1,10 +1,10 @@
-"""Keeping inside the account's limits, also those that nobody told: a pure core, and a queue.
+"""Keeps within the account's limits, even unknown ones: a pure core, and a queue.
 
-`decide(state, now, tokens)` grants a request or says until when to wait. It reserves prompt plus
-budget up front, as the service does (rate-limit page, September 2026). How many at once is found
-from a careful start: each answer makes room for one more, until the service refuses. The queue
-is first come, first served, also for those that are tried again; it sleeps until the moment that
-`decide` names or something changes.
+`decide(state, now, tokens)` grants a request, or says until when to wait. It reserves prompt plus
+budget up front, as the service does (rate-limit page, September 2026). The concurrency limit is
+discovered from a careful start: each answer allows one request more, until the service refuses.
+The queue is first come, first served, even for retries. It sleeps until the time that `decide`
+names, or until something changes.
 """
 
 import asyncio
@@ -37,22 +37,24 @@ __all__ = [
 ]
 
 MARGIN = 0.02
-"""How much longer than said a window is taken to be: the service's clock is not ours. A margin in
-requests would be a third of three."""
+"""By how much a window is lengthened, because the service's clock differs from ours. A margin in
+requests would be too much: a third of a limit of three."""
 
-_START = 8  # at once, where nothing is known
-_CAREFUL = 64  # and at most, where a ceiling is
+_START = 8  # concurrent requests at first, if nothing is known
+_CAREFUL = 64  # concurrent requests at first, at most, if there is a ceiling
 _MOST = 256
-_REMEMBERED = 512  # starts, where no limit is known that they count against
+_REMEMBERED = 512  # how many starts are kept if there is no known limit for them
 _DAY, _HOUR = 86_400.0, 3_600.0
-_STEADY = 30.0  # seconds before a refused number is tried again; they double
+_STEADY = 30.0  # seconds before a refused concurrency is tried again; they double
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the account allows; None is unknown. `rpm` and `tpm` count over `window` seconds.
-    `hint` is how many at once it is said to allow, without being sure. `tpd` counts over a day of
-    this process's life."""
+    """What the account allows; None is unknown.
+
+    `rpm` and `tpm` count over `window` seconds; `tpd` counts over a day of this process's life.
+    `hint` is a probable concurrency limit.
+    """
 
     concurrency: int | None = None
     rpm: int | None = None
@@ -69,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a 429 says: which limit (`concurrency`, `rpm`, `tpm`, or "" when it does not say), its
+    """What a 429 says: which limit (`concurrency`, `rpm`, `tpm`, or "" if it does not say), its
     figure, and the seconds to wait."""
 
     kind: str
@@ -79,11 +81,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class State:
-    """Requests under way, the window's (start, tokens), the day's by the hour, and the end of a
+    """The running requests, the window's (start, tokens), the day's by hour, and the end of a
     common cooldown.
 
-    `allowed` is how many may be under way as far as was found; below `proven` it grows by one with
-    each answer, above by one a round, and not before `steady_until`.
+    `allowed` is the discovered concurrency. Below `proven`, it grows by one with each answer;
+    above, by one per round of answers, and not before `steady_until`.
     """
 
     limits: Limits
@@ -98,7 +100,7 @@ class State:
 
     @property
     def at_once(self) -> float:
-        """How many requests may be under way."""
+        """How many requests may run concurrently."""
         return min(self.limits.concurrency or math.inf, max(1, math.floor(min(self.allowed, 1e9))))
 
 
@@ -111,7 +113,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class WaitUntil:
-    """Not before this time; infinity: not before another request ends."""
+    """Wait until this time; infinity: until another request ends."""
 
     time: float
 
@@ -126,8 +128,8 @@ class Spent:
 def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil | Spent:
     """Whether a request that reserves `tokens` may start at `now`.
 
-    A single request larger than the whole token limit is let through alone, in an empty window:
-    the service, not our table, then has the last word.
+    A single request larger than the whole token limit may start alone, in an empty window, because
+    the service may know better than our table.
     """
     limits = state.limits
     day = _day(state, now)
@@ -149,7 +151,7 @@ def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil | Spent:
 
 
 def begin(limits: Limits, now: float = 0.0) -> State:
-    """A careful start: the hint, which holds for a while, or some below the ceiling, or few."""
+    """A careful start: the hint, which is kept for a while, or some below the ceiling, or few."""
     ceiling = limits.concurrency or _MOST
     first = limits.hint or (min(_CAREFUL, ceiling) if limits.concurrency else _START)
     return State(
@@ -166,7 +168,7 @@ def release(state: State) -> State:
 
 
 def answered(state: State, now: float) -> State:
-    """A request, still counted, was answered: where most places are taken, there may be more."""
+    """A request, which still counts, was answered. If most places are taken, allow more."""
     ceiling = state.limits.concurrency or _MOST
     if state.in_flight * 2 < state.at_once or state.allowed >= ceiling:
         return state
@@ -180,12 +182,12 @@ def answered(state: State, now: float) -> State:
 def refused(
     state: State, now: float, refusal: Refusal, entry: tuple[float, int] | None = None
 ) -> State:
-    """A request, no longer under way, was refused by a limit of the account; `entry` is its start
-    and tokens, which the service did not charge.
+    """A request, which has ended, was refused by a limit of the account.
 
-    What was under way beside it fits: so many at once are proven, and more are not tried for a
-    while. A limit over time holds everybody, and we go on with half as many, unless it was one that
-    we did not know: then the window is what was wrong.
+    `entry` is its start and tokens, which the service did not charge. The requests running beside
+    it are proven to fit, and more are not tried for a while. A limit over time delays everybody;
+    afterwards, half as many run, unless the limit was unknown before, because then only the window
+    was wrong.
     """
     if entry is not None:
         state = _given_back(state, entry)
@@ -228,7 +230,7 @@ def _given_back(state: State, entry: tuple[float, int]) -> State:
 
 
 def cool(state: State, until: float) -> State:
-    """Nobody starts before `until`: the service said that a limit is reached."""
+    """No request starts before `until`, because the service said that a limit is reached."""
     return replace(state, cooling_until=max(state.cooling_until, until))
 
 
@@ -239,7 +241,7 @@ def _day(state: State, now: float) -> tuple[tuple[float, int], ...]:
 def _with(
     day: tuple[tuple[float, int], ...], now: float, tokens: int
 ) -> tuple[tuple[float, int], ...]:
-    """By the hour, with the time of its last request, so that a day is some dozen entries."""
+    """The day's tokens by hour, with the time of the last request, so that few entries suffice."""
     if day and int(now // _HOUR) == int(day[-1][0] // _HOUR):
         return (*day[:-1], (now, day[-1][1] + tokens))
     return (*day, (now, tokens))
@@ -267,7 +269,7 @@ def _tpm_free(window: tuple[tuple[float, int], ...], limits: Limits, tokens: int
 class Limiter:
     """The queue around `decide`, for any number of event loops and threads.
 
-    `now` is for tests; it has to be monotonic.
+    `now` is for tests; it must be monotonic.
     """
 
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
@@ -285,19 +287,19 @@ class Limiter:
 
     @property
     def held(self) -> float:
-        """Seconds for which a limit over time, the service's or a window's, lets nobody start."""
+        """For how many seconds a limit over time lets no request start."""
         return max(0.0, max(self._state.cooling_until, self._until) - self._now())
 
     def ticket(self) -> int:
-        """A place in the order of arrival, which a request keeps through its retries."""
+        """A place in the queue, which a request keeps during its retries."""
         return next(self._tickets)
 
     async def acquire(self, tokens: int, ticket: int | None = None) -> tuple[float, int]:
-        """Wait for this request's turn; every `acquire` wants one `release`. Returns what is
-        counted: its start and tokens.
+        """Wait for this request's turn; each `acquire` needs one `release`. Returns its entry: its
+        start and tokens.
 
         Raises:
-            UsedUpError: the tokens of a day are used up.
+            UsedUpError: the day's tokens are used up.
         """
         waiter = _Waiter(tokens, self.ticket() if ticket is None else ticket)
         with self._lock:
@@ -309,10 +311,10 @@ class Limiter:
                     return verdict.state.started[-1]
                 if isinstance(verdict, Spent):
                     raise UsedUpError(
-                        f"The account's {verdict.tpd:,} tokens of a day are used up, as far as "
+                        f"The account's {verdict.tpd:,} tokens per day are used up, as far as "
                         "this process counted",
                         status=429,
-                        remedy="Go on tomorrow, or give the account's own tier: --tier, kimi.yml.",
+                        remedy="Resume tomorrow, or set the account's tier (--tier or kimi.yml).",
                     )
                 timed = verdict.time < math.inf
                 if timed:
@@ -324,27 +326,26 @@ class Limiter:
                 self._wake_first()
 
     def release(self) -> None:
-        """The request ended, however it did."""
+        """Note that the request has ended, in whatever way."""
         with self._lock:
             self._state = release(self._state)
             self._wake_first()
 
     def answered(self) -> None:
-        """A request was answered; before its `release`."""
+        """Note that a request was answered; called before its `release`."""
         with self._lock:
             self._state = answered(self._state, self._now())
             self._wake_first()
 
     def refused(self, refusal: Refusal, entry: tuple[float, int] | None = None) -> None:
-        """A request met a limit of the account; after its `release`. `entry` is what `acquire`
-        returned."""
+        """Note that a limit of the account refused a request; called after its `release`. `entry`
+        is what `acquire` returned."""
         with self._lock:
             self._state = refused(self._state, self._now(), refusal, entry)
             self._wake_first()
 
     def learn(self, kind: str, figure: int) -> None:
-        """The service says that the account's `rpm` or `tpm` is this; a lower one that is known
-        stays."""
+        """Note the account's `rpm` or `tpm` as the service says; a lower known value stays."""
         with self._lock:
             self._state = _with_figure(self._state, Refusal(kind, figure, 0.0))
 
@@ -390,12 +391,12 @@ _SHARED_LOCK = threading.Lock()
 
 
 def forget_shared() -> None:
-    """For a forked child: what is under way is the parent's, and so are the locks."""
+    """For a forked child: running requests and locks belong to the parent."""
     _SHARED_LOCK._at_fork_reinit()  # type: ignore[attr-defined]
     _SHARED.clear()
 
 
 def shared(account: str, limits: Limits) -> Limiter:
-    """The process's one limiter of this account; the first caller's limits hold."""
+    """The process's limiter for this account; the first caller's limits apply."""
     with _SHARED_LOCK:
         return _SHARED.setdefault(account, Limiter(limits))

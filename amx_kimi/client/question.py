@@ -1,4 +1,4 @@
-"""A question as a caller has it: a text, or chat messages in OpenAI's shape, and what they wish."""
+"""A caller's question: a text, or chat messages in OpenAI's shape, and options."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
@@ -27,7 +27,7 @@ def ask_of(question: Question, wishes: Wishes) -> Ask:
     """The question with its tokens counted.
 
     Raises:
-        TypeError: wishes beside an `Ask`, which holds its own.
+        TypeError: options are given in addition to an `Ask`, which has its own.
     """
     if isinstance(question, Ask):
         if wishes:

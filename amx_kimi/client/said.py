@@ -1,6 +1,6 @@
-"""What a server says went wrong, in whatever shape of JSON it says it.
+"""Finds what went wrong in an error document of any shape.
 
-One walk over the document by the names of its keys serves them all: OpenAI's `error`, FastAPI's
+One walk over the document, by the names of its keys, handles them all: OpenAI's `error`, FastAPI's
 `detail`, OpenRouter's `metadata.raw`, MiniMax's `base_resp`, Azure's `innererror`, a bare
 `code` with `msg`, a string, a web page.
 """
@@ -30,8 +30,8 @@ _DULL = re.compile(r"provider returned error|an error occurred|bad_?response_?st
 
 @dataclass(frozen=True)
 class Said:
-    """`kinds` are types and codes, `texts` the words for people, outermost first; `status` is an
-    HTTP status that stands inside (0: none), `headers` those of a server further behind."""
+    """What a server said. `kinds` are types and codes, and `texts` the texts for people, outermost
+    first. `status` is an HTTP status inside (0: none); `headers` are those of a server behind."""
 
     kinds: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Said:
 
     @property
     def text(self) -> str:
-        """The words for people: the outermost, and what further ones add."""
+        """The text for people: the outermost one, and what inner ones add."""
         told: list[str] = []
         for text in self.texts:
             if not any(text in known for known in told):
@@ -56,7 +56,7 @@ class Said:
 
     @property
     def probe(self) -> str:
-        """All of it, for a table of words to look through."""
+        """Everything in one text, in which the table of refusals looks for words."""
         return f"{' '.join(self.kinds)}: {' | '.join(self.texts)}".lower()
 
 
@@ -107,7 +107,7 @@ def read_said(body: Any) -> Said:
 
 
 def _walk(node: Any, depth: int = 0, budget: list[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """The keys that say something, with what they say, from the outside to the inside."""
+    """The keys that say something, with their values, from the outside to the inside."""
     budget = [_MOST_NODES] if budget is None else budget
     if depth > _DEEPEST or budget[0] <= 0:
         return
@@ -139,7 +139,7 @@ def _of_entry(one: Any, depth: int, budget: list[int]) -> Iterator[tuple[str, An
 
 
 def _of_text(key: str, text: str, depth: int, budget: list[int]) -> Iterator[tuple[str, Any]]:
-    """A text for people, which may be JSON itself, or end with some."""
+    """A text for people, which may be JSON itself, or end with JSON."""
     start = next((at for at, letter in enumerate(text) if letter in "{["), -1)
     inner = _document(text[start:].strip()) if start >= 0 else None
     if isinstance(inner, Mapping | list):

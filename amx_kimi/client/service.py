@@ -1,7 +1,7 @@
 """Where an API answers: its connections, its list of models, its balance.
 
-Many people give an address without the `/v1` that the API is under: what answers there is then
-looked for below, once.
+Many people give an address without the `/v1` of the API. If no API answers there, it is searched
+under `/v1`, once.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,8 @@ _MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 class Service:
     """The connections to a profile's endpoint, with its key.
 
-    `base_url` is where the API answers: the profile's own, or below it. `moved` hears of a new one.
+    `base_url` is where the API answers: the profile's own, or below it. `moved` is called with a
+    new one.
 
     Raises:
         ConfigError: the address or a proxy is unusable.
@@ -53,7 +54,7 @@ class Service:
         await self._connections.aclose()
 
     async def models(self, facts: Facts, *, here_only: bool = False) -> list[dict[str, Any]]:
-        """The endpoint's own list of models (`GET /models`); `here_only`: not under `/v1` too.
+        """The endpoint's list of models (`GET /models`); `here_only` does not try `/v1`.
 
         Raises:
             KimiError: unreachable, refused, or not a list.
@@ -74,14 +75,14 @@ class Service:
         return [row for row in data or [] if isinstance(row, dict)]
 
     async def look_under_v1(self, error: NotAnApiError, asked: str, facts: Facts) -> None:
-        """Go on below the address that was `asked`, under `/v1`, where an API answers; else raise
+        """Continue under `/v1` of the address that was `asked`, if an API answers there; else raise
         `error`, with what was found there."""
         async with self._looking:
             if self.base_url == asked:
                 await self._move_under_v1(error, facts)
 
     async def balance(self, facts: Facts) -> Decimal | None:
-        """What the account has left, in the endpoint's currency; None where it does not say."""
+        """The account's balance, in the endpoint's currency; None if the endpoint does not say."""
         with suppress(KimiError, LookupError, TypeError, ArithmeticError), self.take() as http:
             document = await get_json(http, "users/me/balance", facts=facts)
             left = Decimal(str(document["data"]["available_balance"]))
@@ -89,7 +90,7 @@ class Service:
         return None
 
     def without_key(self, error: KimiError) -> KimiError:
-        """A service may repeat our key, in whatever shape, in its message."""
+        """Mask our key, which a service may repeat in its message."""
         if self._key.secret:
             error.message = conceal_key(error.message, self._key.secret)
             error.remedy = conceal_key(error.remedy, self._key.secret)
@@ -106,7 +107,7 @@ class Service:
             after, self._connections = self._connections, before
             await after.aclose()
             what = f"HTTP {found.status}" if isinstance(found, NotAnApiError) else "no answer"
-            error.message += f"; there is no API under {base} either ({what})"
+            error.message += f"; there is no API at {base} either ({what})"
             raise error from None
         except KimiError:  # a refusal is an API's, too
             pass

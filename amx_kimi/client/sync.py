@@ -1,4 +1,5 @@
-"""The sync face: one event-loop thread per process, started at the first call.
+"""The client for callers without an event loop: one event-loop thread per process, started at the
+first call.
 
 Works inside a running loop and from any thread; callbacks and cancel checks run in the caller's
 own thread.
@@ -44,7 +45,7 @@ def _portal() -> BlockingPortal:
 
 
 def _after_fork() -> None:
-    """The child has none of the parent's threads: it begins with a loop of its own."""
+    """For a forked child, which has none of the parent's threads and starts its own loop."""
     _LOCK._at_fork_reinit()  # type: ignore[attr-defined]
     _PARENTS.extend([_STACK.pop_all(), *_PORTAL, *_SHARED.values()])  # not the child's to close
     _PORTAL.clear()
@@ -93,7 +94,7 @@ class SyncKimiClient:
         on_thinking: Callable[[str], None] | None = None,
         **wishes: Unpack[Wishes],
     ) -> "Future[Reply]":
-        """As `KimiClient.chat`, begun; the callbacks are called in the event loop's own thread."""
+        """Start `KimiClient.chat`; callbacks are called in the event loop's thread."""
 
         async def ask_it() -> Reply:
             return await self._client.chat(
@@ -115,10 +116,10 @@ class SyncKimiClient:
         cancelled: Callable[[], bool] | None = None,
         **wishes: Unpack[Wishes],
     ) -> Reply:
-        """As `KimiClient.chat`; `cancelled` is looked at ten times a second.
+        """As `KimiClient.chat`; `cancelled` is checked ten times per second.
 
         Raises:
-            concurrent.futures.CancelledError: `cancelled` said so; the request was dropped.
+            concurrent.futures.CancelledError: `cancelled` returned True; the request was dropped.
             KimiError: as `KimiClient.chat`.
         """
         heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -156,8 +157,8 @@ def _drain(
 
 
 def shared_client(profile: Profile, settings: Settings, key: FoundKey) -> SyncKimiClient:
-    """The client of this profile, key and environment: made once, so that connections are used
-    again. The least recently used ones are closed."""
+    """The client for this profile, key and environment, created once so that connections are
+    reused. The least recently used clients are closed."""
     identity = (profile, key.secret, settings)
     with _LOCK:
         client = _SHARED.pop(identity, None)

@@ -1,7 +1,7 @@
-"""Thinking that stands inside the content of an answer: taken out, wherever it stands.
+"""Removes thinking that is inside the content of an answer.
 
-The marks are data (`facts/thoughts.yml`). What stands before a closing mark without its opening
-one is thought too, and so is what follows an opening mark that is never closed.
+The marks are data (`facts/thoughts.yml`). Text before a closing mark without an opening one is
+thinking, too, and so is text after an opening mark that is never closed.
 """
 
 import json
@@ -13,7 +13,7 @@ from amx_kimi.facts import load_thoughts
 __all__ = ["ThoughtFilter", "split_thoughts"]
 
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
-_MOST_LOOKS = 2  # for JSON: at the beginning, and behind the thought before it
+_MOST_LOOKS = 2  # for JSON: at the beginning, and after the thought before it
 
 
 def split_thoughts(content: str) -> tuple[str, str]:
@@ -50,10 +50,10 @@ def _is_json(text: str) -> bool:
 
 
 class ThoughtFilter:
-    """The same for an answer that arrives in pieces, for those who listen.
+    """The same for an answer that arrives in pieces, while it streams to the caller.
 
-    A thought whose opening mark never came is not known as one before it ends, and a mark inside of
-    JSON is taken for one.
+    Two cases cannot be recognised: a thought without an opening mark, before it ends; and a mark
+    inside JSON, which is treated as one.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class ThoughtFilter:
         self._held = ""
 
     def feed(self, piece: str) -> tuple[str, str]:
-        """What is sure of the content and of the thinking so far, and was not given before."""
+        """The content and thinking that are certain by now, and were not returned before."""
         marks, content, thinking = _marks(), [""], [""]
         text, self._held = self._held + piece, ""
         while True:
@@ -77,7 +77,7 @@ class ThoughtFilter:
             text = text[found.end() :]
 
     def close(self) -> tuple[str, str]:
-        """What was held back because it could have begun a mark."""
+        """The text that was held back because it could be the beginning of a mark."""
         held, self._held = self._held, ""
         return ("", held) if self._thinks else (held, "")
 
@@ -104,7 +104,7 @@ def _either(texts: list[str]) -> re.Pattern[str]:
 
 
 def _safe(text: str, marks: tuple[str, ...]) -> int:
-    """Where a mark could begin that is not whole yet; else the end."""
+    """The place where an incomplete mark could begin; else the end."""
     tail = text[-max(map(len, marks)) + 1 :].lower()
     places = (at for at in range(len(tail)) if any(mark.startswith(tail[at:]) for mark in marks))
     return len(text) - len(tail) + next(places, len(tail))

@@ -1,4 +1,4 @@
-"""How long a service asks us to wait, and which limits it names: by headers, body and words."""
+"""Finds how long a service asks us to wait, and which limits it names, in headers and texts."""
 
 import re
 import time
@@ -51,9 +51,9 @@ _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
 
 
 def wait_seconds(headers: Mapping[str, str], text: str) -> float | None:
-    """How long the service asks us to wait, in seconds; None where it does not say.
+    """How long the service asks us to wait, in seconds; None if it does not say.
 
-    By `Retry-After` (seconds or a date) or `Retry-After-Ms`, else by its text (`20ms`, `1m26.4s`,
+    From `Retry-After` (seconds or a date) or `Retry-After-Ms`, else by its text (`20ms`, `1m26.4s`,
     `2 hours`, a date), else by `X-RateLimit-Reset…`.
     """
     for found in (
@@ -67,7 +67,7 @@ def wait_seconds(headers: Mapping[str, str], text: str) -> float | None:
 
 
 def limit_of(headers: Mapping[str, str], text: str) -> tuple[str, int | None]:
-    """Which limit a 429 names, and its figure: by its text, else by `X-RateLimit-*` headers."""
+    """Which limit a 429 names, and its figure: from its text, else from `X-RateLimit-*` headers."""
     if found := _LIMIT.search(text):
         figure = found["figure"] or found["figure2"]
         return (found["kind"] or found["kind2"]).lower(), int(figure or 0) or None
@@ -103,7 +103,7 @@ def _of_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _of_text(text: str) -> float | None:
-    """The first duration that stands after a word such as `after`, `in` or `wait`; else a date."""
+    """The first duration after a word such as `after`, `in` or `wait`; else a date."""
     for pattern, part in ((_RUN, _RUN_PART), (_DURATION, _PART)):
         for found in pattern.finditer(text):
             if _LEAD.search(text[max(0, found.start() - 50) : found.start()]):
@@ -118,7 +118,7 @@ def _factor(unit: str) -> float:
 
 
 def _of_reset(headers: Mapping[str, str]) -> float | None:
-    """`X-RateLimit-Reset…` of what is used up: seconds, such as `1m30s`, or a moment."""
+    """`X-RateLimit-Reset…` of the limit that is used up: a duration such as `1m30s`, or a time."""
     for ending in ("", "-requests", "-tokens", "-day"):
         raw = headers.get(f"x-ratelimit-reset{ending}", "").strip()
         left = headers.get(f"x-ratelimit-remaining{ending}", "" if ending else "0").strip()

@@ -1,8 +1,7 @@
-"""One HTTP exchange: a request body out, an answer in, whole or not at all.
+"""One HTTP exchange: sends a request body, and reads a complete answer or raises.
 
-What arrives decides what it is, not its status or its label: an answer, streamed or in one piece,
-a refusal (with status 200 too), or no API at all. httpx: our own headers only, no redirects,
-bounded bodies.
+The content decides what an answer is, not its status or Content-Type: an answer, streamed or in
+one piece; a refusal (even with status 200); or no API at all.
 """
 
 import json
@@ -73,7 +72,7 @@ async def exchange(
         raise _unreachable(error, facts, call) from None
     except httpx.TimeoutException:
         raise SilenceError(
-            f"{facts.endpoint.label} was silent for longer than is allowed",
+            f"{facts.endpoint.label} was silent for longer than allowed",
             call=call,
             remedy="AMX_LLM_TIMEOUT_SEC sets the longest silence, in seconds.",
         ) from None
@@ -113,7 +112,7 @@ async def get_json(http: httpx.AsyncClient, path: str, *, facts: Facts) -> Any:
     except (ValueError, RecursionError):
         if text.lstrip()[:1] == "<":
             raise _no_api(text, facts, call) from None
-        raise ReplyError(f"{facts.endpoint.label} sent no JSON", call=call) from None
+        raise ReplyError(f"{facts.endpoint.label} did not send JSON", call=call) from None
     if is_refusal(document) and not document.get("data"):
         raise convert_error(200, response.headers, document, facts=facts, call=call)
     return document
@@ -129,7 +128,7 @@ async def _read_bounded(response: httpx.Response) -> str:
 
 
 class _Reading:
-    """An answer that is no refusal by its status, from its first byte to its end."""
+    """Reads an answer whose status is no refusal, from its first byte to its end."""
 
     def __init__(
         self, response: httpx.Response, facts: Facts, call: str, callbacks: Callbacks
@@ -155,12 +154,12 @@ class _Reading:
             else:
                 self._take(self._documents.close())
         except (MalformedError, UnicodeDecodeError):
-            raise self._broken("sent something that is no part of a chat completion") from None
+            raise self._broken("sent something that is not a chat completion") from None
         self._listening.close()
         return self._ended()
 
     def _take(self, events: Any) -> bool:
-        """Absorb events; whether one of them was the end."""
+        """Process events; returns whether one of them was the end."""
         for event in events:
             if event is DONE:
                 self._reply.done = True
@@ -186,21 +185,21 @@ class _Reading:
             )
         if not is_chunk(document):
             if not isinstance(document, dict) or "choices" in document:
-                raise self._broken("sent something that is no part of a chat completion")
+                raise self._broken("sent something that is not a chat completion")
             if event.name or self._documents.kind == "events":
                 return  # a gateway's own event, such as a ping
             raise _no_api(json.dumps(document)[:_MOST_ERROR_BYTES], self._facts, self._call)
         try:
             content, reasoning = absorb(self._reply, document)
         except _NOT_A_PART:
-            raise self._broken("sent something that is no part of a chat completion") from None
+            raise self._broken("sent something that is not a chat completion") from None
         self._characters += len(content) + len(reasoning)
         if self._characters > _MOST_TEXT:
             raise self._broken(f"sent more than {_MOST_TEXT:,} characters")
         self._listening.hear(content, reasoning)
 
     def _ended(self) -> WireReply:
-        """What arrived, if it is whole."""
+        """What arrived, if it is complete."""
         reply, documents = self._reply, self._documents
         if documents.kind == "other":
             head = documents.head[:_MOST_ERROR_BYTES].decode("utf-8", "replace")
@@ -217,7 +216,7 @@ class _Reading:
         if not (reply.done or is_document or (reply.usage.known and reply.finish_reason)):
             error = self._broken("ended its stream before [DONE]")
             error.at_end = True
-            error.remedy = "An answer is whole with it, or with its finish_reason and usage."
+            error.remedy = "A complete answer ends with it, or has finish_reason and usage."
             raise error
         reply.settle()
         return reply
@@ -227,22 +226,26 @@ class _Reading:
 
 
 async def _read_out(chunks: AsyncIterator[bytes]) -> None:
-    """A connection is used again only when its answer was read to the very end."""
+    """Read to the very end, because only then can the connection be reused."""
     with anyio.move_on_after(_AFTER_DONE_SECONDS), suppress(httpx.RequestError):
         async for _ in chunks:
             pass
 
 
 def _no_api(text: str, facts: Facts, call: str) -> NotAnApiError:
-    """Something answers 200 there, and speaks of no chat completion."""
+    """The error for something that answers 200 but is not a chat API."""
     is_page = text.lstrip()[:1] == "<"
     shown = service_text(read_said(text).text if is_page else text)
-    what = f"a web page ({shown:.80})" if is_page else f"no chat completion ({shown:.80})"
+    what = (
+        f"a web page ({shown:.80})"
+        if is_page
+        else f"something that is not a chat completion ({shown:.80})"
+    )
     return NotAnApiError(
         f"{facts.endpoint.url} answered with {what if shown else 'nothing'}",
         status=200,
         call=call,
-        remedy="Something else answers at this address: correct api_base. Most end in /v1.",
+        remedy="Something else answers at this address. Correct api_base; most end in /v1.",
     )
 
 

@@ -1,13 +1,15 @@
-"""As whom we ask: profiles, keys, state files. Nothing here talks to the network.
+"""Configuration: profiles, keys and state files. Nothing here uses the network.
 
-- `profile`: what a profile is; `loading`: AMX's `config.yml`, read as AMX reads it; `manage` writes
-  it, `edit` keeps the rest; `direct`: a profile that is in no file
-- `draft`: a profile that is not saved yet; `words`: what people type, made into values
-- `overlay`: our `kimi.yml`
-- `secrets`: where a key lives, in one documented order; `os_keyring`, `key_files`: two such places
-- `learned`: what endpoints taught us
-- `presets`, `databases`: preset profiles, AMX's `db_profiles`
-- `files`: the paths, and the one way to write one of these files
+- `profile`: a profile, as AMX and `kimi.yml` define it
+- `loading`: reads profiles from AMX's `config.yml`, as AMX reads them
+- `manage`: changes profiles; `edit`: changes a YAML file, and keeps comments and order
+- `draft`: a profile that is not saved yet; `words`: checks what people type
+- `direct`: a profile and key that a caller gives, without files
+- `overlay`: amx-kimi's `kimi.yml`
+- `secrets`: finds a key, in one documented order; `os_keyring`, `key_files`: two of the places
+- `learned`: `kimi-learned.json`, what endpoints taught
+- `presets`, `databases`: preset profiles, and AMX's `db_profiles`
+- `files`: the paths, and the only way to write a file
 """
 
 from amx_kimi.config.databases import AMX_MOST_ROWS, DatabaseProfile, load_database

@@ -1,4 +1,4 @@
-"""AMX's `db_profiles`: the databases that AMX already knows, their passwords in the keyring."""
+"""AMX's `db_profiles`: the databases that AMX knows, with their passwords in the keyring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ AMX_MOST_ROWS = 1_000_000
 class DatabaseProfile:
     """One entry of `db_profiles`; `backend` is AMX's word for the kind of database.
 
-    `profiling_mode` is AMX's too: `metadata` looks at the catalog only. `profiling_max_rows` is
-    None where it is absent; AMX writes its default, 1,000,000, into every profile.
+    `profiling_mode` is AMX's too: `metadata` reads only the catalog. `profiling_max_rows` is None
+    if it is absent; AMX writes its default, 1,000,000, into every profile.
     """
 
     name: str
@@ -41,13 +41,13 @@ def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
     """The database profile `name`, or AMX's active one.
 
     Raises:
-        ConfigError: there is none of that name, or its password is not in the keyring.
+        ConfigError: there is no such profile, or its password is not in the keyring.
     """
     path = config_path(settings.config_dir)
     document = read_yaml(path)
     section = document.get("db_profiles") or {}
     if not isinstance(section, Mapping):
-        raise ConfigFileError(f"{path}: db_profiles has to be a mapping")
+        raise ConfigFileError(f"{path}: db_profiles must be a mapping")
     entries = {str(key): entry for key, entry in section.items()}
     chosen = name or str(document.get("active_db_profile") or "")
     if chosen not in entries:
@@ -88,6 +88,6 @@ def _password(reference: str, where: str) -> Secret | None:
     if value is None:
         raise ConfigError(
             f"{where}: its password {reference} is not in the OS keyring",
-            remedy="Set it again in AMX, or give the database's URL instead.",
+            remedy="Set it again in AMX, or use the database's URL instead.",
         )
     return Secret(value)

@@ -1,4 +1,4 @@
-"""A profile and a key that a caller gives directly: no file has to exist."""
+"""A profile and a key that a caller gives directly, without any files."""
 
 from dataclasses import replace
 
@@ -14,10 +14,10 @@ __all__ = ["at_base_url", "direct_key", "direct_profile", "given_profile"]
 
 
 def direct_profile(model: str, settings: Settings, *, base_url: str = "") -> Profile:
-    """A profile in no file: a model, or an alias of one, at an endpoint (default: Moonshot's own).
+    """A profile without a file: a model or alias, at an endpoint (default: Moonshot's own).
 
     Raises:
-        ConfigError: kimi.yml is broken, or `base_url` is not one.
+        ConfigError: kimi.yml is broken, or `base_url` is not a usable URL.
     """
     overlays = load_overlay(settings.config_dir)
     model = overlays.aliases.get(model, model)
@@ -28,11 +28,12 @@ def direct_profile(model: str, settings: Settings, *, base_url: str = "") -> Pro
 def given_profile(
     profile: Profile | str | None, settings: Settings, *, model: str = "", base_url: str = ""
 ) -> Profile:
-    """A profile, or the one of a name in config.yml, with another model or endpoint if given. With
-    neither a profile nor its name: a model alone will do, else it is the active profile.
+    """The given profile (or its name in config.yml), with the given model and endpoint, if any.
+
+    Without a profile: a profile without a file if a model is given, else the active profile.
 
     Raises:
-        ConfigError: there is no such profile, a file is broken, or `base_url` is not one.
+        ConfigError: there is no such profile, a file is broken, or `base_url` is not a usable URL.
     """
     if profile is None and model:
         return direct_profile(model, settings, base_url=base_url)
@@ -44,7 +45,7 @@ def given_profile(
 
 
 def at_base_url(profile: Profile, base_url: str, settings: Settings) -> Profile:
-    """The profile at another endpoint; its own key stays behind."""
+    """The profile at another endpoint, without its own key, which must not be sent there."""
     overlays = load_overlay(settings.config_dir)
     endpoint = overlays.endpoint("", endpoint_url(base_url, overlays))
     if endpoint.url == profile.base_url:
@@ -54,8 +55,7 @@ def at_base_url(profile: Profile, base_url: str, settings: Settings) -> Profile:
 
 
 def direct_key(profile: Profile, api_key: str, settings: Settings) -> FoundKey:
-    """The caller's own key, or the profile's; none at an endpoint that nobody knows, which may
-    need none.
+    """The caller's own key, or the profile's; no key at an unknown endpoint, which may need none.
 
     Raises:
         MissingKeyError: the endpoint is known, and there is no key.

@@ -1,4 +1,4 @@
-"""A profile that is not saved yet: what was asked for, as a value, and the one way to save it."""
+"""A profile that is not saved yet, as a value; and the only way to save it."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,9 +24,15 @@ _ORDER = ("provider", "model", "api_base", "api_key", "temperature", "max_tokens
 
 @dataclass(frozen=True)
 class KeyChoice:
-    """Where the key is to live. `keep`: where it is; `store`: the OS keyring; `file`: a file of
-    ours, which kimi.yml refers to; `clear`: config.yml, readable there; `reference`: kimi.yml's
-    api_key_ref; `blank`: AMX_LLM_API_KEY, or none needed."""
+    """Where to store the key.
+
+    - `keep`: where it is now
+    - `store`: the OS keyring
+    - `file`: a key file, to which kimi.yml refers
+    - `clear`: config.yml, in plain text
+    - `reference`: wherever kimi.yml's api_key_ref says
+    - `blank`: AMX_LLM_API_KEY, or no key is needed
+    """
 
     kind: Literal["keep", "store", "file", "clear", "reference", "blank"] = "keep"
     secret: Secret | None = None
@@ -35,34 +41,34 @@ class KeyChoice:
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be written of a profile: `fields` to AMX's config.yml, `overlay` to kimi.yml
-    (None takes a key away). `entry` and `ours` are what stands there now."""
+    """Changes to a profile: `fields` for AMX's config.yml, `overlay` for kimi.yml (None removes a
+    key). `entry` and `ours` are what the two files say now."""
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     overlay: Mapping[str, Any] = field(default_factory=dict)
     key: KeyChoice = KeyChoice()
-    entry: Mapping[str, Any] = field(default_factory=dict, repr=False)  # its key may be in clear
+    entry: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may contain a key
     ours: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def new(self) -> bool:
-        """Whether there is no such profile yet."""
+        """Whether the profile does not exist yet."""
         return not self.entry
 
     def value(self, key: str, default: Any = None) -> Any:
-        """A field of AMX's or a setting of ours, changed or as it stands there."""
+        """A field of config.yml or kimi.yml: as changed by this draft, else as in the file."""
         for values in (self.fields, self.overlay, self.entry, self.ours):
             if values.get(key) is not None:
                 return values[key]
         return default
 
     def with_fields(self, **changes: Any) -> "Draft":
-        """A copy with other fields of AMX's."""
+        """A copy with changed fields of config.yml."""
         return replace(self, fields={**self.fields, **changes})
 
     def with_overlay(self, **changes: Any) -> "Draft":
-        """A copy with other settings of ours."""
+        """A copy with changed settings of kimi.yml."""
         return replace(self, overlay={**self.overlay, **changes})
 
     def with_key(self, key: KeyChoice) -> "Draft":
@@ -71,10 +77,10 @@ class Draft:
 
 
 def draft_of(name: str, settings: Settings) -> Draft:
-    """A draft that changes the profile `name`, or of a new one with the documented defaults.
+    """A draft that changes the profile `name`, or creates it with the documented defaults.
 
     Raises:
-        ConfigError: the files are broken, or the profile is another provider's.
+        ConfigError: a file is broken, or the profile belongs to another provider.
     """
     entry = raw_profiles(settings.config_dir).get(name)
     if not isinstance(entry, Mapping):
@@ -82,8 +88,8 @@ def draft_of(name: str, settings: Settings) -> Draft:
         return Draft(name, {"provider": PROVIDER, **fields}, key=KeyChoice("blank"))
     if str(entry.get("provider") or PROVIDER) != PROVIDER:
         raise ConfigError(
-            f"There is a profile {name!r} already, for the provider {entry.get('provider')!r}",
-            remedy="Choose another name: its values would be lost.",
+            f"A profile {name!r} already exists, for the provider {entry.get('provider')!r}",
+            remedy="Choose another name, because the profile's values would be lost.",
         )
     return Draft(name, entry=entry, ours=raw_overlay(settings.config_dir, name))
 
@@ -103,7 +109,7 @@ def draft_key(draft: Draft, settings: Settings) -> FoundKey:
     """The key that the draft's profile would be used with.
 
     Raises:
-        MissingKeyError: there is none; lists where was looked.
+        MissingKeyError: there is none; lists the places that were searched.
     """
     profile = draft_profile(draft, settings)
     if draft.key.secret is not None and profile.endpoint.auth != "none":
@@ -114,8 +120,8 @@ def draft_key(draft: Draft, settings: Settings) -> FoundKey:
 def save_draft(draft: Draft, settings: Settings, *, activate: bool) -> None:
     """Save: the key first, then kimi.yml, then config.yml, which makes the profile exist.
 
-    When a file cannot be written, the keyring, or the key's file, is as it was. A key's file of
-    ours that nothing refers to any more is deleted.
+    If a file cannot be written, the keyring or key file is restored. A key file that no profile
+    refers to any longer is deleted.
 
     Raises:
         ConfigError: a value is not allowed, a file is broken or cannot be written, or the keyring
@@ -136,8 +142,7 @@ def save_draft(draft: Draft, settings: Settings, *, activate: bool) -> None:
 
 
 def _keep_key(draft: Draft, folder: Path) -> tuple[str, Callable[[], None]]:
-    """Put the key where it is to live; returns the reference to it, and what puts back what was
-    there before."""
+    """Store the key; returns the reference to it, and a function that restores what was there."""
     key = draft.key.secret
     if key is not None and draft.key.kind == "store":
         slot = key_slots(draft.name)[0]
@@ -155,12 +160,12 @@ def _put_back(name: str, slot: str, before: str | None) -> None:
             forget_keys([slot])
         else:
             store_key(name, Secret(before))
-    except KeyringError:  # the first failure is the one to be told
+    except KeyringError:  # the caller raises the first failure
         return
 
 
 def _written(draft: Draft, reference: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What goes to config.yml and to kimi.yml."""
+    """The fields for config.yml and for kimi.yml."""
     fields, overlay, key = dict(draft.fields), dict(draft.overlay), draft.key
     if key.kind == "keep":
         return fields, overlay

@@ -1,4 +1,4 @@
-"""Changing a YAML file that a person, or AMX, also writes: comments, order and the rest stay."""
+"""Changes a YAML file that people and AMX also write: comments, order and all else stay."""
 
 import io
 import re
@@ -21,7 +21,7 @@ _COMMENTS_AT_END = re.compile(r"\n([ \t]*(#[^\n]*)?\n)+\Z")
 def edit_yaml(
     path: Path, change: Callable[[Document], None], *, cut: tuple[str, str] | None = None
 ) -> None:
-    """Take the entry `cut` (section, name) out of a YAML document, then `change` it in place.
+    """Remove the entry `cut` (section, name) from a YAML document, then `change` it in place.
 
     Raises:
         ConfigFileError: the file is broken or cannot be written; it is unchanged.
@@ -46,23 +46,23 @@ def edit_yaml(
         except YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
-            # AMX reads the last of two; a writer would have to choose one.
+            # AMX reads the last of two equal keys; amx-kimi would have to choose which to change.
             double = isinstance(error, DuplicateKeyError)
-            what = "this key stands there twice" if double else "not valid YAML"
+            what = "this key occurs twice" if double else "not valid YAML"
             raise ConfigFileError(f"{path}{line}: {what}; it is unchanged") from None
         except RecursionError:
-            raise ConfigFileError(f"{path}: it is nested too deep; it is unchanged") from None
-        except UNREADABLE as error:  # a plain `-_` is a number to ruamel.yaml
+            raise ConfigFileError(f"{path}: it is nested too deeply; it is unchanged") from None
+        except UNREADABLE as error:  # ruamel.yaml reads a plain `-_` as a number, and fails
             raise ConfigFileError(f"{path}: {error}; it is unchanged") from None
         document = {} if document is None else document
         if not isinstance(document, dict):
             raise ConfigFileError(f"{path}: expected a mapping at the top; it is unchanged")
-        if cut:  # in flow style it still stands there
+        if cut:  # an entry in flow style is still there
             section = document.get(cut[0])
             key = _key(section, cut[1])
             if isinstance(section, dict) and key in section:
                 del section[key]
-                if not section:  # its comments would stand before the braces
+                if not section:  # else its comments would be written before the braces
                     document[cut[0]] = {}
         change(document)
         stream = io.StringIO()
@@ -71,8 +71,8 @@ def edit_yaml(
             load_yaml(stream.getvalue())
         except YAMLTextError:
             raise ConfigFileError(
-                f"{path} is written in a way that amx-kimi cannot change; it is unchanged",
-                remedy="Change it by hand, or remove its comments.",
+                f"{path} has a form that amx-kimi cannot change; it is unchanged",
+                remedy="Edit it by hand, or remove its comments.",
             ) from None
         return stream.getvalue()
 
@@ -80,9 +80,9 @@ def edit_yaml(
 
 
 def put_entry(document: Document, section: str, name: str, fields: Mapping[str, Any]) -> None:
-    """Set fields of one entry of a section; None takes a field away.
+    """Set fields of one entry of a section; None removes a field.
 
-    In place: a new mapping would lose its comments.
+    The mapping is changed in place, because a new one would lose its comments.
     """
     if not document.get(section):
         document[section] = {}
@@ -117,9 +117,9 @@ def _key(entries: Any, name: str) -> Any:
 
 
 def _without(text: str, section: str, name: str) -> str:
-    """`text` without the lines of one entry, where they can be told; what stands around stays.
+    """`text` without the lines of one entry, if they can be determined; the rest stays.
 
-    ruamel.yaml takes the comment above the next entry for a part of this one.
+    Needed because ruamel.yaml treats the comment above the next entry as part of this one.
     """
     try:
         entries = _child(yaml.compose(text), section)
@@ -154,9 +154,9 @@ def _child(node: Any, name: str) -> Any:
 
 
 def quoted(value: Any) -> Any:
-    """`value` to write: quoted where AMX's YAML 1.1 would not read text: `off`, `1e3`, `null` …
+    """`value`, quoted if AMX's YAML 1.1 would not read it as text: `off`, `1e3`, `null` …
 
-    Only for what we add: what stands there is already as AMX reads it.
+    Only for added values: those in the file are already as AMX reads them.
     """
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 

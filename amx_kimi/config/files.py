@@ -1,7 +1,7 @@
-"""The four files of amx-kimi, and the one way to write one: lock, re-read, change, replace.
+"""The four files of amx-kimi, and the only way to write one: lock, re-read, change, replace.
 
-`config.yml` is AMX's; `kimi.yml` is ours and hand-edited; `kimi-learned.json` is disposable;
-`kimi.db` is the journal. `AMX_CONFIG_DIR` moves all four.
+`config.yml` belongs to AMX; `kimi.yml` belongs to amx-kimi, and people edit it too;
+`kimi-learned.json` is disposable; `kimi.db` is the journal. `AMX_CONFIG_DIR` moves all four.
 """
 
 import errno
@@ -37,12 +37,12 @@ def config_path(folder: Path) -> Path:
 
 
 def overlay_path(folder: Path) -> Path:
-    """What AMX does not know of a profile."""
+    """amx-kimi's settings that AMX does not know."""
     return folder / "kimi.yml"
 
 
 def learned_path(folder: Path) -> Path:
-    """What endpoints taught us; may be deleted at any time."""
+    """What endpoints taught; may be deleted at any time."""
     return folder / "kimi-learned.json"
 
 
@@ -67,7 +67,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         line = f", line {error.line}" if error.line else ""
         raise ConfigFileError(
             f"{path}{line}: not valid YAML: {error}",
-            remedy="Correct it there; nothing was changed.",
+            remedy="Correct the file; nothing was changed.",
         ) from None
     if document is None:
         return {}
@@ -77,10 +77,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_bounded(path: Path, most: int = _MOST_CHARACTERS, *, errors: str = "strict") -> str:
-    """A file's text, at most so many characters: whatever stands there has an end.
+    """A file's text, of at most `most` characters.
 
     Raises:
-        OSError: it cannot be read, is longer, or is no file but a pipe or a device.
+        OSError: it cannot be read, is longer, or is not a file but a pipe or device.
         UnicodeDecodeError: it is not UTF-8, and `errors` is strict.
     """
     with io.TextIOWrapper(open_regular(path), encoding="utf-8", errors=errors) as file:
@@ -91,19 +91,18 @@ def read_bounded(path: Path, most: int = _MOST_CHARACTERS, *, errors: str = "str
 
 
 def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "strict") -> None:
-    """Replace the text of `path` by `change(text)` ("" when absent), atomically and under a lock.
+    """Replace the text of `path` by `change(text)` ("" if absent), atomically and under a lock.
 
-    The file and its folder are readable by their owner only. Either the old or the new text
-    stands there, whatever happens. `undecodable` says what becomes of bytes that are not UTF-8,
-    in `str.decode`'s words.
+    The file and its folder are readable by their owner only. `undecodable` says how to treat
+    bytes that are not UTF-8, as the `errors` of `str.decode` does.
 
     Raises:
         ConfigFileError: the folder or file cannot be written, or another writer holds the lock.
     """
-    if path.is_symlink():  # secrets do not travel through links; AMX's save would end it too
+    if path.is_symlink():  # it may lead a secret elsewhere; AMX's save would replace it, too
         raise ConfigFileError(
-            f"{path} is a link to {path.readlink()}: amx-kimi writes through none",
-            remedy="Put the file itself there, or point AMX_CONFIG_DIR at its folder.",
+            f"{path} is a link to {path.readlink()}; amx-kimi does not write through links",
+            remedy="Put the file itself there, or set AMX_CONFIG_DIR to its folder.",
         )
     try:
         private_folder(path.parent)
@@ -114,15 +113,15 @@ def rewrite(path: Path, change: Callable[[str], str], *, undecodable: str = "str
             _replace(path, change(text))
     except Timeout:
         raise ConfigFileError(
-            f"{path} is locked by another process since {_LOCK_SECONDS:.0f} seconds",
-            remedy="Try again when it has finished.",
+            f"{path} has been locked by another process for {_LOCK_SECONDS:.0f} seconds",
+            remedy="Try again when that process has finished.",
         ) from None
     except (OSError, UnicodeError) as error:
         raise ConfigFileError(f"{path} cannot be written: {error}; it is unchanged") from None
 
 
 def _replace(path: Path, text: str) -> None:
-    # What a killed writer left: we hold the lock.
+    # Temporary files that a killed writer left: nobody else writes while we hold the lock.
     for left in path.parent.glob(f".{path.name}.*"):
         left.unlink()
     with replacing(path) as file:

@@ -1,4 +1,4 @@
-"""Keys in files of our own, `keys/` beside config.yml, where there is no OS keyring."""
+"""Key files: `keys/NAME.key` beside config.yml, for systems without an OS keyring."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,8 +15,8 @@ _KIND = "file:"
 
 
 def key_file(folder: Path, name: str, present: str = "") -> Path:
-    """Where the key of the profile `name` may be written: the file of ours that its `present`
-    reference names, or else one that does not exist yet."""
+    """The file for the key of the profile `name`: the key file that its `present` reference names,
+    else one that does not exist yet."""
     if (mine := _ours(folder, present)) is not None:
         return mine
     paths = (_keys(folder) / f"{name}{'' if n == 1 else f'-{n}'}.key" for n in count(1))
@@ -24,7 +24,7 @@ def key_file(folder: Path, name: str, present: str = "") -> Path:
 
 
 def write_key_file(path: Path, key: Secret) -> Callable[[], None]:
-    """Write a key, readable by its owner only; returns what puts back what stood there.
+    """Write a key, readable by its owner only; returns a function that restores the old content.
 
     Raises:
         ConfigFileError: it cannot be written; it is unchanged.
@@ -35,8 +35,9 @@ def write_key_file(path: Path, key: Secret) -> Callable[[], None]:
 
 
 def forget_key_file(folder: Path, reference: str) -> bool:
-    """Delete the file that a reference names, if it is one of ours and no profile refers to it any
-    more; whether it was there.
+    """Delete the key file that a reference names, unless a profile still refers to it.
+
+    Only files in `keys/` are deleted. Returns whether it was there.
 
     Raises:
         OSError: it cannot be deleted.

@@ -1,4 +1,4 @@
-"""`kimi-learned.json`: what endpoints taught us, forgotten after 30 days, and each last check."""
+"""`kimi-learned.json`: what endpoints taught, forgotten after 30 days, and each last check."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from amx_kimi.facts import Quirk
 __all__ = ["KeyCheck", "LearnedStore", "Served"]
 
 _KEPT = timedelta(days=30)
-_LIMITS = "limits"  # beside the endpoints' URLs: account -> what the service said of its limits
+_LIMITS = "limits"  # beside the endpoints' URLs: account -> its limits, as the service said
 _KINDS = ("concurrency", "rpm", "tpm")
 _MODELS = "models"  # beside the endpoints' URLs: endpoint -> the models that it serves
 _CHECKS = "checks"  # beside the endpoints' URLs: profile -> how its last check went
@@ -29,14 +29,14 @@ class KeyCheck:
 
 @dataclass(frozen=True)
 class Served:
-    """The models that an endpoint listed, by id with their context (0: not said), and the day."""
+    """The models that an endpoint listed (id -> context; 0: unknown), and on which day."""
 
     models: dict[str, int]
     on: str
 
 
 class LearnedStore:
-    """Quirks on disk. The file is disposable: one that cannot be read counts as empty.
+    """The contents of the file, which is disposable: if it cannot be read, it counts as empty.
 
     `today` is for tests.
     """
@@ -46,7 +46,7 @@ class LearnedStore:
         self._today = today
 
     def quirks(self, url: str, model: str) -> tuple[Quirk, ...]:
-        """What is still remembered of `model` at the endpoint `url`."""
+        """What is still remembered about `model` at the endpoint `url`."""
         rows = self._document().get(url, {}).get(model, {})
         found = (_quirk(parameter, row) for parameter, row in rows.items())
         return tuple(quirk for quirk in found if quirk and self._fresh(quirk))
@@ -72,7 +72,7 @@ class LearnedStore:
         rewrite(self._path, change, undecodable="replace")
 
     def limits(self, account: str) -> dict[str, int]:
-        """What the service said of an account's limits: `concurrency`, `rpm`, `tpm`."""
+        """An account's limits, as the service said: `concurrency`, `rpm`, `tpm`."""
         rows = self._document().get(_LIMITS, {}).get(account, {})
         found = {}
         for kind, row in rows.items() if isinstance(rows, dict) else ():
@@ -99,7 +99,7 @@ class LearnedStore:
         rewrite(self._path, change)
 
     def served(self, url: str) -> Served | None:
-        """What the endpoint's own list of models said last, however long ago."""
+        """The endpoint's list of models as last seen, however long ago; None if never."""
         row = self._document().get(_MODELS, {}).get(url, {})
         models = row.get("served")
         if not isinstance(models, dict):
@@ -124,7 +124,7 @@ class LearnedStore:
         return served
 
     def last_check(self, profile: str, url: str, model: str) -> KeyCheck | None:
-        """How the last check of this profile's key and model went, unless the profile changed."""
+        """The last check of this profile's key and model; None if the profile changed since."""
         row = self._document().get(_CHECKS, {}).get(profile, {})
         if (row.get("url"), row.get("model")) != (url, model):
             return None
@@ -165,7 +165,7 @@ class LearnedStore:
 
 
 def _parse(text: str) -> dict[str, Any]:
-    """The document, emptied of whatever does not have its shape: endpoint -> model -> parameter."""
+    """The document (endpoint -> model -> parameter), without parts of any other shape."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

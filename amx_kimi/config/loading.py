@@ -41,14 +41,15 @@ def profile_names(settings: Settings) -> dict[str, str]:
 
 
 def active_profile(settings: Settings) -> str | None:
-    """The profile that AMX would use: `active_llm_profile`, else the first; None without any."""
+    """The profile that AMX would use: `active_llm_profile`, else the first; None if there is
+    none."""
     document = _document(settings.config_dir)
     return active_of(document, _entries(document, config_path(settings.config_dir)))
 
 
 def active_of(document: Mapping[str, Any], entries: Mapping[str, Any]) -> str | None:
-    """As `active_profile`, of a document that is at hand."""
-    # AMX passes over what is no mapping; where nothing is one, loading says so.
+    """Like `active_profile`, for a document that is already read."""
+    # AMX skips entries that are not mappings. If none is one, loading the profile says so.
     names = [name for name, entry in entries.items() if isinstance(entry, Mapping)] or [*entries]
     active = str(document.get("active_llm_profile") or "default")
     return active if active in names else next(iter(names), None)
@@ -59,7 +60,7 @@ def load_profile(name: str | None = None, settings: Settings | None = None) -> P
 
     Raises:
         UnknownProfileError: no such profile; names the nearest ones.
-        ConfigError: a file is broken, or the profile is another provider's.
+        ConfigError: a file is broken, or the profile belongs to another provider.
     """
     settings = settings or Settings.from_environment()
     path = config_path(settings.config_dir)
@@ -101,15 +102,15 @@ def assemble(name: str, entry: object, overlays: OverlayFile, path: Path) -> Pro
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """A sentence with the names nearest to a mistyped one, or with all that there are."""
+    """A sentence with the names most similar to a mistyped one, or else with all names."""
     if not known:
-        return "There is none."
+        return "There are none."
     near = difflib.get_close_matches(name, known, 3, 0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
 
 
 def raw_profiles(folder: Path) -> dict[str, Any]:
-    """`llm_profiles` as it stands in `config.yml`.
+    """`llm_profiles` as it is in `config.yml`.
 
     Raises:
         ConfigFileError: the file is broken; names file and line.
@@ -118,7 +119,7 @@ def raw_profiles(folder: Path) -> dict[str, Any]:
 
 
 def known_entry(settings: Settings, name: str) -> Any:
-    """The entry `name` of `llm_profiles` as it stands there.
+    """The entry `name` of `llm_profiles` as it is in `config.yml`.
 
     Raises:
         UnknownProfileError: no such profile; names the nearest ones.
@@ -133,26 +134,27 @@ def known_entry(settings: Settings, name: str) -> Any:
 
 
 def check_config(document: Mapping[str, Any], path: Path) -> None:
-    """Refuse a `config.yml` that a newer AMX wrote, or whose `llm_profiles` is no mapping.
+    """Refuse a `config.yml` that a newer AMX wrote, or whose `llm_profiles` is not a mapping.
 
     Raises:
-        ConfigFileError: says so.
+        ConfigFileError: it is one of these.
     """
     schema = document.get("schema_version", _NEWEST_SCHEMA)
     if isinstance(schema, int) and schema > _NEWEST_SCHEMA:
         raise ConfigFileError(
-            f"{path} has schema_version {schema}; this amx-kimi knows up to {_NEWEST_SCHEMA}",
-            remedy="A newer AMX wrote it: upgrade amx-kimi.",
+            f"{path} has schema_version {schema}, but this amx-kimi supports only up to "
+            f"{_NEWEST_SCHEMA}",
+            remedy="A newer AMX wrote it. Upgrade amx-kimi.",
         )
     if not isinstance(document.get("llm_profiles") or {}, Mapping):
-        raise ConfigFileError(f"{path}: llm_profiles has to be a mapping")
+        raise ConfigFileError(f"{path}: llm_profiles must be a mapping")
 
 
 def _kimi_remedy(names: Mapping[str, str]) -> str:
     ours = [name for name, provider in names.items() if provider == PROVIDER]
     if not ours:
-        return "Add one of `provider: kimi`, with `amx-kimi add-llm-profile`."
-    return f"Choose one of {', '.join(ours)}: `--profile NAME`, or `amx-kimi use-llm NAME`."
+        return "Add a kimi profile with `amx-kimi add-llm-profile`."
+    return f"Choose one of {', '.join(ours)} with `--profile NAME` or `amx-kimi use-llm NAME`."
 
 
 def _document(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Changing profiles: each change is whole, under a lock, and minds what else names the profile.
+"""Changes profiles. Each change is atomic, under a lock, and also updates references to a profile.
 
-AMX names a profile in `active_llm_profile`, in `rag_llm_profile` and in the mirror under `llm:`.
+AMX refers to a profile in `active_llm_profile`, `rag_llm_profile` and the mirror under `llm:`.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,8 +57,8 @@ _NOT_SET = {"api_key", "provider", "confidence"}
 
 @dataclass(frozen=True)
 class Removed:
-    """What a removal did: the profile that is active now, secrets deleted from the OS keyring, what
-    went wrong there, and the key's file of ours that was deleted."""
+    """What a removal did: the profile that is now active, how many secrets were deleted from the
+    OS keyring, what went wrong there, and the key file that was deleted."""
 
     active: str | None
     secrets: int
@@ -75,9 +75,9 @@ def save_profile(
     endpoints: Mapping[str, Mapping[str, Any]] | None = None,
     activate: bool = False,
 ) -> None:
-    """Write AMX's `fields` to `config.yml`, our `overlay` and `endpoints` to `kimi.yml`.
+    """Write AMX's `fields` to `config.yml`, and `overlay` and `endpoints` to `kimi.yml`.
 
-    A value None takes the field away. Comments, order and every other key stay as they are.
+    The value None removes a field. Comments, order and all other keys stay as they are.
 
     Raises:
         ConfigFileError: a file is broken or cannot be written; it is unchanged.
@@ -94,14 +94,14 @@ def save_profile(
         for endpoint, row in (endpoints or {}).items():
             put_entry(document, "endpoints", endpoint, row)
 
-    raw_profiles(folder), load_overlay(folder)  # refuse what could not be read back
+    raw_profiles(folder), load_overlay(folder)  # raise if a file is broken
     if _says_something(overlay, name, folder) or endpoints:
         edit_yaml(overlay_path(folder), change_overlay)
     _edit_config(folder, change)
 
 
 def _says_something(overlay: Mapping[str, Any] | None, name: str, folder: Path) -> bool:
-    """Whether there is something to write, or something that stands there to be taken away."""
+    """Whether the overlay sets something, or removes something that is in `kimi.yml`."""
     if not overlay:
         return False
     there = raw_overlay(folder, name)
@@ -122,14 +122,13 @@ def use_profile(settings: Settings, name: str) -> None:
 
 
 def remove_profile(settings: Settings, name: str) -> Removed:
-    """Take a profile out of both files, and its key out of both slots of the keyring, or out of the
-    file of ours that it has.
+    """Remove a profile from both files, and its key from the keyring or from its key file.
 
-    A slot or a file that another profile refers to stays.
+    A keyring slot or a key file that another profile refers to stays.
 
     Raises:
-        UnknownProfileError: no such profile, and no key of one; names the nearest ones.
-        ConfigFileError: a file is broken or cannot be written, and is unchanged; or the key's file
+        UnknownProfileError: there is no such profile, nor a key of one; names the nearest ones.
+        ConfigFileError: a file is broken or cannot be written, and is unchanged; or the key file
             cannot be deleted.
     """
     folder = settings.config_dir
@@ -142,7 +141,7 @@ def remove_profile(settings: Settings, name: str) -> Removed:
         left = {str(key): entry for key, entry in (document.get("llm_profiles") or {}).items()}
         if str(document.get("active_llm_profile")) == name:
             document["active_llm_profile"] = quoted(active_of({}, left) or "")
-            document.pop("llm", None)  # the mirror of what is no more
+            document.pop("llm", None)  # the mirror of the removed profile
         if str(document.get("rag_llm_profile")) == name:
             document["rag_llm_profile"] = ""
         active.append(active_of(document, left))
@@ -162,10 +161,10 @@ def remove_profile(settings: Settings, name: str) -> Removed:
             removed = replace(removed, key_file=reference.removeprefix("file:"))
     except OSError as error:
         raise ConfigFileError(
-            f"The profile is removed, but its key's file cannot be: {error}",
-            remedy="Delete it yourself.",
+            f"The profile was removed, but its key file could not be deleted: {error}",
+            remedy="Delete the file yourself.",
         ) from None
-    if not (known or ours or removed.secrets):  # nor what a removal that was interrupted left
+    if not (known or ours or removed.secrets):  # an interrupted removal may have left only these
         known_entry(settings, name)
     return removed
 
@@ -180,7 +179,7 @@ def rename_profile(settings: Settings, old: str, new: str) -> None:
     folder, new = settings.config_dir, check_name(new)
     entry = known_entry(settings, old)
     if new in raw_profiles(folder):
-        raise ConfigError(f"There is a profile {new!r} already")
+        raise ConfigError(f"A profile {new!r} already exists")
     reference = str(entry.get("api_key") or "") if isinstance(entry, Mapping) else ""
     moved = _copy_key(old, new, reference)
 
@@ -194,8 +193,8 @@ def rename_profile(settings: Settings, old: str, new: str) -> None:
 
     copy, ours = raw_overlay(folder, old), overlay_path(folder)
     if copy:
-        # First a copy: between the two files the profile is whole under either name.
-        cut = ("profiles", new)  # what is left of an earlier profile of this name
+        # A copy first, so that the profile is complete under both names between the two writes.
+        cut = ("profiles", new)  # settings that an earlier profile of this name left behind
         edit_yaml(ours, lambda document: put_entry(document, "profiles", new, copy), cut=cut)
     try:
         _edit_config(folder, change)
@@ -210,7 +209,7 @@ def rename_profile(settings: Settings, old: str, new: str) -> None:
 
 
 def _copy_key(old: str, new: str, reference: str) -> bool:
-    """Whether the profile's key was in one of its own slots, and is in the new name's too now."""
+    """Copy the key to the slot of the new name; returns whether it was in a slot of the old."""
     if reference.removeprefix("keyring:") not in key_slots(old):
         return False
     key = resolve_secret(reference)
@@ -220,9 +219,9 @@ def _copy_key(old: str, new: str, reference: str) -> bool:
 
 
 def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dict[str, Any]:
-    """Change single fields of a profile, AMX's or `kimi.yml`'s; a blank value is the default.
+    """Change fields of a profile, AMX's or `kimi.yml`'s; a blank value resets one to its default.
 
-    Returns what was written. Values are typed as in YAML: `4096`, `true`, `text`.
+    Returns what was written. Values are read as in YAML: `4096`, `true`, `text`.
 
     Raises:
         ConfigError: a field is unknown or a value not allowed; nothing is changed.
@@ -232,7 +231,7 @@ def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dic
     for field in changes:
         if field == "api_key":
             raise ConfigError(
-                "A key is not set as a field: it would stand in the shell's history",
+                "A key cannot be set as a field: it would be in the shell's history",
                 remedy=f"Use `amx-kimi add-llm-profile {name} --api-key-stdin`, or "
                 "api_key_ref=env:NAME.",
             )
@@ -243,11 +242,11 @@ def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dic
     values = {field: _value(field, text) for field, text in changes.items()}
     if base := values.get("api_base"):
         values["api_base"] = endpoint_url(base, load_overlay(folder))
-        values.setdefault("endpoint", None)  # it would go before
+        values.setdefault("endpoint", None)  # a named endpoint would take precedence
     ours = {field: value for field, value in values.items() if field in _OURS}
     theirs = {field: value for field, value in values.items() if field not in _OURS}
     if ours.get("api_key_ref"):
-        theirs["api_key"] = ""  # AMX would take the reference for the key itself
+        theirs["api_key"] = ""  # AMX would use the reference as the key itself
     check_draft(folder, name, {**entry, **theirs}, ours)
     present = str(raw_overlay(folder, name).get("api_key_ref") or "")
     save_profile(folder, name, theirs, ours)
@@ -259,7 +258,7 @@ def set_fields(settings: Settings, name: str, changes: Mapping[str, str]) -> dic
 def check_draft(
     folder: Path, name: str, entry: Mapping[str, Any], overlay: Mapping[str, Any]
 ) -> Profile:
-    """The profile as it would be read back, with `overlay` laid over what `kimi.yml` says.
+    """The profile as it would be read back, with `overlay` added to the settings in `kimi.yml`.
 
     Raises:
         ConfigError: a value is not allowed; names it.
@@ -290,7 +289,7 @@ def _value(field: str, text: str) -> Any:
 
 
 def set_aliases(settings: Settings, changes: Mapping[str, str]) -> dict[str, str]:
-    """Name models: alias -> model id, "" takes an alias away. Returns all aliases.
+    """Define aliases of models: alias -> model id; "" removes an alias. Returns all aliases.
 
     Raises:
         ConfigError: an alias or a model is not usable, or `kimi.yml` cannot be written; it is
@@ -301,11 +300,11 @@ def set_aliases(settings: Settings, changes: Mapping[str, str]) -> dict[str, str
     resolved = {check_name(a): there.get(m, m) for a, m in changes.items()}
     for alias, model in resolved.items():
         if load_catalog().knows(alias):
-            raise ConfigError(f"{alias!r} is a model's own id, and stays that")
+            raise ConfigError(f"{alias!r} is the id of a model, so it cannot be an alias")
         if not model and alias not in there:
             raise ConfigError(f"There is no alias {shown(alias)}. {nearest(alias, there)}")
         if model in changes or model == alias:
-            raise ConfigError(f"The alias {alias!r} has to name a model, not an alias")
+            raise ConfigError(f"The alias {alias!r} must stand for a model, not for an alias")
 
     def change(document: dict[str, Any]) -> None:
         if not document.get("aliases"):

@@ -1,7 +1,7 @@
-"""The OS keyring, where AMX keeps its secrets too: service `amx`, two slots for a profile's key.
+"""The OS keyring, where AMX keeps its secrets, too: service `amx`, two slots for a profile's key.
 
-`//amx/<profile>/api_key` is ours, as AMX's documentation writes the reference; AMX's next save
-copies the key to `llm_profiles/<profile>/api_key`.
+amx-kimi uses the slot `//amx/<profile>/api_key`, as in AMX's documentation. AMX's next save copies
+the key to its own slot, `llm_profiles/<profile>/api_key`.
 """
 
 import threading
@@ -34,7 +34,7 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class KeyringState:
-    """Whether the OS keyring can hold a key, and its name or what is missing."""
+    """Whether the OS keyring can store a key; and its name, or what is missing."""
 
     usable: bool
     description: str
@@ -49,17 +49,17 @@ def keyring_state() -> KeyringState:
     if backend.priority <= 0:  # keyring's fail and null backends
         return KeyringState(False, "there is no usable keyring on this system")
     if "plaintext" in type(backend).__name__.lower():
-        return KeyringState(False, f"{backend.name} keeps secrets in clear")
+        return KeyringState(False, f"{backend.name} stores secrets in plain text")
     return KeyringState(True, f"the keyring {backend.name}")
 
 
 def key_reference(profile_name: str) -> str:
-    """What stands in `api_key` for a key in the keyring: `keyring://amx/<profile>/api_key`."""
+    """The value of `api_key` for a key in the keyring: `keyring://amx/<profile>/api_key`."""
     return _PREFIX + key_slots(profile_name)[0]
 
 
 def key_slots(profile_name: str) -> tuple[str, str]:
-    """The usernames under which the keyring may hold a profile's key: ours, and AMX's own."""
+    """The usernames under which the keyring may hold a profile's key: amx-kimi's, and AMX's."""
     return f"//{_SERVICE}/{profile_name}/api_key", f"llm_profiles/{profile_name}/api_key"
 
 
@@ -71,7 +71,7 @@ def resolve_secret(reference: str) -> str | None:
 
 
 def store_key(profile_name: str, key: Secret) -> str:
-    """Put a key into the OS keyring where plain AMX looks too; returns the reference for `api_key`.
+    """Store a key in the OS keyring where plain AMX finds it; returns its reference for `api_key`.
 
     Raises:
         KeyringError: there is no usable keyring, or it refused; the key was written nowhere.
@@ -83,13 +83,13 @@ def store_key(profile_name: str, key: Secret) -> str:
     _guarded(lambda keyring: keyring.set_password(_SERVICE, username, key.reveal()))
     if keyring_get(username) != key.reveal():
         raise KeyringError(
-            f"{state.description} took the key but does not give it back", remedy=_REMEDY
+            f"{state.description} accepted the key but does not return it", remedy=_REMEDY
         )
     return key_reference(profile_name)
 
 
 def forget_keys(slots: Iterable[str]) -> list[str]:
-    """Delete these usernames' secrets; returns those that were there.
+    """Delete the secrets of these usernames; returns the usernames that had one.
 
     Raises:
         KeyringError: the keyring is locked, denies or fails.
@@ -110,7 +110,7 @@ def keyring_get(username: str) -> str | None:
 
 
 def _guarded(call: Callable[[Any], Any]) -> Any:
-    """`call(keyring)`, in a thread: a backend may wait for a prompt that nobody can see."""
+    """`call(keyring)` in a thread, because a backend may wait for a prompt that nobody sees."""
     result: list[Any] = []
     failure: list[Exception] = []
 
@@ -134,6 +134,6 @@ def _guarded(call: Callable[[Any], Any]) -> Any:
     if not result:
         raise KeyringError(
             f"The OS keyring did not answer within {_PATIENCE:.0f} seconds",
-            remedy=f"It may be waiting for its password: unlock it. {_REMEDY}",
+            remedy=f"It may be waiting for its password. Unlock it. {_REMEDY}",
         )
     return result[0]

@@ -1,4 +1,4 @@
-"""`kimi.yml`: what AMX does not know of a profile, model aliases, endpoints, rules for values."""
+"""`kimi.yml`: settings of profiles that AMX does not know, aliases, endpoints, masking rules."""
 
 import difflib
 from collections.abc import Mapping
@@ -46,18 +46,19 @@ class OverlayFile:
         if row.protocol != "openai":
             other = f"the endpoint {row.openai_sibling!r}" if row.openai_sibling else "another one"
             raise ConfigError(
-                f"The endpoint {row.url} speaks the {row.protocol} protocol; amx-kimi does not",
-                remedy=f"Use {other} instead, which speaks OpenAI's.",
+                f"The endpoint {row.url} uses the {row.protocol} protocol, which amx-kimi does not "
+                "support",
+                remedy=f"Use {other} instead, which uses OpenAI's.",
             )
         return replace(row, url=check_url(row.url))
 
     def instead_of(self, row: EndpointRow) -> EndpointRow:
-        """An endpoint of the facts, or what `kimi.yml` has under its name: a company's gateway."""
+        """An endpoint of the facts, or its replacement in `kimi.yml`, such as a gateway."""
         return self.endpoints.get(row.name, row)
 
     def usual_for(self, model: str) -> EndpointRow:
-        """Where a model is asked unless someone says otherwise: where its row says, at OpenRouter
-        for an id with the maker's prefix, else at Moonshot's global endpoint."""
+        """The default endpoint of a model: the one in its row; OpenRouter for an id with the
+        maker's prefix; else Moonshot's global endpoint."""
         catalog = load_catalog()
         gateway = model.startswith("moonshotai/")
         names = ["openrouter"] if gateway else catalog.model(model).endpoints
@@ -83,7 +84,7 @@ class OverlayFile:
 
 
 def load_overlay(folder: Path) -> OverlayFile:
-    """`kimi.yml` in `folder`; empty when there is none.
+    """`kimi.yml` in `folder`; empty if there is none.
 
     Raises:
         ConfigFileError: names file, place and what is allowed.
@@ -93,7 +94,7 @@ def load_overlay(folder: Path) -> OverlayFile:
 
 
 def raw_overlay(folder: Path, name: str) -> dict[str, Any]:
-    """What `kimi.yml` says of one profile, as it stands there; all of the file is checked.
+    """The unparsed entry of one profile in `kimi.yml`; the whole file is checked.
 
     Raises:
         ConfigFileError: names file, place and what is allowed.
@@ -129,7 +130,7 @@ def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
 
 
 def check_url(url: str) -> str:
-    """`url` without a trailing slash, when a key may travel to it.
+    """`url` without a trailing slash, if a key may be sent to it.
 
     Raises:
         ConfigError: not http(s), no host, credentials in it, or plain http to a public address.
@@ -139,7 +140,7 @@ def check_url(url: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError(f"The API base {shown(url)} is not a URL: {error}") from None
-    example = "It looks like https://api.moonshot.ai/v1."
+    example = "Example: https://api.moonshot.ai/v1."
     strange = any(letter.isspace() or not letter.isprintable() for letter in url.strip())
     if parts.scheme not in ("http", "https") or not host or strange:
         raise ConfigError(
@@ -147,12 +148,12 @@ def check_url(url: str) -> str:
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            f"The API base at {host} carries credentials, a query or a fragment", remedy=example
+            f"The API base at {host} contains credentials, a query or a fragment", remedy=example
         )
     if parts.scheme == "http" and not is_private_host(host):
         raise ConfigError(
             f"The API base {shown(url)} would send the key unencrypted over a public network",
-            remedy="Use https; plain http is allowed to loopback and private addresses only.",
+            remedy="Use https. Plain http is allowed only to loopback and private addresses.",
         )
     return url.strip().rstrip("/")
 
@@ -163,12 +164,12 @@ def _overlay(entry: Any, where: str) -> Overlay:
         _check_tier(overlay.tier, where, ConfigFileError)
     for key in ("max_retry_tokens", "concurrency", "rpm", "tpm"):
         if getattr(overlay, key) == 0:
-            raise ConfigFileError(f"{where}: {key} has to be above zero")
+            raise ConfigFileError(f"{where}: {key} must be above zero")
     return overlay
 
 
 def with_limits(profile: Profile, given: Mapping[str, Any]) -> Profile:
-    """The profile with limits given otherwise than in `kimi.yml`: tier, concurrency, rpm, tpm.
+    """The profile with limits that replace those of `kimi.yml`: tier, concurrency, rpm, tpm.
 
     Raises:
         ConfigError: there is no such tier.
@@ -195,13 +196,13 @@ def _masking(entry: Any, where: str) -> Masking:
     for code in masking.countries:
         if len(code) != 2 or not code.isascii() or not code.isalpha():
             raise ConfigFileError(
-                f"{where}: {shown(code)} is no country's two-letter code, such as de"
+                f"{where}: {shown(code)} is not a two-letter country code, such as de"
             )
     return masking
 
 
 def _words_of(entry: Any) -> Any:
-    """YAML 1.1 reads a bare `off` or `none` its own way: give effort back its word."""
+    """The entry, with `effort` as a word: YAML 1.1 reads a bare `off` as false."""
     if isinstance(entry, Mapping) and entry.get("effort") is False:
         return {**entry, "effort": "none"}
     return {} if entry is None else entry
@@ -221,5 +222,5 @@ def _endpoint(name: str, entry: Any, where: str) -> EndpointRow:
 def _section(document: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
     section = document.get(key) or {}
     if not isinstance(section, Mapping):
-        raise ConfigFileError(f"{where}: {key} has to be a mapping, found {shown(section)}")
+        raise ConfigFileError(f"{where}: {key} must be a mapping, found {shown(section)}")
     return {str(name): entry for name, entry in section.items()}

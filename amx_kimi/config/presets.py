@@ -1,4 +1,4 @@
-"""Preset profiles: `profiles/*.yml`, in the wheel and beside the package in an editable install."""
+"""Preset profiles: `profiles/*.yml`, inside the wheel, or beside the package if it is editable."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ class Preset:
 
     @property
     def portable(self) -> bool:
-        """Whether it is a choice of model rather than of an endpoint: Moonshot's, still served."""
+        """Whether it works at any endpoint: a model that Moonshot still serves, at its own."""
         host = self.profile.get("api_base", "").split("/")[2:3]
         models = load_catalog().models
         served = any(row.id == self.profile["model"] and row.live for row in models)
@@ -46,7 +46,7 @@ def load_presets() -> dict[str, Preset]:
 
 
 def load_preset(name: str, overlays: OverlayFile) -> Preset:
-    """The preset `name`, at the endpoint that `kimi.yml` has in place of its own, if it has one.
+    """The preset `name`; if `kimi.yml` replaces its endpoint, at the replacement.
 
     Raises:
         ConfigError: there is none; names the nearest ones.
@@ -60,12 +60,14 @@ def load_preset(name: str, overlays: OverlayFile) -> Preset:
 
 
 def find_profile(name: str | None, settings: Settings) -> Profile:
-    """The profile `name`, or the active one; where config.yml has none of that name, the preset, at
-    the active profile's endpoint and with its key.
+    """The profile `name`, or the active one.
+
+    If config.yml has no such profile, the preset of that name is used, with the active profile's
+    endpoint and key.
 
     Raises:
         UnknownProfileError: there is neither; names the nearest ones.
-        ConfigError: a file is broken, or the profile is another provider's.
+        ConfigError: a file is broken, or the profile belongs to another provider.
     """
     names = profile_names(settings)
     if not name or not names or name in names:
@@ -73,15 +75,15 @@ def find_profile(name: str | None, settings: Settings) -> Profile:
     presets = {preset.name: preset for preset in load_presets().values() if preset.portable}
     if name not in presets:
         known = nearest(name, {**names, **presets})
-        raise UnknownProfileError(f"No LLM profile and no preset {shown(name)}. {known}")
+        raise UnknownProfileError(f"No LLM profile or preset {shown(name)}. {known}")
     return with_preset(load_profile(None, settings), presets[name])
 
 
 def with_preset(base: Profile, preset: Preset) -> Profile:
-    """The model, wordings and thinking of a preset, with everything else of a profile."""
+    """A profile with the model, number of alternatives and thinking of a preset."""
     model = preset.profile["model"]
     own: dict[str, Any] = {}
-    if model != base.model:  # its prices are not this one's
+    if model != base.model:  # the profile's own prices are those of its own model
         own = {"custom_input_cost_per_mtok": None, "custom_output_cost_per_mtok": None}
     return replace(
         base,

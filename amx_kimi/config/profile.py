@@ -1,4 +1,4 @@
-"""A profile: AMX's fields from `config.yml`, ours from `kimi.yml`, and its endpoint."""
+"""A profile: AMX's fields from `config.yml`, amx-kimi's from `kimi.yml`, and its endpoint."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -44,12 +44,13 @@ default says nothing about what the user wants."""
 
 @dataclass(frozen=True)
 class Overlay:
-    """What `kimi.yml` says of one profile.
+    """The settings of one profile in `kimi.yml`.
 
-    `auth: none` is for an endpoint without a key. `batch: fixed` makes AMX's `column_batch_size`
-    bind; `thinking` decides where a model's thinking is optional; `max_retry_tokens` raises the
-    cap of the retry after `length`; `concurrency`, `rpm` and `tpm` are the account's limits, or
-    `tier` a preset of them.
+    - `auth: none`: the endpoint needs no key
+    - `batch: fixed`: AMX's `column_batch_size` is used
+    - `thinking`: whether to think, if the model's thinking is optional
+    - `max_retry_tokens`: raises the cap of the retry on `length`
+    - `concurrency`, `rpm`, `tpm`: the account's limits; `tier`: a preset of them
     """
 
     endpoint: str = ""
@@ -69,9 +70,9 @@ class Overlay:
 class Masking:
     """`kimi.yml`'s rules for values, as globs over `schema.table.column` and `table.column`.
 
-    Of `never` columns no value leaves, not even its shape; of `always` columns each one does that
-    has no personal format. `countries` are those whose phone numbers and numbers of people are
-    told, as ISO 3166 codes.
+    - `never`: no values of these columns are sent, not even their shapes
+    - `always`: all values of these columns are sent, except those with a personal format
+    - `countries`: ISO 3166 codes of the countries whose phone and national ID numbers are detected
     """
 
     never: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ class Profile:
 
     def __getstate__(self) -> dict[str, Any]:
         if self.api_key and not self.api_key.startswith("keyring:"):
-            raise TypeError("a profile with a key in clear is not pickled")
+            raise TypeError("a profile with a key in plain text cannot be pickled")
         return self.__dict__
 
     @property
@@ -123,7 +124,7 @@ class Profile:
     @property
     def own_prices(self) -> Prices | None:
         """The profile's own prices, when both are given."""
-        # AMX takes the pair or nothing: half an override would bill the other half at zero.
+        # AMX uses both or neither: with only one, the other price would count as zero.
         if self.custom_input_cost_per_mtok is None or self.custom_output_cost_per_mtok is None:
             return None
         miss = Decimal(str(self.custom_input_cost_per_mtok))
@@ -137,7 +138,7 @@ def amx_fields(values: object, name: str, path: Path) -> dict[str, Any]:
     """The fields of one entry of `llm_profiles` that `Profile` has, coerced as AMX coerces them.
 
     Raises:
-        ConfigFileError: the entry is no mapping, or a value has another type or range; names it.
+        ConfigFileError: the entry is not a mapping, or a value has a wrong type or range; names it.
     """
     where = f"{path}, profile {name!r}"
     if not isinstance(values, Mapping):

@@ -1,7 +1,10 @@
-"""Where a profile's API key lives, in one documented order; new keys go to the OS keyring.
+"""Finds a profile's API key, in these places and this order:
 
-`api_key_ref` in kimi.yml (`env:NAME`, `file:/path`) is the only place if it is given; else
-`api_key` in config.yml (`keyring:…` or the key itself), then `AMX_LLM_API_KEY`. Never another one.
+1. `api_key_ref` in kimi.yml (`env:NAME` or `file:/path`); if it is set, it is the only place
+2. `api_key` in config.yml (`keyring:…` or the key itself)
+3. `AMX_LLM_API_KEY`
+
+Other providers' variables are never read. New keys go to the OS keyring.
 """
 
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ _MOST_KEY_FILE = 65_536
 
 @dataclass(frozen=True)
 class FoundKey:
-    """A key (None where the endpoint needs none), and where it was found, in words."""
+    """A key (None if the endpoint needs none), and in words where it was found."""
 
     secret: Secret | None
     where: str
@@ -32,26 +35,26 @@ def find_key(profile: Profile, settings: Settings) -> FoundKey:
     """The profile's API key.
 
     Raises:
-        MissingKeyError: lists where was looked, and why each place had none.
-        ConfigError: a reference stands where AMX would destroy it, or the key is malformed.
+        MissingKeyError: there is none; lists the places that were searched, each with the reason.
+        ConfigError: a reference is where AMX would destroy it, or the key is malformed.
     """
     if profile.endpoint.auth == "none":
         return FoundKey(None, f"none needed at {profile.endpoint.label}")
     looked: list[str] = []
     found = _by_reference(profile, looked)
-    if not profile.overlay.api_key_ref:  # a place that is named is the only one
+    if not profile.overlay.api_key_ref:  # if it is set, it is the only place
         found = _by_profile(profile, looked) or _by_variable(settings, looked)
     if found is not None and found.secret is not None:
         return FoundKey(clean_key(found.secret.reveal(), found.where), found.where)
     places = "\n".join(f"  - {place}" for place in looked)
     how = (
-        "put it where api_key_ref says: no other place is looked at"
-        if profile.overlay.api_key_ref
-        else "export it as AMX_LLM_API_KEY or refer to it in kimi.yml: "
+        "export it as AMX_LLM_API_KEY or refer to it in kimi.yml: "
         f"profiles: {{{profile.name}: {{api_key_ref: env:NAME}}}}"
     )
+    if profile.overlay.api_key_ref:
+        how = "put it where api_key_ref says, which is the only place that is searched"
     raise MissingKeyError(
-        f"The profile {profile.name!r} has no API key. Looked at:\n{places}",
+        f"The profile {profile.name!r} has no API key. Searched:\n{places}",
         remedy=f"Get a key from {profile.endpoint.keys_from}, and {how}",
     )
 
@@ -66,7 +69,7 @@ def _by_reference(profile: Profile, looked: list[str]) -> FoundKey | None:
     value = read_variable(place) if kind == "env" else _read_key_file(place, looked)
     if not value:
         if not any(place in line for line in looked):
-            looked.append(f"{where}: {'unset or blank' if kind == 'env' else 'nothing in it'}")
+            looked.append(f"{where}: {'unset or blank' if kind == 'env' else 'empty'}")
         return None
     return FoundKey(Secret(value), where)
 
@@ -79,9 +82,9 @@ def check_reference(reference: str, where: str = "") -> tuple[str, str]:
     """
     kind, _, place = reference.partition(":")
     if kind not in ("env", "file") or not place:
-        raise ConfigError(f"{where}api_key_ref is neither env:NAME nor file:/path")
-    if kind == "env" and not place.isidentifier():  # a pasted key, say: not repeated
-        raise ConfigError(f"{where}api_key_ref: after env: comes the name of a variable")
+        raise ConfigError(f"{where}api_key_ref must be env:NAME or file:/path")
+    if kind == "env" and not place.isidentifier():  # not shown: it may be a pasted key
+        raise ConfigError(f"{where}api_key_ref must have the name of a variable after env:")
     return kind, place
 
 
@@ -101,7 +104,7 @@ def _read_key_file(place: str, looked: list[str]) -> str | None:
     try:
         return read_bounded(Path(place).expanduser(), _MOST_KEY_FILE).strip() or None
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: ~nobody
-        said = getattr(error, "strerror", None) or "not a text file, or in nobody's home"
+        said = getattr(error, "strerror", None) or "not a text file, or an unknown home folder"
         looked.append(f"kimi.yml: api_key_ref file:{place}: {said}")
         return None
 
@@ -113,12 +116,12 @@ def _by_profile(profile: Profile, looked: list[str]) -> FoundKey | None:
         return None
     if value.startswith(("env:", "file:")):
         raise ConfigError(
-            f"config.yml, profile {profile.name!r}: AMX takes api_key {value.split(':')[0]}:… for "
-            "the key itself and would overwrite it",
+            f"config.yml, profile {profile.name!r}: AMX would use api_key {value.split(':')[0]}:… "
+            "as the key itself, and overwrite it",
             remedy="Leave api_key blank and put the reference into kimi.yml as api_key_ref.",
         )
     if not value.startswith("keyring:"):
-        return FoundKey(Secret(value), "config.yml, in clear")
+        return FoundKey(Secret(value), "config.yml, in plain text")
     try:
         stored = resolve_secret(value)
     except KeyringError as error:

@@ -1,4 +1,4 @@
-"""What people type, made into values: profile names, keys, URLs. Pure; each refusal says why."""
+"""Checks and cleans what people type: profile names, keys, URLs. Pure; each refusal says why."""
 
 import difflib
 import re
@@ -34,7 +34,7 @@ _PASTED = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|\Z)", re.IGNORECASE
 
 
 def check_name(name: str) -> str:
-    """A profile's name, without blanks around.
+    """A profile's name, without surrounding blanks.
 
     Raises:
         ConfigError: it has other characters than letters, digits and `.`, `_`, `-`, or is longer
@@ -42,68 +42,68 @@ def check_name(name: str) -> str:
     """
     name = name.strip()
     if not name:
-        raise ConfigError("A profile needs a name", remedy="Such as kimi-bulk.")
+        raise ConfigError("A profile needs a name", remedy="Example: kimi-bulk.")
     if _KEY.match(name):
-        raise ConfigError("That looks like a key, not like a name", remedy="Such as kimi-bulk.")
+        raise ConfigError("That looks like a key, not like a name", remedy="Example: kimi-bulk.")
     if len(name) > 64:
-        raise ConfigError(f"The name {name[:20]}… has {len(name)} characters; 64 are the most")
+        raise ConfigError(
+            f"The name {name[:20]}… has {len(name)} characters; at most 64 are allowed"
+        )
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"The name {shown(name)} is not allowed",
-            remedy="Letters, digits, and . _ - between them, such as kimi-bulk.",
+            remedy="Use letters and digits, with . _ - between them, such as kimi-bulk.",
         )
     return name
 
 
 def clean_key(text: str, where: str = "") -> Secret:
-    """A key, freed of what is often pasted around it: `Bearer `, quotes, blanks, line breaks.
+    """A key without what is often pasted around it: `Bearer `, quotes, blanks, line breaks.
 
     `where` says where it was found, for the errors.
 
     Raises:
-        ConfigError: nothing is left, it is a URL or a model's name, or it has characters that no
-            key has; the key is not shown.
+        ConfigError: nothing is left, it is a URL or a model's name, or it has characters that
+            keys never have; the key is not shown.
     """
     key = without_marks(text).strip()
     key = _PASTED.sub("", key.strip("\"'`“”‘’").strip(), count=1)
     key = key.strip().strip("\"'`“”‘’").strip()
     origin = f" from {where}" if where else ""
     if not key:
-        raise ConfigError(f"The API key{origin} is empty", remedy="It starts with sk-.")
+        raise ConfigError(f"The API key{origin} is empty", remedy="Keys start with sk-.")
     if not key.isascii() or not key.isprintable() or " " in key or len(key) > 4_096:
         raise ConfigError(
-            f"The API key{origin} has blanks, line breaks or other characters that no key has",
-            remedy="Copy it again, alone: it starts with sk-.",
+            f"The API key{origin} has blanks, line breaks or other invalid characters",
+            remedy="Copy only the key; it starts with sk-.",
         )
     if _URL.match(key):
         raise ConfigError(
             f"The API key{origin} is a URL",
-            remedy="The URL is the API base's; a key is one long word, such as sk-….",
+            remedy="Use the URL as the API base. A key is one long word, such as sk-….",
         )
     if load_catalog().knows(key):
-        raise ConfigError(f"The API key{origin} is a model's name", remedy="It starts with sk-.")
+        raise ConfigError(f"The API key{origin} is a model's name", remedy="Keys start with sk-.")
     return Secret(key)
 
 
 def is_short(key: Secret) -> bool:
-    """Whether a key is so short that it is hardly one: services give some fifty characters."""
+    """Whether a key is too short to be real; keys of services have some fifty characters."""
     return len(key.reveal()) < _SHORTEST_KEY
 
 
 def endpoint_url(text: str, overlays: OverlayFile) -> str:
-    """The API base that a person means: an endpoint's name, or a URL, made exact.
+    """The API base that a person means by an endpoint's name or a URL.
 
-    A missing scheme, a trailing slash, a pasted `/chat/completions` and, where a known endpoint
-    has one, a missing `/v1` are put right.
+    Corrects a missing scheme, a trailing slash, a pasted `/chat/completions` and, for known
+    endpoints, a missing `/v1`.
 
     Raises:
-        ConfigError: unknown name, or not a URL that a key may travel to.
+        ConfigError: the name is unknown, or it is not a URL to which a key may be sent.
     """
     text = text.strip().strip("\"'`<>").strip()
     if not text:
-        raise ConfigError(
-            "The API base is blank", remedy="It looks like https://api.moonshot.ai/v1."
-        )
+        raise ConfigError("The API base is blank", remedy="Example: https://api.moonshot.ai/v1.")
     if _KEY.match(text):
         raise ConfigError("That looks like a key, not like an API base")
     if not re.search(r"[/.:]", text):
@@ -131,22 +131,24 @@ def model_id(text: str) -> str:
     if _KEY.match(text):
         raise ConfigError("That looks like a key, not like a model")
     if not text or "://" in text or any(letter.isspace() for letter in text):
-        raise ConfigError("A model's id is one word", remedy="Such as kimi-k2.6.")
+        raise ConfigError("A model's id is one word", remedy="Example: kimi-k2.6.")
     return text
 
 
 def unknown_model(model: str) -> str:
-    """A warning about a model that has no row in our table, with the nearest name; "" if it has."""
+    """A warning about a model that is not in amx-kimi's table, with the nearest name; else ""."""
     if load_catalog().knows(model):
         return ""
     near = near_model(model)
     meant = f" Did you mean {near}?" if near else ""
-    return f"{model} is not in our table of models (amx-kimi models).{meant}"
+    return f"{model} is not in amx-kimi's table of models (amx-kimi models).{meant}"
 
 
 def near_model(model: str) -> str:
-    """The known model that an unknown one may mean, with the same vendor prefix; "" if none is
-    near, or the model is known."""
+    """The known model that a mistyped one may mean, with the same vendor prefix.
+
+    Returns "" if none is similar, or the model is known.
+    """
     catalog, (prefix, slash, name) = load_catalog(), model.rpartition("/")
     if catalog.knows(model):
         return ""
@@ -156,7 +158,7 @@ def near_model(model: str) -> str:
 
 
 def near_name(typed: str, known: Iterable[str]) -> str:
-    """The known name that is nearest to another one, or has it within; "" if there is none."""
+    """The known name that is most similar to `typed`, or contains it; "" if there is none."""
     names = list(known)
     near = difflib.get_close_matches(typed, names, 1, 0.75)
     within = [name for name in names if len(typed) > 2 and typed in name]
@@ -169,14 +171,14 @@ RANGES: Mapping[str, tuple[type[int] | type[float], float, float]] = {
     "n_alternatives": (int, 1, 5),
     "column_batch_size": (int, 1, 1_000),
 }
-"""What the numbers of a profile may be: least and most, inclusive. AMX clamps to the same."""
+"""The types and inclusive ranges of a profile's numbers. AMX clamps to the same ranges."""
 
 
 def check_number(field: str, text: str) -> float:
-    """The number that is meant for a field of `RANGES`.
+    """The number that a person typed for a field of `RANGES`.
 
     Raises:
-        ConfigError: it is none, or out of range.
+        ConfigError: it is not a number, or out of range.
     """
     kind, least, most = RANGES[field]
     number = least - 1
@@ -186,6 +188,6 @@ def check_number(field: str, text: str) -> float:
     if not least <= number <= most:
         whole = "a whole number" if kind is int else "a number"
         raise ConfigError(
-            f"{field} is {shown(text.strip())}: it takes {whole} from {least:,} to {most:,}"
+            f"{field} is {shown(text.strip())}, but must be {whole} from {least:,} to {most:,}"
         )
     return number

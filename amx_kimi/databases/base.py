@@ -15,7 +15,7 @@ from amx_kimi.errors import SourceError
 from amx_kimi.patterns import is_chosen
 from amx_kimi.types import Item, RawFacts
 
-if TYPE_CHECKING:  # it brings sqlglot, which whoever only reads does not need
+if TYPE_CHECKING:  # imports sqlglot, which is not needed for reading
     from amx_kimi.databases.dialect import Dialect
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 MOST_VALUES = 8
-"""How many of a column's most frequent values are looked at."""
+"""How many of a column's most frequent values are read."""
 
 
 class TableGoneError(SourceError):
@@ -48,8 +48,8 @@ class TableGoneError(SourceError):
 
 @dataclass(frozen=True)
 class Csv:
-    """How files of separated values are to be read: an encoding (Python's name), a separator, and
-    whether the first line holds the columns' names; "" is for each file to be guessed."""
+    """How to read CSV and TSV files: an encoding (Python's name), a separator, and whether there is
+    a header line. "" means: guess it for each file."""
 
     encoding: str = ""
     separator: str = ""
@@ -58,9 +58,13 @@ class Csv:
 
 @dataclass(frozen=True)
 class Reading:
-    """How deep a source may look: `samples` False leaves it with the catalog, `data` lets it look
-    into tables of a server that its catalog knows nothing of, unless they have more than
-    `most_rows` rows (0: no bound). `csv` is how files of separated values are read."""
+    """What a source may read.
+
+    - `samples`: False means only the catalog
+    - `data`: also rows of a server's tables that have no statistics, unless they have more than
+      `most_rows` rows (0: no limit)
+    - `csv`: how CSV and TSV files are read
+    """
 
     samples: bool = True
     data: bool = False
@@ -70,8 +74,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which tables: by patterns (`amx_kimi.patterns`) of schemas, and of `table` or `schema.table`;
-    empty means all. `extensions`: what belongs to an extension of the server, too."""
+    """Which tables: patterns (`amx_kimi.patterns`) of schemas, and of `table` or `schema.table`;
+    empty means all. `extensions` includes what belongs to an extension of the server."""
 
     schemas: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -85,8 +89,8 @@ class Selection:
 class Source(Protocol):
     """An open database, used from one thread.
 
-    `identity` says which database it is, without driver, user or password; `reopen` is a URL
-    without the password; `notes` are what a person should know of what was left out, or folded.
+    `identity` names the database, without driver, user or password. `reopen` is a URL without the
+    password. `notes` tell people what was skipped or combined.
     """
 
     identity: str
@@ -94,10 +98,10 @@ class Source(Protocol):
     notes: list[str]
 
     def schemas(self) -> list[str]:
-        """The schemas that can be chosen, "" where the database has none."""
+        """The schemas that can be selected; "" if the database has none."""
 
     def tables(self) -> list[tuple[str, str]]:
-        """Every table and view that can be chosen, by schema and name.
+        """Every table and view that can be selected, by schema and name.
 
         Raises:
             SourceError: the catalog cannot be read.
@@ -112,7 +116,7 @@ class Source(Protocol):
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
         """Statistics of some columns of a table, from the catalog or a bounded sample; a view is
-        never scanned. What is unknown or not permitted is left out.
+        never scanned. What is unknown or not permitted is omitted.
 
         Raises:
             TableGoneError: the table no longer exists.
@@ -123,14 +127,14 @@ class Source(Protocol):
 
 
 class RefusedError(SourceError):
-    """The database refused a table's comments: none of them was written."""
+    """The database refused a table's comments; none of them was written."""
 
     stops_run = False
 
 
 @dataclass(frozen=True)
 class Present:
-    """A relation as it stands: its kind (`table`, `view`, `materialized view`, `foreign table`),
+    """A relation as it is now: its kind (`table`, `view`, `materialized view`, `foreign table`),
     and its comments by column ("" is the relation itself; None: it has no comment)."""
 
     kind: str
@@ -139,7 +143,7 @@ class Present:
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment to write: `before` is what has to stand there."""
+    """A comment to write; it is written only if the present comment is `before`."""
 
     column: str
     before: str | None
@@ -158,7 +162,7 @@ class Comments(Protocol):
     caution: str
 
     def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
-        """What stands at these (schema, table). Those that are gone are left out.
+        """The present comments of these (schema, table); tables that are gone are omitted.
 
         Raises:
             SourceError: the catalog cannot be read.
@@ -168,7 +172,7 @@ class Comments(Protocol):
         """Write a table's comments in one transaction, all or none.
 
         Returns:
-            Those that were not written, because something other than `before` stands there now.
+            Those that were not written, because the present comment is not `before`.
 
         Raises:
             RefusedError: the database refused, for example because a right is missing.
@@ -181,7 +185,7 @@ class Comments(Protocol):
 
 class Backend(Protocol):
     """What the module of a kind of database defines. A kind that is only read needs no
-    `open_comments`, and one that is neither read nor written needs `dialect` alone."""
+    `open_comments`; a kind that is neither read nor written needs only `dialect`."""
 
     @staticmethod
     def open_source(url: URL, reading: Reading) -> Source:
@@ -201,13 +205,13 @@ class Backend(Protocol):
 
     @staticmethod
     def dialect(kind: str) -> "Dialect":
-        """How statements that write comments are spelled for this kind."""
+        """The dialect of statements that write comments for this kind."""
 
 
 def split_by_before(
     now: Present | None, wanted: Sequence[Comment]
 ) -> tuple[list[Comment], list[Comment]]:
-    """The comments whose `before` stands there now, and the others."""
+    """The comments whose `before` is the present comment, and the others."""
     there = now.comments if now else {}
     fitting: list[Comment] = []
     others: list[Comment] = []
@@ -218,24 +222,24 @@ def split_by_before(
 
 
 def quoted(name: str) -> str:
-    """A name as SQL has it, whatever is in it."""
+    """A name quoted for SQL, whatever characters it has."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def file_of(url: URL) -> Path:
-    """The file that a URL of a database in a file names.
+    """The database file that a URL names.
 
     Raises:
         SourceError: it is a folder, a pipe or a device.
     """
     path = Path(url.database or "").expanduser()
     if path.name and path.exists() and not path.is_file():
-        raise SourceError(f"{path} is no file of a database: a folder, a pipe or a device")
+        raise SourceError(f"{path} is not a database file, but a folder, a pipe or a device")
     return path
 
 
 def file_url(backend: str, path: Path) -> str:
-    """What opens a database's file again: a URL, or its path where SQLAlchemy could not read that
-    (2.0 escapes no `?` in a file's name)."""
+    """A URL that opens a database file again, or its path if SQLAlchemy cannot read such a URL
+    (2.0 does not escape `?` in a file name)."""
     url = URL.create(backend, database=str(path)).render_as_string()
     return url if make_url(url).database == str(path) else str(path)

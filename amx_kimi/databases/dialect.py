@@ -20,7 +20,7 @@ _SIZES: Mapping[str, Callable[[str], int]] = {
 @dataclass(frozen=True, eq=False)
 class Dialect:
     """How one kind of database writes comments; the fields are explained in `sql_only.yml`.
-    `catalog` is that of the open database, where names need it."""
+    `catalog` is that of the open database, if names need it."""
 
     name: str
     sqlglot: str
@@ -42,8 +42,8 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a comment stands: `column` is "" for the table itself, `kind` what sort of relation it
-    is: `table`, `view`, `materialized view`, `foreign table`."""
+    """Where a comment belongs: `column` is "" for the table itself; `kind` is `table`, `view`,
+    `materialized view` or `foreign table`."""
 
     schema: str
     table: str
@@ -52,8 +52,8 @@ class Place:
 
 
 def statement(dialect: Dialect, place: Place, text: str | None) -> str:
-    """The statement that makes `text` the comment of a place; None removes it (where `IS NULL`
-    does)."""
+    """The statement that makes `text` the comment of a place; None removes the comment, if the
+    dialect does that with `IS NULL`."""
     part = "column" if place.column else "table"
     template = getattr(dialect, part)
     if place.kind in ("view", "materialized view"):
@@ -67,7 +67,7 @@ def statement(dialect: Dialect, place: Place, text: str | None) -> str:
 
 
 class _Slots(dict[str, str]):
-    """What a template may name, made when it does."""
+    """The slots of a template, filled when the template uses them."""
 
     def __init__(self, dialect: Dialect, place: Place, text: str | None) -> None:
         super().__init__(kind=place.kind.upper())
@@ -91,13 +91,13 @@ class _Slots(dict[str, str]):
 
 
 def too_long(dialect: Dialect, place: Place, text: str) -> int | None:
-    """The longest text that this place takes, when `text` is longer; else None."""
+    """The maximum length of a text here, if `text` is longer; else None."""
     most = dialect.most.get("column" if place.column else "table")
     return most if most is not None and _SIZES[dialect.unit](text) > most else None
 
 
 def cut(dialect: Dialect, place: Place, text: str) -> str:
-    """As much of a text as its place takes, with an ellipsis where some is left out."""
+    """A text shortened to the maximum length of its place, with an ellipsis if it was cut."""
     if too_long(dialect, place, text) is None:
         return text
     shorter = text

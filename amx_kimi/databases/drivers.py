@@ -1,4 +1,4 @@
-"""Choosing a driver: a URL without one takes the first that is installed."""
+"""Chooses a driver: a URL without one uses the first that is installed."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -27,13 +27,13 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
     """`url` with an installed driver in its name.
 
     Raises:
-        KimiError: as the class `error`: no driver is installed (with the pip line), or a password
-            has an `@` that the URL takes for its end.
+        KimiError: of the class `error`: no driver is installed (with the pip line), or a password
+            contains an `@`, which ends it in a URL.
     """
-    if "@" in (url.host or ""):  # what stands before it is looked up as a host, and shown
+    if "@" in (url.host or ""):  # the text before it would be used and shown as a host
         raise error(
-            "The URL of the database has more than one @",
-            remedy="Write %40 for an @ in a user's name or a password.",
+            "The database URL has more than one @",
+            remedy="Write %40 for an @ in a user name or password.",
         )
     scheme, _, driver = url.drivername.partition("+")
     kind = find_kind(scheme)
@@ -46,8 +46,8 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
         return url.set(drivername=f"{kind.name}+{installed}")
     if driver not in kind.drivers:
         raise error(
-            f"The driver {driver!r} is none that amx-kimi can use",
-            remedy=f"Leave it out, or take one of {', '.join(kind.drivers)}.",
+            f"The driver {driver!r} is not supported by amx-kimi",
+            remedy=f"Remove it from the URL, or use one of {', '.join(kind.drivers)}.",
         )
     if not find_spec(driver):
         raise error(

@@ -1,4 +1,4 @@
-"""Opening a database: from a URL, a path, files of data, or one of AMX's database profiles."""
+"""Opens a database from a URL, a path, data files, or one of AMX's database profiles."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from amx_kimi.databases.registry import (
 from amx_kimi.errors import SourceError
 from amx_kimi.files import open_regular
 
-if TYPE_CHECKING:  # it brings sqlglot
+if TYPE_CHECKING:  # imports sqlglot
     from amx_kimi.databases.dialect import Dialect
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
 
 _SUPPORTED = (
     "postgresql://user@host:5432/database, sqlite:///file.db, duckdb:///file.duckdb, the path of "
-    "such a file, or files of data (.parquet, .csv, .json) or a folder of them"
+    "such a file, or data files (.parquet, .csv, .json) or a folder of them"
 )
 
 
@@ -43,12 +43,12 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
     """Open a database read-only: a SQLAlchemy URL, or the path of a database's file.
 
     Raises:
-        SourceError: not a URL, not supported, no driver, or it cannot be opened; says which.
+        SourceError: it is not a URL, not supported, has no driver, or cannot be opened.
     """
     url, kind = _resolve(target)
     if kind is None or not kind.is_read:
         raise SourceError(
-            f"Databases of the kind {url.get_backend_name()!r} cannot be described yet",
+            f"{url.get_backend_name()!r} databases cannot be described yet",
             remedy=f"Now: {_SUPPORTED}.",
         )
     return kind.backend().open_source(url, reading or Reading())
@@ -58,16 +58,16 @@ def open_comments(target: str | URL) -> Comments:
     """Open a database to write its comments.
 
     Raises:
-        SourceError: it cannot be opened, or keeps no comments that we can write.
+        SourceError: it cannot be opened, or comments cannot be written to it.
     """
     url, kind = _resolve(target)
     if kind and kind.is_written:
         return kind.backend().open_comments(url)
-    reason = f"Comments in a database of the kind {url.get_backend_name()!r} cannot be written yet"
+    reason = f"Comments cannot be written to {url.get_backend_name()!r} databases yet"
     raise SourceError(
-        f"{kind.title} cannot keep comments" if kind and kind.is_read else reason,
-        remedy="--to URL names another database that has these tables; --sql FILE --dialect D "
-        f"writes statements ({', '.join(names_of_dialects())}); `export` writes dbt, DataHub and "
+        f"{kind.title} cannot store comments" if kind and kind.is_read else reason,
+        remedy="Use --to URL for another database that has these tables. --sql FILE --dialect D "
+        f"writes statements ({', '.join(names_of_dialects())}). `export` writes dbt, DataHub and "
         "others.",
     )
 
@@ -88,13 +88,13 @@ def wants_password(target: str | URL) -> bool:
     """Whether a database is of a kind that may ask for a password."""
     try:
         kind = _resolve(target)[1]
-    except SourceError:  # whoever opens it says what is wrong
+    except SourceError:  # raised again, with its reason, when it is opened
         return False
     return kind is not None and kind.has_password
 
 
 def files_or_url(texts: Sequence[str]) -> str | URL:
-    """What a command line means: files of data (patterns too), a database's file, or a URL.
+    """What a command line names: data files (or patterns of them), a database file, or a URL.
 
     Raises:
         SourceError: a pattern without matches, or several databases.
@@ -105,7 +105,7 @@ def files_or_url(texts: Sequence[str]) -> str | URL:
         return files_url(paths)
     if len(texts) > 1:
         raise SourceError(
-            "Only one database can be described in a run; several files may be files of data only",
+            "One run can describe only one database; several files must all be data files",
             remedy=f"Give one of: {_SUPPORTED}.",
         )
     path = Path(texts[0])
@@ -140,7 +140,7 @@ def database_url(profile: DatabaseProfile) -> URL:
 
 
 def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
-    """The URL that is meant, and its kind if it is one that we know."""
+    """The URL of a target, and its kind if it is known."""
     if isinstance(target, str):
         target = files_or_url([target])
     try:
@@ -148,20 +148,20 @@ def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
     except (SQLAlchemyError, ValueError):
         raise SourceError(
             f"{shown(str(target))} is neither a database URL nor a file",
-            remedy=f"It looks like {_SUPPORTED}.",
+            remedy=f"Give one of: {_SUPPORTED}.",
         ) from None
     return url, find_kind(url.get_backend_name())
 
 
 _WITHOUT_SIGNATURE = "sqlite"
-"""An empty file is an empty SQLite database."""
+"""The kind of a file without a signature: an empty file is an empty SQLite database."""
 
 
 def _scheme_of_file(path: Path) -> str:
     try:
         with open_regular(path) as file:
             start = file.read(64)
-    except OSError:  # whoever opens it says why
+    except OSError:  # raised again, with its reason, when it is opened
         return _WITHOUT_SIGNATURE
     kind = kind_of_file(start)
     return kind.schemes[0] if kind else _WITHOUT_SIGNATURE

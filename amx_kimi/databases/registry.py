@@ -1,4 +1,4 @@
-"""The kinds of databases, one row each. What is particular to a kind stands in its module."""
+"""The kinds of databases, one row each. The code of a kind is in its module."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,11 +25,12 @@ __all__ = [
 class Kind:
     """A kind of database.
 
-    `name` is its dialect's, and the first part of the identity of such a database. `module` is the
-    one that opens it (a `Backend`), `schemes` are the first parts of its URLs, and `amx` is what
-    AMX calls it as a `backend`. `drivers` are Python modules, any of which will do, best first, and
-    `install` is the pip line that brings one. `file` marks databases that are a file; one is told
-    by `signature`, which bytes it has at which place. `platform` is DataHub's name of it.
+    - `name`: the name of its dialect, and the first part of a database's identity
+    - `module`: opens such databases (a `Backend`)
+    - `schemes`: the first parts of its URLs; `amx`: its name as an AMX `backend`
+    - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
+    - `file`: such a database is a file, recognised by `signature` (offset, bytes)
+    - `platform`: its name in DataHub
     """
 
     name: str
@@ -48,7 +49,7 @@ class Kind:
     has_password: bool = False
 
     def backend(self) -> "Backend":
-        """The module, imported when it is needed."""
+        """The module, imported only when it is needed."""
         return cast("Backend", import_module(self.module))
 
 
@@ -85,7 +86,7 @@ KINDS: Sequence[Kind] = (
     ),
     Kind(
         name="files",
-        title="Files of data",
+        title="Data files",
         module=f"{_ROOM}.duckdb.data_files",
         schemes=("files",),
         drivers=("duckdb",),
@@ -115,7 +116,7 @@ KINDS: Sequence[Kind] = (
 
 
 def find_kind(scheme: str) -> Kind | None:
-    """The kind that URLs with this first part name, without a driver."""
+    """The kind of URLs with this scheme (without a driver)."""
     return next((kind for kind in KINDS if scheme in kind.schemes), None)
 
 
@@ -140,13 +141,12 @@ def kind_of_file(start: bytes) -> Kind | None:
 
 
 def names_of_dialects() -> list[str]:
-    """The kinds for which statements that write comments can be spelled."""
+    """The kinds for which statements that write comments can be built."""
     return [kind.name for kind in KINDS if kind.has_dialect]
 
 
 def shown_identity(identity: str) -> str:
-    """A database for people to read: of a file only its name, for its folders are nobody's
-    business."""
+    """A database's name for people; of a file, without its folders, which may be private."""
     kind = kind_of(identity)
     name, _, rest = identity.partition(":")
     return f"{name}: {PurePath(rest).name}" if kind and kind.file else identity

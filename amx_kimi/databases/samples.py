@@ -1,4 +1,4 @@
-"""From values that were read to raw facts, for every kind of source."""
+"""Turns values that were read into raw facts, for every kind of source."""
 
 import json
 from collections import Counter
@@ -14,8 +14,8 @@ _MOST_DOCUMENT = 200_000
 
 
 def sample_facts(counter: "Counter[Any]", *, whole: bool) -> RawFacts:
-    """Of a whole small table the figures are exact; of a sample only the frequent values count.
-    `counter` has the values as the database gave them, None for null."""
+    """Facts from values: exact if they are all of a small table; of a sample, only the frequent
+    values count. `counter` has the values as the database returned them, with None for null."""
     nulls = counter.pop(None, 0)
     values = tuple((str(value), count) for value, count in counter.most_common(MOST_VALUES))
     keys = document_keys((value, count) for value, count in counter.items())

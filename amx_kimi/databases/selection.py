@@ -1,4 +1,4 @@
-"""Which tables of a database are meant, checked against what is there."""
+"""Checks a selection of tables against what the database has."""
 
 from collections.abc import Iterable
 
@@ -10,16 +10,16 @@ __all__ = ["check_selection", "nothing_found"]
 
 
 def check_selection(source: Source, selection: Selection) -> None:
-    """Refuse a schema or a table that the database does not have, or a pattern of none.
+    """Refuse a schema or table that the database does not have, or a pattern that matches none.
 
     Raises:
         SourceError: names what is missing, and the nearest ones.
     """
     schemas = source.schemas()
     if missing := unmet(selection.schemas, [("", schema) for schema in schemas]):
-        there = near(missing[0], filter(None, schemas)) or "none: this database has no schemas"
+        there = near(missing[0], filter(None, schemas)) or "none; this database has no schemas"
         named = ", ".join(map(repr, missing))
-        raise SourceError(f"There is no schema {named}", remedy=f"There is: {there}.")
+        raise SourceError(f"There is no schema {named}", remedy=f"Known: {there}.")
     if not selection.tables:
         return
     here = Selection(selection.schemas)
@@ -28,13 +28,13 @@ def check_selection(source: Source, selection: Selection) -> None:
         there = near(missing[0], _names(tables, whole="." in missing[0])) or "none"
         raise SourceError(
             f"There is no table {', '.join(missing)}",
-            remedy="Give the name as the database has it, as table or schema.table, or a pattern. "
-            f"There is: {there}.",
+            remedy="Write the name as in the database: table, schema.table, or a pattern. "
+            f"Known: {there}.",
         )
 
 
 def nothing_found(source: Source, selection: Selection) -> SourceError:
-    """The error of a selection in which there is no table."""
+    """The error for a selection without tables."""
     where = f" in {', '.join(selection.schemas)}" if selection.schemas else ""
     called = f" called {', '.join(selection.tables)}" if selection.tables else ""
     return SourceError(

@@ -1,4 +1,4 @@
-"""Databases that are neither read nor written yet: comments reach them as a file of SQL."""
+"""Databases that are neither read nor written yet: their comments are written to a SQL file."""
 
 from functools import cache
 from importlib.resources import files

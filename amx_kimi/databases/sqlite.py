@@ -54,7 +54,7 @@ class SqliteSource:
     """A SQLite file.
 
     Raises:
-        SourceError: there is no such file, or it is no SQLite database.
+        SourceError: there is no such file, or it is not a SQLite database.
     """
 
     def __init__(self, path: Path, reading: Reading) -> None:
@@ -108,7 +108,7 @@ class SqliteSource:
         picked = ", ".join(
             f"CASE typeof({c}) WHEN 'blob' THEN 'binary' "
             f"WHEN 'text' THEN substr({c}, 1, {_VALUE_LENGTH}) ELSE {c} END"
-            # Qualified: SQLite reads the bare name of a column that is gone as a text.
+            # Qualified, because SQLite reads the bare name of a missing column as a text.
             for c in (f"{quoted(table)}.{quoted(column)}" for column in columns)
         )
         counters: list[Counter[Any]] = [Counter() for _ in columns]
@@ -122,7 +122,9 @@ class SqliteSource:
         except sqlite3.Error as error:
             if "no such table" in str(error):
                 raise TableGoneError(f"The table {table} was dropped during the run") from None
-            return [RawFacts() for _ in columns]  # a column altered meanwhile, a damaged page
+            return [
+                RawFacts() for _ in columns
+            ]  # a column was altered meanwhile, or a page is damaged
         return [sample_facts(counter, whole=seen <= _SAMPLE_ROWS) for counter in counters]
 
     def _estimates(self) -> dict[str, int]:
@@ -138,7 +140,7 @@ class SqliteSource:
             return self._connection.execute(_COLUMNS, {"table": table}).fetchall()
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
-                return []  # a view over what is gone, a virtual table of an unknown module
+                return []  # a view of a missing table, or a virtual table of an unknown module
             raise self._unreadable(error) from None
 
     def _rows(self, query: str) -> Iterator[Any]:
@@ -156,7 +158,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error:  # it is opened all the same
+    except sqlite3.Error:  # it is opened anyway
         connection.close()
         raise
     return connection

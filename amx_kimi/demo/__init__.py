@@ -1,4 +1,4 @@
-"""The demo's stage: the sample ERP, the sandbox, and a profile in a throw-away folder."""
+"""Sets up the demo: the sample ERP, the sandbox, and a profile in a temporary folder."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PROFILE = "demo"
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that a demo run needs; it is gone when the context ends."""
+    """Everything that a demo run needs; deleted when the context ends."""
 
     folder: Path
     database: Path

@@ -1,8 +1,9 @@
-"""The sample database of `amx-kimi demo`: a legacy ERP, invented, the same rows for the same seed.
+"""The sample database of `amx-kimi demo`: an invented legacy ERP, with the same rows for each seed.
 
-`erp.sql` is its shape, and says beside a column what stands in it. The code below makes what hangs
-together: parties, items, and an order's lines, delivery, invoice, payment and stock movements.
-Nobody here exists: mail goes to `.example`, IBANs have right check digits and no such bank.
+`erp.sql` defines its schema, with a recipe for each simple column. The code below creates what
+belongs together: parties, items, and an order's lines, delivery, invoice, payment and stock
+movements. Nobody in it exists: mail goes to `.example`, and IBANs have correct check digits but no
+such bank.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _NOTES = (
 
 
 def statements() -> list[str]:
-    """The DDL of `erp.sql`, a statement each, without its comments."""
+    """The DDL statements of `erp.sql`, without comments."""
     code = "\n".join(line.partition("--")[0].rstrip() for line in _text().splitlines())
     return [part.strip() for part in code.split(";") if part.strip()]
 
@@ -121,7 +122,7 @@ def _shape() -> dict[str, dict[str, _Recipe]]:
 
 
 class _Dice:
-    """Chance; it uses `Random.random` alone, which is the same in every Python."""
+    """Random choices; uses only `Random.random`, which is the same in every Python."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed).random
@@ -185,7 +186,7 @@ class _Erp(_Dice):
                 self.add("zusfl", objar=sort, objnr=str(record[key]))
 
     def add(self, table: str, *parents: Record, **given: Any) -> Record:
-        """A row; what isn't given comes from its recipe, or the parents' column of that name."""
+        """A row; missing values come from their recipe, or the parent's column of the same name."""
         row = dict(given)
         for column, recipe in self.shape[table].items():
             if recipe.words and column not in given:

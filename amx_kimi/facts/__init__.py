@@ -1,4 +1,4 @@
-"""What is known of models, endpoints and tiers: data files, and `resolve`, which merges them.
+"""What is known about models, endpoints and tiers: data files, and `resolve`, which merges them.
 
 - `models.yml`, `endpoints.yml`, `tiers.yml`: a row each, with source and date; `rows`: their types;
   `catalog`: reading them

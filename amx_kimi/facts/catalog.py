@@ -1,4 +1,4 @@
-"""Loading the facts files, and finding a row by id, alias, family or URL."""
+"""Loads the facts files, and finds rows by id, alias, family or URL."""
 
 import re
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ def parse_catalog(models: str, endpoints: str, tiers: str) -> Catalog:
     templates = {str(row.pop("name", "")): row for row in families}
     patterns = {name: _pattern(row.pop("pattern", None), name) for name, row in templates.items()}
     if not families or not patterns[list(patterns)[-1]].fullmatch("anything"):
-        raise FactsError("models.yml: the last family has to match every id")
+        raise FactsError("models.yml: the last family must match every id")
     rows = tuple(_model(row, templates) for row in _list(document, "models"))
     _check_models(rows)
     return Catalog(
@@ -110,7 +110,7 @@ def _endpoints(text: str) -> tuple[EndpointRow, ...]:
         rows.append(build(EndpointRow, entry, where))
     names = [row.name for row in rows]
     if double := {name for name in names if names.count(name) > 1}:
-        raise FactsError(f"endpoints.yml: the endpoint {double.pop()!r} stands there twice")
+        raise FactsError(f"endpoints.yml: the endpoint {double.pop()!r} occurs twice")
     if "any" not in names:
         raise FactsError("endpoints.yml: the row 'any' is missing")
     return tuple(rows)
@@ -128,7 +128,7 @@ def _model(entry: object, templates: Mapping[str, Mapping[str, Any]]) -> ModelRo
 def _check_models(rows: tuple[ModelRow, ...]) -> None:
     names = [name for row in rows for name in (row.id, *row.aliases)]
     if double := {name for name in names if names.count(name) > 1}:
-        raise FactsError(f"models.yml: the id {double.pop()!r} stands there twice")
+        raise FactsError(f"models.yml: the id {double.pop()!r} occurs twice")
     for row in rows:
         if row.successor and row.successor not in names:
             raise FactsError(f"models.yml, row {row.id!r}: unknown successor {row.successor!r}")
@@ -157,5 +157,5 @@ def _row(value: object, where: str) -> Mapping[str, Any]:
 def _list(document: Mapping[str, Any], key: str) -> list[Any]:
     value = document.get(key)
     if not isinstance(value, list):
-        raise FactsError(f"the key {key!r} has to hold a list of rows")
+        raise FactsError(f"the key {key!r} must have a list of rows")
     return value

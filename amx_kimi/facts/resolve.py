@@ -1,4 +1,4 @@
-"""One model at one endpoint: the table's rows, the endpoint's habits and what it taught us."""
+"""One model at one endpoint: the table's rows, the endpoint's habits, and what was learned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,18 +15,18 @@ __all__ = ["HABITS", "Facts", "Quirk", "cost", "resolve"]
 HABITS = {
     "context": "the model's context here, in tokens",
     "max_output": "the largest output budget here, in tokens",
-    "prompt": "the longest prompt here, in tokens: longer ones were refused",
+    "prompt": "the longest prompt here, in tokens; longer ones were refused",
     "api_base": "where the API answers",
     "[DONE]": "streams end without it here",
     "content": "the field in which answers come here",
     "contract": "this model answers in our format",
 }
-"""What is learnt of an endpoint beside the parameters of a request, in words for people."""
+"""What may be learned about an endpoint, beside refused parameters; in words for people."""
 
 
 @dataclass(frozen=True)
 class Quirk:
-    """What a 400 taught us of one parameter of a request: leave it out, or use this value.
+    """What a 400 taught about one parameter of a request: omit it, or use this value.
 
     `parameter` is the body's key, or one of `HABITS`: `context` is the model's real context in
     tokens, `prompt` the longest prompt that the endpoint takes.
@@ -40,7 +40,7 @@ class Quirk:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that policy and money need to know. `known` is False for an id without a row."""
+    """Everything that policy and budget need. `known` is False for an id without its own row."""
 
     model: ModelRow
     endpoint: EndpointRow
@@ -55,7 +55,7 @@ class Facts:
 
     @property
     def currency(self) -> str | None:
-        """The currency of costs, or None when there is no price."""
+        """The currency of costs; None if there is no price."""
         return (self.endpoint.currency or "USD") if self.prices else None
 
     def with_quirk(self, quirk: Quirk) -> "Facts":
@@ -79,8 +79,8 @@ def resolve(
 ) -> Facts:
     """The facts of `model` at `endpoint`.
 
-    An unknown id takes its family's row, or the cautious default. A self-hosted endpoint or a
-    gateway keeps the id as it was given. `prices` (a profile's own) win over the table's.
+    An unknown id gets its family's row, or the cautious default. At a self-hosted endpoint or a
+    gateway, the id stays as given. `prices` (a profile's own) take precedence over the table's.
     """
     catalog = catalog or load_catalog()
     row = catalog.model(model)
@@ -110,7 +110,7 @@ def _variant(model: str) -> str:
 
 
 def cost(usage: Usage, prices: Prices | None) -> Decimal | None:
-    """What `usage` costs in the prices' currency, or None when the price or the usage is unknown.
+    """What `usage` costs in the prices' currency; None if the price or the usage is unknown.
 
     Cache writes are billed at the 5-minute price, the default of `prompt_cache_options`.
     """

@@ -13,7 +13,7 @@ Mode = Literal["thinking", "chat"]
 
 @dataclass(frozen=True)
 class Prices:
-    """Per 1M tokens, in the currency under which they stand. `hit` is a cached prompt token."""
+    """Prices per 1M tokens, in the currency of their key. `hit` is for cached prompt tokens."""
 
     hit: Decimal
     miss: Decimal
@@ -23,7 +23,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class EffortRow:
-    """How reasoning effort is said to a model, and which values it accepts."""
+    """How reasoning effort is sent to a model, and which values it accepts."""
 
     dialect: Literal["none", "reasoning", "reasoning_effort", "thinking"]
     values: tuple[str, ...] = ()
@@ -86,13 +86,13 @@ class EndpointRow:
 
     @property
     def label(self) -> str:
-        """What an error calls it: its name, or its URL where it has none of its own."""
+        """Its name in messages, or its URL if it has none."""
         return self.url if self.name == "any" else self.name
 
 
 @dataclass(frozen=True)
 class TierRow:
-    """One rate-limit tier: requests under way, requests and tokens per minute, tokens per day."""
+    """One rate-limit tier: concurrent requests, requests and tokens per minute, tokens per day."""
 
     tier: int
     concurrency: int

@@ -1,4 +1,4 @@
-"""The tables of how servers speak: what a refusal means, how thinking is marked."""
+"""The tables that say what refusals mean, and how thinking is marked."""
 
 import datetime
 import re
@@ -23,7 +23,7 @@ _T = TypeVar("_T", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class RefusalSample:
-    """An answer, and whose it is: seen, documented, or our own wording, as `by` says."""
+    """An example of an answer; `by` says whether it was seen, documented, or is our own wording."""
 
     status: int
     body: str
@@ -45,11 +45,11 @@ class RefusalRow:
         """The class in errors.py."""
         found = getattr(errors, self.error, None)
         if not (isinstance(found, type) and issubclass(found, ServiceError)):
-            raise FactsError(f"refusals.yml: {self.error!r} is no error of a service")
+            raise FactsError(f"refusals.yml: {self.error!r} is not an error of a service")
         return found
 
     def fits(self, status: int, probe: str) -> bool:
-        """Whether a refusal is of this row; a `status` of 0 is unknown, and wants words."""
+        """Whether a refusal matches this row; if `status` is unknown (0), words must match."""
         if status and self.status and status not in self.status:
             return False
         if not self.words:
@@ -59,7 +59,7 @@ class RefusalRow:
 
 @dataclass(frozen=True)
 class RefusalTable:
-    """The rows in the order in which they are tried; the last one fits everything."""
+    """The rows in the order in which they are tried; the last one matches everything."""
 
     source: str
     date: datetime.date
@@ -68,7 +68,7 @@ class RefusalTable:
     statuses: Mapping[str, int] = field(default_factory=dict)
 
     def row(self, status: int, probe: str) -> RefusalRow:
-        """The first row that fits."""
+        """The first row that matches."""
         return next(row for row in self.refusals if row.fits(status, probe))
 
 
@@ -82,7 +82,7 @@ class ThoughtRow:
 
 @dataclass(frozen=True)
 class ThoughtTable:
-    """How thinking is marked inside content; `noise` stands around the answer itself."""
+    """How thinking is marked inside content; `noise` are marks around the answer itself."""
 
     source: str
     date: datetime.date
@@ -101,7 +101,7 @@ def load_refusals() -> RefusalTable:
     for row in table.refusals:
         _ = row.error_class
     if table.refusals[-1].status or table.refusals[-1].words:
-        raise FactsError("refusals.yml: the last row has to fit every refusal")
+        raise FactsError("refusals.yml: the last row must match every refusal")
     return table
 
 

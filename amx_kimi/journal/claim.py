@@ -34,7 +34,7 @@ def claim_run(connection: Connection, run: str) -> Claim:
         )
     )
     if not taken.rowcount:
-        raise JournalError(f"Another process has just taken the run {row.id} over")
+        raise JournalError(f"Another process has just taken over run {row.id}")
     return Claim(run, row.fence + 1)
 
 
@@ -45,13 +45,13 @@ def _check_idle(run: Run) -> None:
     if is_here(run.owner):
         if is_at_work(run.owner):
             raise JournalError(
-                f"The run {run.id} is still going, in process {pid}",
+                f"Run {run.id} is still running, in process {pid}",
                 remedy="Wait for it, or stop it first.",
             )
     elif run.lease_until is not None and run.is_leased:
         left = datetime.fromisoformat(run.lease_until) - datetime.fromisoformat(run.seen_at)
         raise JournalError(
-            f"The run {run.id} is still going, in process {pid} on {host.partition('/')[0]}",
-            remedy="Wait for it, or stop it there first. If that host is gone, its run can be "
-            f"taken over in {left.total_seconds():.0f} seconds.",
+            f"Run {run.id} is still running, in process {pid} on {host.partition('/')[0]}",
+            remedy="Wait for it, or stop it there first. If that host is gone, the run can be "
+            f"resumed in {left.total_seconds():.0f} seconds.",
         )

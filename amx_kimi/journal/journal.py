@@ -45,7 +45,7 @@ __all__ = ["Journal", "RunRecorder", "digest_of"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _BUSY_SECONDS = 30.0
-_FIRST = "The first `amx-kimi run` makes it."
+_FIRST = "The first `amx-kimi run` creates it."
 
 
 class Journal:
@@ -73,7 +73,7 @@ class Journal:
             reason = getattr(error, "orig", None) or error
             raise JournalError(
                 f"The journal {self.name} cannot be opened: {reason}",
-                remedy="--store names another one; AMX_CONFIG_DIR moves its folder.",
+                remedy="Use --store for another one, or set AMX_CONFIG_DIR to another folder.",
             ) from None
         self.claim: Claim | None = None
         """The claim of the run that this process is at work on: whatever `write` does is done under
@@ -202,7 +202,7 @@ class Journal:
             reason = getattr(error, "orig", None) or error
             raise JournalError(
                 f"The journal {self.name} failed: {reason}",
-                remedy="What was journalled before is kept; free space or mend it, then resume.",
+                remedy="Earlier results are kept. Free some space or repair it, then resume.",
             ) from None
 
 
@@ -251,7 +251,7 @@ def _open(store: str | Path, create: bool) -> Engine:
             url = _private_sqlite(_file_of(url), create)
         elif url.get_backend_name() != "postgresql":
             raise JournalError(
-                f"A journal is kept in SQLite or PostgreSQL, not in {url.get_backend_name()}"
+                f"A journal must be in SQLite or PostgreSQL, not in {url.get_backend_name()}"
             )
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
@@ -269,7 +269,7 @@ def _file_of(url: URL) -> Path:
     if not is_plain or not url.database or url.database.startswith((":", "file:")):
         raise JournalError(
             "A journal in SQLite is a file, and its URL has no options",
-            remedy="It looks like sqlite:///folder/file.db.",
+            remedy="Example: sqlite:///folder/file.db.",
         )
     return Path(url.database)
 
@@ -280,7 +280,7 @@ def _private_sqlite(file: Path, create: bool) -> URL:
         raise JournalError(f"There is no journal {file} yet", remedy=_FIRST)
     if file.is_symlink():
         raise JournalError(
-            f"The journal {file} is a link to {file.readlink()}: amx-kimi writes through none",
+            f"The journal {file} is a link to {file.readlink()}; it must not be one",
             remedy="Put the file itself there, or name it with --store.",
         )
     private_file(file, tighten=False)  # a team may share one
@@ -291,7 +291,7 @@ def _prepare(engine: Engine, create: bool) -> None:
     try:
         with engine.begin() as connection:
             if not create and not is_journal(connection):
-                raise JournalError("This database holds no journal", remedy=_FIRST)
+                raise JournalError("This database contains no journal", remedy=_FIRST)
             migrate(connection)
     except BaseException:
         engine.dispose()

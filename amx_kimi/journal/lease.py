@@ -82,8 +82,8 @@ def check_claim(connection: Connection, claim: Claim) -> None:
 def taken_over(run: str) -> JournalError:
     """What a worker hears whose run another one goes on with."""
     return JournalError(
-        f"Another process has taken the run {run} over, while this one was not heard of",
-        remedy="It goes on there; `amx-kimi runs` shows it.",
+        f"Another process has taken over run {run}, because this one did not report in time",
+        remedy="It continues there; `amx-kimi runs` shows it.",
     )
 
 

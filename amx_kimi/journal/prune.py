@@ -47,7 +47,7 @@ def with_their_own(connection: Connection, found: Sequence[Run]) -> list[Run]:
 def has_to_stay(connection: Connection, run: Run) -> str:
     """Why a run cannot be deleted, in words that go on after its id; "" if it can."""
     if run.status in AT_WORK and not run.killed:
-        return "is still going"
+        return "is still running"
     query = (
         select(func.count())
         .select_from(writes.join(columns, columns.c.id == writes.c.column_id))
@@ -55,8 +55,8 @@ def has_to_stay(connection: Connection, run: Run) -> str:
     )
     if connection.execute(query).scalar_one():
         return (
-            "wrote comments that stand in a database, and is needed to tell them from people's; "
-            f"after `amx-kimi apply {run.id} --undo` it can be deleted"
+            "wrote comments that are in a database, and is needed to tell them from people's; "
+            f"it can be deleted after `amx-kimi apply {run.id} --undo`"
         )
     return ""
 

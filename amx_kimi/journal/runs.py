@@ -176,7 +176,7 @@ def find_run(connection: Connection, name: str) -> Run:
     if not found:
         raise JournalError(f"There is no run {name!r}", remedy="`amx-kimi runs` lists them.")
     if len(found) > 1 and name not in ("last", found[0].id):
-        raise JournalError(f"{name!r} is the beginning of several runs: give more of its id")
+        raise JournalError(f"{name!r} is the beginning of several run ids; give more of it")
     return found[0]
 
 

@@ -192,8 +192,8 @@ def migrate(connection: Connection) -> None:
     version = connection.execute(meta.select()).scalar_one()
     if version > SCHEMA_VERSION:
         raise JournalError(
-            f"The journal has schema version {version}; this amx-kimi knows up to {SCHEMA_VERSION}",
-            remedy="Upgrade amx-kimi, or keep another journal with --store.",
+            f"The journal has schema version {version}; supported: up to {SCHEMA_VERSION}",
+            remedy="Upgrade amx-kimi, or use another journal with --store.",
         )
     for step in range(version, SCHEMA_VERSION):
         _MIGRATIONS[step](connection)

@@ -42,7 +42,7 @@ class Writer:
             JournalError: the journal is closed.
         """
         if self._closed:
-            raise JournalError("The journal is closed already")
+            raise JournalError("The journal is already closed")
         future: Future[Any] = Future()
         self._jobs.put((function, future))
         return future

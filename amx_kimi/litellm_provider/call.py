@@ -154,7 +154,9 @@ def _overlay(overlay: Overlay, params: dict[str, Any]) -> Overlay:
     if effort is None:
         return overlay
     if effort not in EFFORTS:
-        raise ConfigError(f"reasoning_effort is {effort!r:.40}; it is one of {', '.join(EFFORTS)}")
+        raise ConfigError(
+            f"reasoning_effort is {effort!r:.40}; it must be one of {', '.join(EFFORTS)}"
+        )
     return replace(overlay, effort=effort)
 
 
@@ -169,7 +171,7 @@ def _ask(call: dict[str, Any]) -> Ask:
     params: dict[str, Any] = call["optional_params"]
     extra = {**params, **(params.get("extra_body") or {})}
     if (params.get("n") or 1) > 1:
-        raise ConfigError("n is above 1: Kimi is asked for one answer a call")
+        raise ConfigError("n must be 1: Kimi gives one answer per call")
     messages = [dict(message) for message in call["messages"]]
     return Ask(
         messages=messages,

@@ -1,9 +1,9 @@
-"""AMX's own history: our runs into it, so that its review and `/apply` see them, and what people
-accepted there out of it.
+"""AMX's own history: writes our runs into it, so that AMX's review and `/apply` see them, and reads
+what people accepted there.
 
-`history.db` and `pending_metadata.json` as AMX 0.17 and 0.19 read and write them (looked at in
-November 2026); nothing of AMX is imported. Rows are written under AMX's own lock discipline: one
-transaction, only columns that this version's tables have.
+Uses `history.db` and `pending_metadata.json` as AMX 0.17 and 0.19 do (examined in November 2026),
+and imports nothing of AMX. As AMX does, it writes rows in one transaction, and only columns that
+this version's tables have.
 """
 
 import json
@@ -55,7 +55,7 @@ _EVALUATIONS = {"accept": "accepted", "edit": "custom", "reject": "skipped"}
 @dataclass
 class Handed:
     """What was handed over: AMX's number of the run, how many suggestions, how many of them are
-    accepted and wait for `/apply`, and a line for each that AMX could not show."""
+    accepted and waiting for `/apply`, and a line for each that AMX cannot show."""
 
     run: int = 0
     suggestions: int = 0
@@ -66,8 +66,8 @@ class Handed:
 
 @dataclass(frozen=True)
 class AmxText:
-    """A text that people accepted in AMX; `by` is empty where AMX does not say who, `edited`: they
-    worded it themselves."""
+    """A text that people accepted in AMX. `by` is empty if AMX does not say who; `edited`: they
+    wrote it themselves."""
 
     schema: str
     table: str
@@ -82,8 +82,9 @@ class AmxText:
 def hand_over(
     run: Run, rows: Iterable[Described], folder: Path, home: Path, *, profile: str, version: str
 ) -> Handed:
-    """Write a run's suggestions into AMX's history, and what was accepted into its list for
-    `/apply`. Handed over again, what AMX has not applied yet is brought up to date.
+    """Write a run's suggestions to AMX's history, and accepted texts to its list for `/apply`.
+
+    If a run is handed over again, whatever AMX has not applied yet is updated.
 
     Args:
         folder: AMX's folder, where `history.db` is; `home` is where its list always is.
@@ -108,19 +109,19 @@ def hand_over(
 
 
 def accepted_texts(path: Path, profile: str) -> Iterator[AmxText]:
-    """What people accepted in AMX for one of its database profiles, the latest of each item.
+    """The texts that people accepted in AMX for a database profile, the latest for each item.
 
     Raises:
         SourceError: there is no such history, or it cannot be read.
     """
     if not path.is_file():
-        raise SourceError(f"There is no history of AMX at {path}")
+        raise SourceError(f"There is no AMX history at {path}")
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             rows = db.execute(_ACCEPTED, {"profile": profile}).fetchall()
     except sqlite3.Error as error:
-        raise SourceError(f"{path} cannot be read as AMX's history: {error}") from None
+        raise SourceError(f"{path} cannot be read as an AMX history: {error}") from None
     latest = {
         (row["schema_name"], row["table_name"], row["column_name"] or ""): row for row in rows
     }
@@ -184,7 +185,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error:  # it is opened all the same
+    except sqlite3.Error:  # it is opened anyway
         db.close()
         raise
     return db
@@ -236,7 +237,7 @@ def _write(
 
 
 def _is_theirs(evaluated_at: float | None, reasoning: str | None) -> bool:
-    """Whether people evaluated a row of ours in AMX: then it is not ours to change."""
+    """Whether people evaluated our row in AMX, so that we must not change it."""
     if evaluated_at is None:
         return False
     _, mark, when = (reasoning or "").partition(_REVIEWED)
@@ -247,7 +248,7 @@ def _is_theirs(evaluated_at: float | None, reasoning: str | None) -> bool:
 
 
 def _run_of(history: _History, run: Run, profile: str, version: str) -> int:
-    """AMX's number of our run: the one it has, or a new one."""
+    """AMX's number for our run: the present one, or a new one."""
     for id_, text in history.db.execute(
         "SELECT id, settings_json FROM analysis_runs WHERE client_version LIKE 'amx-kimi%'"
     ):
@@ -346,8 +347,8 @@ def _listed(path: Path) -> str:
 
 
 def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[dict[str, Any]]:
-    """Bring our texts on AMX's list for `/apply` up to date; what stands there of others stays.
-    Returns those that are on it now."""
+    """Update our texts on AMX's list for `/apply`; other entries stay. Returns those that are on
+    the list now."""
     if not pending and not path.exists():
         return []
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -367,7 +368,7 @@ def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[di
     for row in pending:
         if _place(row) in taken:
             name = ".".join(part for part in _place(row) if part)
-            handed.problems.append(f"{name}: another text waits in AMX for its /apply")
+            handed.problems.append(f"{name}: another text is waiting in AMX for its /apply")
     with replacing(path) as file:
         json.dump([*others, *ours], file, indent=2, ensure_ascii=False)
     return ours

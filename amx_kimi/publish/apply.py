@@ -1,8 +1,8 @@
-"""From accepted suggestions to comments in a database, and back.
+"""Writes accepted suggestions as comments to a database, and undoes that.
 
-`plan` compares what is to stand with what stands; `apply_plan` writes it, a transaction a table;
-`undo` restores what stood before the run's first write. The journal knows of each comment before
-the database does, so any of them may be broken off at any point and begun again.
+`plan` compares the wanted comments with the present ones. `apply_plan` writes them, in one
+transaction per table. `undo` restores the comments from before the run's first write. Each comment
+is in the journal before it is in the database, so all of this can be interrupted and repeated.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from amx_kimi.databases.dialect import Dialect, Place, cut, statement, too_long
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, results, writes
 from amx_kimi.publish.choose import Choice
-from amx_kimi.text import is_blank, one_line
+from amx_kimi.text import counted, is_blank, one_line
 from amx_kimi.types import Item
 
 __all__ = [
@@ -38,8 +38,8 @@ _TABLES_AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be written: which texts, also over people's (`overwrite`), and too long ones cut
-    (`cut`) rather than refused."""
+    """What may be written: which texts, whether they may replace people's (`overwrite`), and
+    whether too long ones are cut (`cut`) rather than refused."""
 
     choice: Choice = field(default_factory=Choice)
     overwrite: bool = False
@@ -48,9 +48,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Change:
-    """One comment, as it stands and as it is to be. `write` or `undo` it; it is the `same` already;
-    people's text is `kept`; its table or column is `gone`; it is too `long`; or it was rejected,
-    and our text `stands` there still (`why` says more)."""
+    """One comment, before and after. Its state is one of these (`why` says more):
+
+    - `write`, `undo`: to be written, or to be restored
+    - `same`: already the same
+    - `kept`: text written by people
+    - `gone`: its table or column no longer exists
+    - `long`: too long for the database
+    - `stands`: rejected, but our text is still there
+    """
 
     id: int
     place: Place
@@ -68,9 +74,9 @@ class Change:
 
 @dataclass
 class Outcome:
-    """What came of it: how many comments in each state (`written`, `undone`, `same` …), a line for
-    each that could not be written, and the names of those where people's text was `kept`;
-    `promised` is how many there were to deal with."""
+    """The result: the number of comments in each state (`written`, `undone`, `same` …), a line for
+    each that could not be written, and the names of those where people's text was `kept`.
+    `promised` is how many were to be processed."""
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -78,7 +84,7 @@ class Outcome:
     promised: int = 0
 
     def count(self, change: Change) -> None:
-        """Take a change in that is not (yet) written."""
+        """Count a change that is not (or not yet) written."""
         self.counts[change.state] += 1
         if change.why:
             self.problems.append(f"{change.name}: {change.why}")
@@ -86,16 +92,16 @@ class Outcome:
             self.kept.append(change.name)
 
     def check(self) -> None:
-        """Compare what was promised with what was done.
+        """Check that all promised changes were processed.
 
         Raises:
-            JournalError: some were not dealt with.
+            JournalError: some were not.
         """
         if (done := sum(self.counts.values())) != self.promised:
             raise JournalError(
-                f"Of {self.promised:,} comments {done:,} were dealt with: the rest was forgotten",
-                remedy="This is a fault of ours. The journal knows all of them: run it again, and "
-                "look at `amx-kimi apply RUN --dry-run`.",
+                f"Only {done:,} of {counted(self.promised, 'comment')} were processed",
+                remedy="This is a bug in amx-kimi. The journal has all of them: check "
+                "`amx-kimi apply RUN --dry-run`, and run the command again.",
             )
 
 
@@ -123,7 +129,7 @@ def plan(
 def plan_offline(
     journal: Journal, run: Run, dialect: Dialect, rules: Rules
 ) -> Iterator[list[list[Change]]]:
-    """The same without a database: what stood in the run's inventory counts as standing there."""
+    """The same without a database: the comments in the run's inventory are the present ones."""
     for some in blocks(_chosen(journal, run, rules.choice), _TABLES_AT_ONCE):
         yield [
             [
@@ -138,10 +144,10 @@ def plan_offline(
 def apply_plan(
     journal: Journal, database: Comments, chunks: Iterable[list[list[Change]]]
 ) -> Outcome:
-    """Write a plan; what the database refuses is a problem of its table alone.
+    """Write a plan; if the database refuses something, only its table is affected.
 
     Raises:
-        SourceError: the connection was lost; what was written stays, and is known.
+        SourceError: the connection was lost; what was written stays, and is in the journal.
     """
     outcome = Outcome()
     for tables in chunks:
@@ -155,7 +161,7 @@ def apply_plan(
 
 
 def plan_undo(journal: Journal, run: Run, database: Comments) -> Iterator["UndoTable"]:
-    """What an undo would do, table by table: nothing is written."""
+    """What an undo would do, table by table; writes nothing."""
     found = list(journal.stream(writes.to_undo, run.id, database.identity))
     for some in blocks(found, _TABLES_AT_ONCE):
         there = database.read([(table[0].schema, table[0].table) for table in some])
@@ -164,11 +170,11 @@ def plan_undo(journal: Journal, run: Run, database: Comments) -> Iterator["UndoT
 
 
 def undo(journal: Journal, run: Run, database: Comments) -> Outcome:
-    """Restore what stood before a run's comments, where they still stand.
+    """Restore the comments from before a run, wherever the run's comments are still there.
 
     Raises:
-        SourceError: the connection was lost; it can be begun again.
-        JournalError: not everything that was to be undone was dealt with.
+        SourceError: the connection was lost; the undo can be repeated.
+        JournalError: not all changes were processed.
     """
     outcome = Outcome()
     found = journal.stream(writes.to_undo, run.id, database.identity)
@@ -185,7 +191,7 @@ def undo(journal: Journal, run: Run, database: Comments) -> Outcome:
 def write_sql(
     file: IO[str], dialect: Dialect, run: Run, chunks: Iterable[list[list[Change]]]
 ) -> Outcome:
-    """The statements of a plan as a file, a transaction a table."""
+    """Write the statements of a plan to a file, in one transaction per table."""
     outcome = Outcome()
     file.write(
         f"-- AI-generated by {one_line(run.model)}, amx-kimi run {run.id}, for {dialect.name}\n"
@@ -236,7 +242,7 @@ def _change(
         return Change(row.id, place, None, after, "gone", why)
     before = there.comments[item.column]
     if _is_rejected(row):
-        why = "it was rejected, and our text stands there still (--undo takes the run back)"
+        why = "it was rejected, but our text is still there (--undo restores the earlier comments)"
         return Change(row.id, place, before, "", "stands", why)
     if rules.cut:
         after = cut(dialect, place, after)
@@ -250,14 +256,14 @@ def _change(
         return _as(
             change,
             "long",
-            f"{len(after):,} characters; {dialect.name} takes {most:,} {dialect.unit}",
+            f"{len(after):,} characters; {dialect.name} allows {most:,} {dialect.unit}",
         )
     return change
 
 
 def _gives_way(row: Described, before: str, mine: Mapping[int, bool]) -> bool:
-    """Whether what stands there is ours; a text that a person has worded gives way to what people
-    decided only."""
+    """Whether the present comment is ours and may be replaced. A text that a person wrote may be
+    replaced only by what people decided."""
     worded = mine.get(_hash(row.item, before))
     return worded is not None and not (worded and row.decision is None)
 
@@ -282,7 +288,7 @@ def _is_rejected(row: Described) -> bool:
 
 
 def _stands(row: Described, there: Present | None, mine: Mapping[int, bool]) -> bool:
-    """Whether a row belongs into a plan: a rejected one only while a text of ours stands there."""
+    """Whether a row belongs to a plan; a rejected one only while our text is still there."""
     if not _is_rejected(row):
         return True
     before = there.comments.get(row.item.column) if there else None
@@ -307,14 +313,14 @@ def _write_tables(
             refused += [ids[change.id] for change in table if change.id not in done]
             reached += 1
     finally:
-        # Of the table that an error broke off nobody knows: its rows stay open, and undo looks.
+        # After an error, the state of that table is unknown: its rows stay open, and undo checks.
         refused += [ids[change.id] for table in tables[reached + 1 :] for change in table]
         journal.write_now(writes.end_writes, written)
         journal.write_now(writes.cancel_writes, refused)
 
 
 def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) -> set[int]:
-    """Write one table's comments; returns the ids of those that stand there now."""
+    """Write one table's comments; returns the ids of those that are there now."""
     place = table[0].place
     wanted = [Comment(c.place.column, c.before, c.after) for c in table]
     try:
@@ -326,7 +332,7 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
     moved = {one.column for one in others}
     for change in table:
         if change.place.column in moved:
-            outcome.problems.append(f"{change.name}: somebody has changed it in the meantime")
+            outcome.problems.append(f"{change.name}: somebody else has changed it in the meantime")
     outcome.counts["refused"] += len(moved)
     outcome.counts["written"] += len(table) - len(moved)
     return {change.id for change in table if change.place.column not in moved}
@@ -334,8 +340,8 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
 
 @dataclass(frozen=True)
 class UndoTable:
-    """One table of an undo: what is to be restored, of what nothing of ours stands any more
-    (`settled`, ids of writes), and all of it as changes."""
+    """One table of an undo: what to restore, the ids of writes whose text is no longer there
+    (`settled`), and everything as changes."""
 
     restore: list[tuple[writes.Undo, Change]]
     settled: list[int]
@@ -351,7 +357,7 @@ def _undo_table(table: Sequence[writes.Undo], present: Present | None) -> UndoTa
         change = Change(one.ids[0], place, now, one.before or "", "undo")
         if one.column not in comments:
             change = _as(change, "gone", "it is gone")
-            if present:  # a table that is not seen may be seen by another role
+            if present:  # a missing table may be visible to another role
                 found.settled.extend(one.ids)
         elif now == one.before:
             change = _as(change, "same")
@@ -359,14 +365,14 @@ def _undo_table(table: Sequence[writes.Undo], present: Present | None) -> UndoTa
         elif now in one.after:
             found.restore.append((one, change))
         else:
-            change = _as(change, "kept", "somebody has changed it since")
+            change = _as(change, "kept", "somebody else has changed it since")
             found.settled.extend(one.ids)
         found.changes.append(change)
     return found
 
 
 def _restore(journal: Journal, database: Comments, table: UndoTable, outcome: Outcome) -> None:
-    """Write what stood before, and note in the journal what is done."""
+    """Write the earlier comments, and note in the journal what was done."""
     settled = list(table.settled)
     if table.restore:
         place = table.restore[0][1].place

@@ -1,4 +1,4 @@
-"""Which text of an item may leave the journal for a place where people look."""
+"""Chooses which text of an item may be published."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ __all__ = ["Choice"]
 
 @dataclass(frozen=True)
 class Choice:
-    """What people accepted; with `unreviewed`, also the best wording of what nobody has decided
-    yet, from a confidence of `least` on."""
+    """What people accepted; with `unreviewed`, also the best alternative of undecided items at or
+    above the confidence `least`."""
 
     unreviewed: bool = False
     least: Confidence = "low"
 
     def text(self, row: Described) -> str | None:
-        """The text that may leave, or None."""
+        """The text to publish, or None."""
         if row.decision:
             return row.decision.text
         if not self.unreviewed or row.suggestion is None:

@@ -1,4 +1,4 @@
-"""How much of a database has comments: for CI, from the catalog alone."""
+"""Counts the columns of a database that have comments, for CI, from the catalog alone."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ __all__ = ["Coverage", "measure"]
 
 @dataclass(frozen=True)
 class Coverage:
-    """Columns in all, and those that have a comment."""
+    """The number of columns, and of those that have a comment."""
 
     columns: int = 0
     commented: int = 0
 
     @property
     def percent(self) -> float:
-        """0 to 100; a database without columns lacks nothing."""
+        """0 to 100; 100 for a database without columns."""
         return 100.0 * self.commented / self.columns if self.columns else 100.0
 
 

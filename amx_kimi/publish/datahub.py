@@ -1,9 +1,10 @@
-"""DataHub: a file of metadata change proposals, streamed, as its file source and REST sink read it.
+"""DataHub: streams a file of metadata change proposals, for DataHub's file source and REST sink.
 
-Editable descriptions are created only where a dataset has none yet (`CREATE` with `If-None-Match`,
-which the server drops when the aspect exists): nothing that people wrote in DataHub is replaced.
-Provenance goes into the dataset's custom properties, by a patch. Plain JSON: DataHub's own package
-is not needed to write it (its file format as of acryl-datahub 1.7, November 2026).
+- Editable descriptions are created only if a dataset has none yet (`CREATE` with `If-None-Match`,
+  which the server ignores if the aspect exists). What people wrote in DataHub is never replaced.
+- Provenance goes into the dataset's custom properties, as a patch.
+- The file is plain JSON, so DataHub's package is not needed (format of acryl-datahub 1.7, November
+  2026).
 """
 
 import json
@@ -31,8 +32,8 @@ _RESERVED = str.maketrans({c: f"%{ord(c):02X}" for c in ",()"} | {"\u241f": "%E2
 
 @dataclass(frozen=True)
 class Home:
-    """Where DataHub has the tables: `platform` (postgres, snowflake …), the `database` in their
-    names, a platform `instance`, and the environment."""
+    """Where the tables are in DataHub: `platform` (postgres, snowflake …), the `database` part of
+    their names, a platform `instance`, and the environment."""
 
     platform: str
     database: str = ""
@@ -47,7 +48,7 @@ class Home:
 
 
 def home_of(run: Run) -> Home:
-    """The platform and database of a run, by what it read."""
+    """The platform and database of a run, from the database that it described."""
     name, _, rest = run.database.partition(":")
     kind = kind_of(run.database)
     if kind is None or kind.name == "files":
@@ -58,7 +59,7 @@ def home_of(run: Run) -> Home:
 def write_datahub(
     file: IO[str], run: Run, rows: Iterable[Described], choice: Choice, home: Home
 ) -> int:
-    """Write a JSON array of proposals, up to three a table; returns how many descriptions."""
+    """Write a JSON array of proposals, up to three per table; returns how many descriptions."""
     count = 0
     file.write("[")
     separator = "\n"

@@ -1,8 +1,8 @@
-"""Review in a spreadsheet: a run's suggestions as CSV, and the decisions in it read back.
+"""Review in a spreadsheet: writes a run's suggestions as CSV, and reads decisions back.
 
-`decision` is `accept`, the number of a wording, `reject`, or empty (nothing is decided); a text of
-one's own goes into `text`. A row counts only if its item and its wordings are still those of the
-journal, so that nobody accepts what he has not read.
+`decision` is `accept`, the number of an alternative, `reject`, or empty (undecided). People enter
+their own text in `text`. A row counts only if its item and alternatives are still those in the
+journal, so that nobody accepts a text that they have not read.
 """
 
 import csv
@@ -23,7 +23,7 @@ from amx_kimi.text import visible, without_controls
 __all__ = ["MOST_TEXT", "Row", "clean", "no_formula", "read_decisions", "write_decisions"]
 
 MOST_TEXT = 60_000
-"""The longest text of a person's own, in characters."""
+"""The longest text that a person may write, in characters."""
 
 _WORDINGS = 5
 _FIELDS = (
@@ -33,17 +33,17 @@ _FIELDS = (
 )
 _AT_ONCE = 500
 _MOST_BYTES = 1 << 30
-_MOST_CELL = 10_000_000  # longer than any text: it is refused by its row, not by the file
+_MOST_CELL = 10_000_000  # more than any text, so that a long text is refused by row, not by file
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_STARTS = "[=+\\-@\t\r＝＋－＠﹦﹢﹣﹫−]"  # some spreadsheets take the wide ones for the others
+_STARTS = "[=+\\-@\t\r＝＋－＠﹦﹢﹣﹫−]"  # some spreadsheets treat wide ones like the others
 _FORMULA = re.compile(f"'*{_STARTS}")
 _NEUTRALISED = re.compile(f"'+{_STARTS}")
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a row of the file came to: a decision, or why it is refused; `number` is its line among
-    the rows, as a spreadsheet counts them (the heading is 1)."""
+    """The result of a row: a decision, or why it is refused. `number` is the row's number in a
+    spreadsheet (the header is 1)."""
 
     number: int
     decided: Decided | None = None
@@ -51,18 +51,18 @@ class Row:
 
 
 def clean(text: str) -> str:
-    """A person's text as the journal keeps it: no control characters but line ends and tabs."""
+    """A person's text as the journal keeps it: no control characters except line ends and tabs."""
     plain = without_controls(text.replace("\r\n", "\n").replace("\r", "\n"))
     return "\n".join(line.rstrip() for line in plain.strip().split("\n"))
 
 
 def no_formula(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; reading the file takes the mark off again."""
+    """A text marked so that no spreadsheet reads it as a formula; reading removes the mark."""
     return "'" + text if _FORMULA.match(text) else text
 
 
 def write_decisions(file: IO[str], rows: Iterable[Described]) -> int:
-    """Write what has a suggestion, with what is decided so far; returns how many rows."""
+    """Write the items that have a suggestion, with decisions so far; returns the number of rows."""
     writer = csv.DictWriter(file, _FIELDS, lineterminator="\r\n")
     writer.writeheader()
     count = 0
@@ -77,7 +77,7 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
     """The rows of a file that decide something, or are refused.
 
     Raises:
-        ConfigFileError: it is no such file.
+        ConfigFileError: it is not such a file.
     """
     seen: set[int] = set()
     csv.field_size_limit(_MOST_CELL)
@@ -101,7 +101,7 @@ def read_decisions(path: Path, journal: Journal, run: Run) -> Iterator[Row]:
             f"{path} is not UTF-8", remedy="Save it as CSV UTF-8 in the spreadsheet."
         ) from None
     except csv.Error as error:
-        raise ConfigFileError(f"{path} is no CSV: {error}") from None
+        raise ConfigFileError(f"{path} is not a CSV file: {error}") from None
 
 
 def _cells(row: Described) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _number_of(text: str | None, alternatives: Sequence[str]) -> int | None:
 
 
 def _delimiter(file: IO[str]) -> str:
-    """Spreadsheets write `;` where the comma is the decimal sign."""
+    """The separator; spreadsheets write `;` if the comma is the decimal sign."""
     heading = file.readline()
     file.seek(0)
     return max(",;\t", key=heading.count)
@@ -151,11 +151,11 @@ def _checked(
         id_ = _id(plain.get("id"))
         row = known.get(id_)
         if None in cells:
-            yield Row(number, refused="it has more cells than the heading")
+            yield Row(number, refused="it has more cells than the header line")
         elif id_ in seen:
-            yield Row(number, refused=f"the id {id_} stands in an earlier row too")
+            yield Row(number, refused=f"the id {id_} is also in an earlier row")
         elif row is None or row.suggestion is None:
-            yield Row(number, refused=f"the run {run.id} has no suggestion with this id")
+            yield Row(number, refused=f"run {run.id} has no suggestion with this id")
         else:
             seen.add(id_)
             yield from _decided(number, plain, row)
@@ -175,7 +175,7 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
     for field in _FIELDS[1:4] + _FIELDS[8 : 8 + _WORDINGS]:
         if field in cells and _same(cells[field]) != _same(before.get(field, "")):
             why = f"{field} is {cells[field]!r:.60}, not {before.get(field, '')!r:.60}"
-            hint = "; a text of your own goes into `text`" if field.startswith("wording") else ""
+            hint = "; enter your own text in `text`" if field.startswith("wording") else ""
             yield Row(number, refused=why + hint)
             return
     said, text = cells.get("decision", "").strip().lower(), clean(cells.get("text", ""))
@@ -183,10 +183,10 @@ def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row
         return
     decided = _decision(said, text, row)
     if isinstance(decided, Decided) and _is_same(decided, row.decision):
-        return  # read again: it stays with who decided
+        return  # the file was read before; the decision stays with whoever made it
     if cells.get("decided_at", "").strip() != before["decided_at"]:
-        since = before["decided_by"] or "somebody took the decision back"
-        yield Row(number, refused=f"it was decided since the file was written: {since}")
+        since = f"decided by {before['decided_by']}" if before["decided_by"] else "reopened"
+        yield Row(number, refused=f"it was {since} after the file was written")
         return
     yield (
         Row(number, decided=replace(decided, over=row.decision))
@@ -200,26 +200,26 @@ def _is_same(new: Decided, present: Decision | None) -> bool:
 
 
 def _decision(said: str, text: str, row: Described) -> Decided | str:
-    """What a row says, or why that is no decision."""
+    """The decision of a row, or why it is refused."""
     wordings = row.answer.alternatives
     if len(text) > MOST_TEXT:
-        return f"the text has {len(text):,} characters, {MOST_TEXT:,} are the most"
+        return f"the text has {len(text):,} characters; at most {MOST_TEXT:,} are allowed"
     if said in ("", "edit", "accept") and text:
         return Decided(row.id, "edit", text)
     if said == "accept":
         return Decided(row.id, "accept", wordings[0])
     if text:
-        return f"there is a text, and the decision is {said!r:.20}"
+        return f"there is a text, but the decision is {said!r:.20}"
     if said == "reject":
         return Decided(row.id, "reject")
     if _NUMBER.fullmatch(said) and 1 <= int(said) <= len(wordings):
         return Decided(row.id, "accept", wordings[int(said) - 1])
     return (
-        f"{said!r:.20} is no decision: accept, reject, edit (with a text), or a number from 1 to "
-        f"{len(wordings)}"
+        f"{said!r:.20} is not a decision: use accept, reject, edit (with a text), or a number from "
+        f"1 to {len(wordings)}"
     )
 
 
 def _same(text: str) -> str:
-    """Spreadsheets change line ends, and trim."""
+    """A text without differences in line ends and blanks, which spreadsheets change."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""What people accepted in AMX already, taken into the journal: nothing is paid for twice."""
+"""Imports texts that people accepted in AMX into the journal, so that nothing is paid for twice."""
 
 import hashlib
 import json
@@ -25,9 +25,9 @@ _SOMEBODY = "AMX"
 
 @dataclass(frozen=True)
 class Imported:
-    """How many accepted texts were taken in, how many of them are `new` since the last import, the
-    run that was made of them (None: nothing is new), and the items that were left out: the database
-    does not have them any more (`gone`), or a person has worded them here (`worded`)."""
+    """The result of an import: how many texts were accepted, how many of them are `new` since the
+    last import, and the run created for them (None: nothing is new). Skipped items are those that
+    the database no longer has (`gone`), and those whose text a person wrote here (`worded`)."""
 
     run: str | None
     texts: int
@@ -37,10 +37,10 @@ class Imported:
 
 
 def import_amx(target: Target, history: Path, profile: str, journal: Journal) -> Imported:
-    """Take accepted texts of one of AMX's database profiles in, as a run of their own, unless an
-    earlier import has them all. Later runs over the same database reuse them, whatever model they
-    ask. A text that a person has worded here is replaced by none but one that a person has worded
-    in AMX later.
+    """Import the accepted texts of an AMX database profile as a run, unless all are imported.
+
+    Later runs over the same database reuse them, whatever their model. A text that a person wrote
+    here is replaced only by one that a person wrote in AMX later.
 
     Raises:
         SourceError: the history or the database cannot be read, or nothing was accepted.
@@ -96,8 +96,8 @@ def _keep(
     chunk: list[Item],
     accepted: dict[tuple[str, str, str], AmxText],
 ) -> tuple[list[_Kept], list[str]]:
-    """Add a chunk of the inventory, and the texts for it, which leave `accepted`; returns what was
-    kept, and the names of the items that a person has worded here."""
+    """Add a chunk of the inventory with its texts, and remove these from `accepted`; returns what
+    was kept, and the names of items whose text a person wrote here."""
     redactor = Redactor()
     rows = [
         (redactor.item(item), _key(item, database), "commented" if item.comment else "not imported")
@@ -125,7 +125,7 @@ def _place(item: Item) -> tuple[str, str, str]:
 
 
 def _is_ours(worded: Worded | None, text: AmxText) -> bool:
-    """Whether what a person has worded here stands before AMX's text."""
+    """Whether a text that a person wrote here takes precedence over AMX's."""
     if worded is None or worded.text == text.text:
         return False
     return not text.edited or text.at < worded.at
@@ -137,7 +137,7 @@ def _decision(text: AmxText) -> Decision:
 
 
 def _key(item: Item, database: str) -> str:
-    """A reuse key of its own: what was imported is found by name and type, not by a model."""
+    """A special reuse key, because imported texts are found by name and type, not by model."""
     parts = ["imported", database, item.schema, item.table, item.column, item.type]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
-"""A review: where a person stands in a run's tables, what is shown, and each decision kept at once.
+"""A review: the position in a run's tables, what is shown, and decisions, which are saved at once.
 
-Holds the table in sight and nothing else of the run; what was decided is the journal's.
+Only the current table is kept in memory; decisions are in the journal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ _MOST_UNDO = 1_000
 
 @dataclass(frozen=True)
 class Filter:
-    """What is shown: of one confidence, with a text in name or wordings, of tables whose name has a
-    text, and only what is still open."""
+    """What is shown: items of one confidence, with a text in their name or alternatives, of tables
+    with a text in their name, and only open items."""
 
     confidence: Confidence | None = None
     text: str = ""
@@ -31,7 +31,7 @@ class Filter:
     open_only: bool = False
 
     def takes(self, row: Described) -> bool:
-        """Whether an item is shown; without a suggestion there is nothing to decide."""
+        """Whether an item is shown; items without a suggestion never are."""
         if row.suggestion is None or (self.open_only and row.decision):
             return False
         if self.confidence and row.suggestion.confidence != self.confidence:
@@ -53,21 +53,21 @@ class Filter:
 
 @dataclass(frozen=True)
 class Step:
-    """What was decided at once: the items with that decision, and as they were before."""
+    """Decisions that were made together: the items with the decision, and as they were before."""
 
     done: Sequence[Described]
     before: Sequence[Described]
 
     def hidden(self, shown: Filter) -> int:
-        """How many of them a filter shows neither now nor once they are taken back."""
+        """How many of its items a filter hides, both now and after an undo."""
         pairs = zip(self.done, self.before, strict=True)
         return sum(not (shown.takes(done) or shown.takes(before)) for done, before in pairs)
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """How many items were accepted at once, and how many open ones were left to a person: in
-    another run, one has worded them."""
+    """How many items were accepted together, and how many were skipped because a person wrote their
+    text in another run."""
 
     count: int = 0
     left: int = 0
@@ -77,15 +77,14 @@ class Accepted:
 
 
 _Change = tuple[Decision | None, Decision | None]
-"""What held of an item before a decision of this sitting, and since."""
+"""An item's state before a decision of this review, and since."""
 
 
 class Review:
     """A review of a run by one person.
 
-    `tables` are those with something to show, by the present filter; `rows` the items of the table
-    in sight, and `row` the one that the cursor is on. `worded` has, by item of that table, what a
-    person has worded in another run.
+    `tables` are those that the filter shows, `rows` the items of the current table, and `row` the
+    item under the cursor. `worded` has the texts that people wrote for these items in other runs.
     """
 
     def __init__(self, journal: Journal, run: Run, by: str) -> None:
@@ -102,12 +101,12 @@ class Review:
 
     @property
     def row(self) -> Described | None:
-        """The item that the cursor is on; None where the filter leaves nothing."""
+        """The item under the cursor; None if the filter hides everything."""
         return self.rows[self.at_row] if self.rows else None
 
     @property
     def table(self) -> tuple[str, str] | None:
-        """(schema, table) in sight."""
+        """The current (schema, table)."""
         return self.tables[self.at_table] if self.tables else None
 
     @property
@@ -121,13 +120,13 @@ class Review:
         return sum(self.counts.values())
 
     def set_filter(self, new: Filter) -> None:
-        """Show other items; the cursor stays where it can."""
+        """Show other items; the cursor stays on its item if possible."""
         here = self.row.id if self.row else None
         self.filter = new
         self._look_again(here)
 
     def move(self, rows: int) -> None:
-        """Up or down, into the neighbouring table at its ends."""
+        """Move up or down; at the end of a table, to the next table."""
         target = self.at_row + rows
         if 0 <= target < len(self.rows):
             self.at_row = target
@@ -137,13 +136,13 @@ class Review:
             self._go(self.at_table - 1, -1)
 
     def move_table(self, tables: int) -> None:
-        """To another table."""
+        """Move to another table."""
         target = max(0, min(len(self.tables) - 1, self.at_table + tables))
         if self.tables and target != self.at_table:
             self._go(target, 0)
 
     def to_next_open(self, *, from_start: bool = False) -> bool:
-        """To the next item that nobody has decided; False, and nowhere, when there is none."""
+        """Move to the next undecided item; False if there is none."""
         if not self.counts.get("open"):
             return False
         start = -1 if from_start else self.at_row
@@ -164,17 +163,17 @@ class Review:
         """Decide about the item under the cursor.
 
         Raises:
-            JournalError: somebody has decided about it since it was shown; it is shown anew.
+            JournalError: somebody else has decided about it since it was shown; it is shown again.
         """
         row = self.row
         if row and not self._keep([Decided(row.id, action, text, over=row.decision)]):
             raise JournalError(
                 f"{row.item.name} was decided by somebody else in the meantime",
-                remedy="Nothing was changed: look again.",
+                remedy="Nothing was changed. Look at it again.",
             )
 
     def accept(self, number: int = 1) -> bool:
-        """Accept a wording; False when there is none of that number.
+        """Accept an alternative; False if there is none with this number.
 
         Raises:
             JournalError: as for `decide`.
@@ -186,7 +185,7 @@ class Review:
         return True
 
     def edit(self, text: str) -> bool:
-        """Take a text of one's own; False when it is empty.
+        """Use the person's own text; False if it is empty.
 
         Raises:
             JournalError: as for `decide`.
@@ -196,12 +195,12 @@ class Review:
         return bool(plain)
 
     def accept_table(self, confidence: Confidence = "high") -> Accepted:
-        """Accept what is still open of this table and at least so sure."""
+        """Accept the open items of this table at or above a confidence."""
         rows, left = _acceptable(self.journal, self.run, self.rows, confidence)
         return Accepted(self._keep(rows), left)
 
     def last_step(self) -> Step | None:
-        """What `undo` would take back; None: nothing was decided in this sitting."""
+        """What `undo` would undo; None if nothing was decided in this review."""
         if not self._steps:
             return None
         step = self._steps[-1]
@@ -210,8 +209,10 @@ class Review:
         return Step(done, [replace(row, decision=step[row.id][0]) for row in rows])
 
     def undo(self) -> Sequence[Described]:
-        """Take the last decision of this sitting back, or the last many that were made at once;
-        returns the items as they stand now. What somebody has decided since is left as it is."""
+        """Undo the last decision of this review, or the last ones that were made together.
+
+        Returns the items as they are now. What somebody else has decided since stays.
+        """
         if not self._steps:
             return []
         step = self._steps.pop()
@@ -223,9 +224,9 @@ class Review:
         return now
 
     def refresh(self) -> None:
-        """Read the table in sight again, after something else has changed it.
+        """Read the current table again, after something else has changed it.
 
-        What no longer passes the filter stays in sight until one goes on.
+        Items that no longer pass the filter stay visible until the person moves on.
         """
         self.counts = self.journal.read(decisions.progress, self.run.id)
         if place := self.table:
@@ -242,7 +243,7 @@ class Review:
         return len(kept)
 
     def _look_again(self, here: int | None) -> None:
-        """Tables and rows anew; the cursor on the item `here`, if it is shown."""
+        """Load tables and rows again, with the cursor on the item `here`, if it is shown."""
         self.counts = self.journal.read(decisions.progress, self.run.id)
         self.tables, place = [], None
         for key, group in groupby(
@@ -271,7 +272,7 @@ class Review:
 
 
 def accept_all(journal: Journal, run: Run, least: Confidence, by: str) -> Accepted:
-    """Accept the best wording of everything that is open and at least so sure."""
+    """Accept the best alternative of all open items at or above a confidence."""
     done = Accepted()
     for some in blocks(journal.stream(results.described, run.id), _AT_ONCE):
         rows, left = _acceptable(journal, run, some, least)
@@ -283,7 +284,8 @@ def accept_all(journal: Journal, run: Run, least: Confidence, by: str) -> Accept
 def _acceptable(
     journal: Journal, run: Run, rows: Sequence[Described], least: Confidence
 ) -> tuple[list[Decided], int]:
-    """What may be accepted without a look at each, and how many a person has worded elsewhere."""
+    """The items that may be accepted together, and how many are skipped because a person wrote
+    their text in another run."""
     open_rows = [row for row in rows if _is_open(row, least)]
     worded = journal.read(decisions.worded_elsewhere, run.id, [row.id for row in open_rows])
     return [_accepted(row) for row in open_rows if row.id not in worded], len(worded)

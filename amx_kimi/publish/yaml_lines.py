@@ -184,7 +184,7 @@ class Edits:
         if there is None or there.kind != "sequence":
             plan = self._plan(mapping, (key,), made, "")
         elif there.shared or mapping.shared:
-            raise Closed(f"its {key} are an alias, or have one (line {there.line})")
+            raise Closed(f"its {key} are or contain an alias (line {there.line})")
         else:
             plan = self._more(there, made)
         self._growing += [plan] if plan else []
@@ -207,7 +207,7 @@ class Edits:
                     raise Closed(f"its {key} has an anchor or a tag (line {there.line})")
                 return node, key, rest
             if there.kind != "mapping":
-                raise Closed(f"its {key} is no mapping (line {there.line})")
+                raise Closed(f"its {key} is not a mapping (line {there.line})")
             node = there
         raise AssertionError("a path has a key")
 

@@ -167,7 +167,7 @@ class _Composer:
     def _document(self, _: int, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            raise YAMLPlacesError("it holds two documents", event.start_mark.line + 1)
+            raise YAMLPlacesError("it contains two documents", event.start_mark.line + 1)
 
     def _scalar(self, at: int, event: Any) -> None:
         if event.anchor is None and self._open and self._open[-1].kind == "mapping":

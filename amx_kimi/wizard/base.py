@@ -1,4 +1,4 @@
-"""Where an API begins: a base URL without its `/v1` answers with a web page, or not at all."""
+"""Finds an API whose base URL was given without `/v1`: there, a web page or nothing answers."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,15 +15,17 @@ __all__ = ["Based", "look_for_api"]
 
 @dataclass(frozen=True)
 class Based:
-    """A draft, and what the endpoint at its API base said of the key."""
+    """A draft, and the result of checking the key at its API base."""
 
     draft: Draft
     report: KeyReport
 
 
 def look_for_api(draft: Draft, found: FoundKey, settings: Settings) -> tuple[Based, Based | None]:
-    """The draft as it is, and, if its base lists no models but the same with `/v1` behind it is an
-    API, the draft with that base. The key goes to one host only.
+    """Check the draft, and if its base lists no models, the same base with `/v1` appended.
+
+    Returns the draft as it is, and the draft with the longer base if that is an API (else None).
+    The key goes to one host only.
 
     Raises:
         ConfigError: AMX_CA_BUNDLE is unusable.
@@ -44,6 +46,6 @@ def _asked(draft: Draft, found: FoundKey, settings: Settings) -> Based:
 
 
 def _may_be_no_api(report: KeyReport) -> bool:
-    """Whether a server answered, and not with a list of models, nor with a refusal of the key."""
+    """Whether a server answered, but neither listed models nor refused the key."""
     has_answered = not isinstance(report.error, TransportError)
     return has_answered and report.state != "refused" and not report.models

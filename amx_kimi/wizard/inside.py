@@ -1,4 +1,5 @@
-"""Our questions inside AMX's wizard: AMX asked for name and provider, and saves what we return."""
+"""amx-kimi's questions inside AMX's wizard. AMX asks for name and provider, and saves the fields
+that are returned here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,13 +17,13 @@ _NAME = "(AMX's)"
 
 
 def collect_for_amx(present: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """The fields of AMX's profile; `present` are those of the one that is edited. Saves nothing.
+    """Ask for the fields of AMX's profile; `present` are those of an edited one. Saves nothing.
 
     Raises:
         Cancelled: the person gave up.
     """
     terminal = Terminal()
-    terminal.say("amx-kimi: Enter takes what stands in [brackets]; < goes back.")
+    terminal.say("amx-kimi: Enter accepts the value in [brackets]; < goes back.")
     fields = {key: present[key] for key in ("model", "api_base") if present.get(key)}
     numbers = {"temperature": 0.2, "max_tokens": 4096, "n_alternatives": 3}
     fields |= {key: present.get(key, value) for key, value in numbers.items()}
@@ -37,8 +38,8 @@ def collect_for_amx(present: Mapping[str, Any], settings: Settings) -> dict[str,
     secret = draft.key.secret
     if secret and not keyring_state().usable:  # AMX 0.19 would store a dead reference
         terminal.say(
-            "! AMX cannot keep a key without an OS keyring, so it is not handed over:\n"
-            "  export AMX_LLM_API_KEY in each session."
+            "! AMX cannot store a key without an OS keyring, so the key is not passed on.\n"
+            "  Export AMX_LLM_API_KEY in each session instead."
         )
         secret = None
     return {**draft.fields, "api_key": secret.reveal() if secret else ""}

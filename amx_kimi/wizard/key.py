@@ -1,4 +1,4 @@
-"""The wizard's question for the key: asked hidden, checked at once, and where it is to live."""
+"""The wizard's question for the key: hidden input, an immediate check, and where to store it."""
 
 import re
 from contextlib import suppress
@@ -36,15 +36,15 @@ def ask_key(
 ) -> Draft:
     """Ask for the key until it works, or the person insists on it.
 
-    Inside AMX, which keeps the key, there is no reference to it and no choice of its place.
+    Inside AMX, which stores the key itself, no references and no other places are offered.
 
     Raises:
-        Back, Cancelled: as the person wished.
+        Back, Cancelled: the person chose so.
     """
     endpoint = _endpoint(draft, settings)
     none = "" if endpoint.own else ", or none"
-    references = "" if inside_amx else "; env:NAME and file:/path do too"
-    terminal.say(f"  From {endpoint.keys_from}. Hidden{references}{none}.")
+    references = "" if inside_amx else ", env:NAME or file:/path"
+    terminal.say(f"  From {endpoint.keys_from}. Enter the key (hidden){references}{none}.")
     default, shown = _present(draft, endpoint, settings)
     while True:
         changed = terminal.ask(
@@ -54,7 +54,7 @@ def ask_key(
             shown=shown,
             secret=True,
         )
-        with suppress(Back):  # from a question about this answer: to the answer itself
+        with suppress(Back):  # back from a question about this answer: ask for the key again
             if (found := _found(changed, terminal, settings)) is None:
                 if changed.key.kind in ("reference", "keep") and _insists(terminal, "it"):
                     return changed
@@ -67,9 +67,9 @@ def ask_key(
 
 
 def choose_place(draft: Draft, terminal: Terminal, settings: Settings, problem: str = "") -> Draft:
-    """Where a typed key is to live when the OS keyring cannot hold it; else the draft as it is.
+    """Ask where to store a typed key if the OS keyring cannot hold it; else return the draft.
 
-    `problem` says why, when a keyring that looks usable refused.
+    `problem` says why, if a keyring that looked usable refused.
     """
     state = keyring_state()
     if draft.key.kind != "store" or (state.usable and not problem):
@@ -79,9 +79,9 @@ def choose_place(draft: Draft, terminal: Terminal, settings: Settings, problem: 
         f"  The OS keyring cannot hold the key: {problem or state.description}.\n"
         f"    1  file     {file}, which only you can read\n"
         "    2  nowhere  you export AMX_LLM_API_KEY in each session\n"
-        "    3  config   in config.yml in clear: whoever can read your files or backups has it,\n"
-        "                and AMX keeps up to five old copies of that file\n"
-        "  Plain AMX finds the first once `amx-kimi enable` was run. < goes back, to answer with\n"
+        "    3  config   config.yml, in plain text: anyone who can read your files or backups\n"
+        "                has it, and AMX keeps up to five old copies of that file\n"
+        "  Plain AMX finds the file only after `amx-kimi enable`. < goes back, to enter\n"
         "  file:/path or env:NAME instead."
     )
     secret = draft.key.secret
@@ -97,17 +97,17 @@ def choose_place(draft: Draft, terminal: Terminal, settings: Settings, problem: 
             raise ConfigError(f"Answer 1, 2 or 3, or {', '.join(places)}")
         return places[name]
 
-    return draft.with_key(terminal.ask("Where is the key to live", parse, default="1"))
+    return draft.with_key(terminal.ask("Where should the key be stored?", parse, default="1"))
 
 
 def _endpoint(draft: Draft, settings: Settings) -> EndpointRow:
-    """The endpoint by the tables, whatever the draft says of its key."""
+    """The endpoint as the tables have it, whatever the draft says about its key."""
     overlays = load_overlay(settings.config_dir)
     return overlays.endpoint(draft.value("endpoint", ""), draft.value("api_base"))
 
 
 def _present(draft: Draft, endpoint: EndpointRow, settings: Settings) -> tuple[str, str]:
-    """What Enter answers, and how the brackets show it."""
+    """The answer that Enter gives, and how the brackets show it."""
     if draft.key.secret or draft.key.reference:  # back at this question
         return "keep", draft.key.reference or str(draft.key.secret)
     if endpoint.auth == "none" or draft.value("auth") == "none":
@@ -116,10 +116,10 @@ def _present(draft: Draft, endpoint: EndpointRow, settings: Settings) -> tuple[s
         found = draft_key(draft, settings)
     except ConfigError:
         there = draft.value("api_key_ref") or draft.value("api_key")
-        return ("keep", f"{there}, which holds none now") if there else ("", "")
+        return ("keep", f"{there}, where there is no key now") if there else ("", "")
     if draft.new or draft.key.kind == "blank":
         return "keep", f"AMX_LLM_API_KEY, {found.secret}"
-    return "keep", f"the present one, {found.secret}"
+    return "keep", f"the current one, {found.secret}"
 
 
 def _parse(text: str, draft: Draft, endpoint: EndpointRow, *, references: bool) -> Draft:
@@ -133,24 +133,26 @@ def _parse(text: str, draft: Draft, endpoint: EndpointRow, *, references: bool) 
     if text.startswith(("env:", "file:")):
         if not references:
             raise ConfigError(
-                "AMX takes a reference for the key itself",
+                "AMX would use a reference as the key itself",
                 remedy="Use amx-kimi add-llm-profile for this profile.",
             )
         return changed.with_key(KeyChoice("reference", reference=absolute_reference(text)))
     if _VARIABLE.fullmatch(text):
-        raise ConfigError("That is a variable's name", remedy="env:NAME takes the key from it.")
+        raise ConfigError(
+            "That is the name of a variable", remedy="Enter env:NAME to read the key from it."
+        )
     if text.startswith(("/", "./", "~/")):
-        raise ConfigError("That is a path", remedy="file:PATH takes the key from that file.")
+        raise ConfigError("That is a path", remedy="Enter file:PATH to read the key from it.")
     return changed.with_key(KeyChoice("store", clean_key(text)))
 
 
 def _may_be_sent(found: FoundKey, endpoint: EndpointRow, terminal: Terminal) -> bool:
-    """Whether it may be a key of that endpoint; a short one, elsewhere than at Moonshot, if the
-    person says so."""
+    """Whether the key may be sent. A short one is never sent to Moonshot, and elsewhere only if
+    the person insists."""
     if found.secret is None or not is_short(found.secret):
         return True
     length = counted(len(found.secret.reveal()), "character")
-    terminal.say(f"✗ {length}: too few for a key.")
+    terminal.say(f"✗ {length}: too short for a key.")
     return not endpoint.own and _insists(terminal, "it")
 
 
@@ -169,10 +171,10 @@ def _checked(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settin
     profile = draft_profile(draft, settings)
     said = report.in_words(profile.endpoint)
     if report.state == "ok" and report.models:
-        subject = f"The key {found.secret} works" if found.secret else "It answers without a key"
+        subject = f"The key {found.secret} works" if found.secret else "It works without a key"
         terminal.say(f"✓ {subject}: {said}")
         if not report.lists(profile.model):
-            terminal.say(f"! {profile.model} is not in its list; the test request will tell.")
+            terminal.say(f"! {profile.model} is not in its list; the test request will decide.")
         return draft
     if report.state != "refused":
         terminal.say(f"! Not checked: {said}")
@@ -188,12 +190,12 @@ def _checked(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settin
 
 
 def _with_api(draft: Draft, found: FoundKey, terminal: Terminal, settings: Settings) -> Based:
-    """The draft with a base that is an API, if the person agrees to it."""
+    """The draft, with the longer base if only that is an API and the person agrees."""
     given, longer = look_for_api(draft, found, settings)
     if longer is None:
         return given
     base, with_v1 = given.draft.value("api_base"), longer.draft.value("api_base")
-    question = f"{base} lists no models, and {with_v1} is an API. Take that?"
+    question = f"{base} lists no models, but {with_v1} is an API. Use that?"
     return longer if terminal.confirm(question, default=True) else given
 
 
@@ -204,7 +206,7 @@ def _checked_there(
     report = anyio.run(check_key, profile, found, settings)
     if report.state == "ok":
         terminal.say(f"✓ The key works there: {report.in_words(profile.endpoint)}")
-        terminal.say(f"  The API base is {profile.base_url} now.")
+        terminal.say(f"  The API base is now {profile.base_url}.")
         return moved
     terminal.say(f"✗ {report.in_words(profile.endpoint)}")
     return draft if _insists(terminal, "this key") else None
@@ -217,4 +219,4 @@ def _other_region(endpoint: EndpointRow, settings: Settings) -> EndpointRow | No
 
 
 def _insists(terminal: Terminal, what: str) -> bool:
-    return terminal.confirm(f"Use {what} all the same?", default=False)
+    return terminal.confirm(f"Use {what} anyway?", default=False)

@@ -1,5 +1,5 @@
-"""The wizard's questions, in AMX's documented order: each takes a draft and returns another, or
-None where it does not apply."""
+"""The wizard's questions, in AMX's documented order. Each takes a draft and returns a changed one,
+or None if it does not apply."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -37,13 +37,13 @@ _MODES: Mapping[str, tuple[Mode, ...]] = {
     "never": ("chat",),
     "optional": ("thinking", "chat"),
 }
-"""How a model may be asked, by whether it thinks."""
+"""The modes in which a model may be asked, by its `thinking`."""
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What every question may need. `check` False sends the key nowhere; `inside_amx`: AMX keeps
-    the key and the fields, so that nothing can be said that only kimi.yml holds."""
+    """What every question may need. Without `check`, the key is sent nowhere. With `inside_amx`,
+    AMX stores the key and fields, so settings of kimi.yml are not asked for."""
 
     terminal: Terminal
     settings: Settings
@@ -64,12 +64,12 @@ def _name(draft: Draft, context: Asking) -> Draft:
 
     changed = context.terminal.ask("Profile name", parse, default=draft.name, choices=kimi)
     if not changed.new:
-        context.terminal.say(f"  {changed.name} exists: Enter keeps each of its values.")
+        context.terminal.say(f"  {changed.name} exists; Enter keeps each of its values.")
     return changed
 
 
 def _provider(draft: Draft, context: Asking) -> None:
-    """There is one: it is said, as AMX asks for it here, and not asked."""
+    """Shown, because AMX asks for it here; not asked, because there is only one."""
     context.terminal.say(f"Provider: {draft.value('provider', 'kimi')} (Moonshot AI)")
 
 
@@ -78,7 +78,7 @@ def _model(draft: Draft, context: Asking) -> Draft:
     rows = [*(r for r in catalog.models if r.live), *(r for r in catalog.models if not r.live)]
     listed = [row.id for row in rows if row.live and not row.endpoints]
     present = draft.value("model", _USUAL_MODEL)
-    context.terminal.say("  By number or name; others too:")
+    context.terminal.say("  Enter a number or a name; other models are possible:")
     for number, name in enumerate(listed, 1):
         line = f"  {number:>2}  {name:<24} {in_short(catalog.model(name))}"
         context.terminal.say(_shortened(line))
@@ -101,7 +101,7 @@ def _model(draft: Draft, context: Asking) -> Draft:
             "  Other hosts still serve it. < goes back to choose another one."
         )
     elif not catalog.knows(model):
-        context.terminal.say(f"  {model} is not in our table: its price is not known.")
+        context.terminal.say(f"  {model} is not in amx-kimi's table; its price is unknown.")
     return draft.with_fields(model=model)
 
 
@@ -123,7 +123,7 @@ def _api_base(draft: Draft, context: Asking) -> Draft:
     overlays, terminal = load_overlay(context.settings.config_dir), context.terminal
     known = [r for r in load_catalog().endpoints if r.url and r.protocol == "openai"]
     places = {row.name: row for row in known} | dict(overlays.endpoints)
-    terminal.say("  By number, name or URL; a key of one does not work at another:")
+    terminal.say("  Enter a number, name or URL. A key of one does not work at another:")
     for number, (name, row) in enumerate(places.items(), 1):
         terminal.say(_shortened(f"  {number:>2}  {name:<18} {row.url:<32} {row.keys_from}"))
 
@@ -159,7 +159,7 @@ def _key(draft: Draft, context: Asking) -> Draft:
 def _temperature(draft: Draft, context: Asking) -> Draft | None:
     model = draft_profile(draft, context.settings).facts().model
     if all(mode in model.temperature for mode in _MODES[model.thinking]):
-        context.terminal.say("  The temperature is fixed for this model, and never sent.")
+        context.terminal.say("  The temperature of this model is fixed, so it is never sent.")
         return None
     value = context.terminal.ask(
         "Temperature",
@@ -174,8 +174,8 @@ def _max_tokens(draft: Draft, context: Asking) -> Draft:
     if plan(profile, profile.facts(), context.settings, Ask((), 1_000)).thinking:
         floor = context.settings.min_max_tokens or FLOOR
         context.terminal.say(
-            f"  {profile.model} thinks before it answers, so it gets {floor:,} at least\n"
-            "  (the floor of reasoning routes; AMX_LLM_MIN_MAX_TOKENS moves it)."
+            f"  {profile.model} thinks before it answers, so it gets at least {floor:,}\n"
+            "  (the floor of reasoning routes; AMX_LLM_MIN_MAX_TOKENS changes it)."
         )
     value = context.terminal.ask(
         "Output token budget (max_tokens)",
@@ -204,7 +204,7 @@ def _effort(draft: Draft, context: Asking) -> Draft | None:
 
     def parse(text: str) -> Draft:
         if text not in allowed:
-            raise ConfigError(f"{shown(text)} is none of {', '.join(allowed)}")
+            raise ConfigError(f"{shown(text)} is not one of {', '.join(allowed)}")
         same = text == draft.value("effort", "low")
         return draft if same else draft.with_overlay(effort=text)
 
@@ -214,9 +214,8 @@ def _effort(draft: Draft, context: Asking) -> Draft | None:
 
 def _thinking(draft: Draft, context: Asking) -> Draft:
     profile = draft_profile(draft, context.settings)
-    usual = replace(
-        context.settings, effort=None
-    )  # what the profile says, whatever this shell does
+    # AMX_REASONING_EFFORT of this shell must not decide what the profile says.
+    usual = replace(context.settings, effort=None)
     now = plan(profile, profile.facts(), usual, Ask((), 1_000)).thinking
 
     def parse(text: str) -> Draft:
@@ -226,7 +225,7 @@ def _thinking(draft: Draft, context: Asking) -> Draft:
         return draft if on == now else draft.with_overlay(thinking=on)
 
     return context.terminal.ask(
-        "Thinking before the answer, dearer and slower (off, on)",
+        "Thinking before the answer, more expensive and slower (off, on)",
         parse,
         default="on" if now else "off",
     )
@@ -243,16 +242,16 @@ QUESTIONS: tuple[Question, ...] = (
     _alternatives,
     _effort,
 )
-"""In order."""
+"""All questions, in order."""
 
 
 AMX_QUESTIONS: tuple[Question, ...] = (
     *(_model, _api_base, _key, _temperature, _max_tokens, _alternatives),
 )
-"""Those that are left inside AMX's own wizard."""
+"""The questions that are asked inside AMX's own wizard."""
 
 
 def shown_path(path: Path) -> str:
-    """A path as people write it, with `~` for their home."""
+    """A path with `~` for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -1,4 +1,4 @@
-"""Asking a person, a line at a time: defaults in brackets, `<` goes back, Ctrl-C gives up."""
+"""Questions in a terminal, one line each: defaults in brackets, `<` goes back, Ctrl-C gives up."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 class Back(Exception):
-    """The person wants the question before."""
+    """The person wants to return to the previous question."""
 
 
 class Cancelled(Exception):
@@ -27,7 +27,7 @@ class Cancelled(Exception):
 
 
 class Terminal:
-    """The terminal that this process runs in; prompt_toolkit copes with dumb ones and NO_COLOR."""
+    """The terminal of this process. prompt_toolkit handles dumb terminals and NO_COLOR."""
 
     def say(self, text: str = "") -> None:
         """Print a line, or several."""
@@ -45,12 +45,14 @@ class Terminal:
     ) -> _T:
         """Ask until `parse` accepts the answer; Enter answers `default`.
 
-        `shown` stands in the brackets instead of the default; `choices` (word -> when to pick it)
-        complete the answer; `secret` hides what is typed, unless it is `env:…` or `file:…`. `parse`
-        may ask about the answer: who goes back there is asked for the answer again.
+        - `shown`: shown in the brackets instead of the default
+        - `choices` (word -> when to pick it): complete the answer
+        - `secret`: hides what is typed, unless it is `env:…` or `file:…`
+
+        `parse` may ask about the answer. If the person goes back there, the answer is asked again.
 
         Raises:
-            Back, Cancelled: as the person wished.
+            Back, Cancelled: the person chose so.
         """
         bracket = shown or default
         message = f"{label} [{bracket}]: " if bracket else f"{label}: "
@@ -60,21 +62,21 @@ class Terminal:
                 raise Back
             try:
                 return parse(text or default)
-            except Back:  # from a question about this answer: to the answer itself
+            except Back:  # back from a question about this answer: ask this one again
                 continue
             except ConfigError as error:
                 self.say(f"  {error.message}. {error.remedy}".rstrip(" "))
 
     def confirm(self, question: str, *, default: bool) -> bool:
-        """A question of yes or no.
+        """Ask a yes-or-no question.
 
         Raises:
-            Back, Cancelled: as the person wished.
+            Back, Cancelled: the person chose so.
         """
         return self.ask(f"{question} {'[Y/n]' if default else '[y/N]'}", _yes_or_no(default))
 
     def pick(self, names: Sequence[str], text: str) -> str:
-        """The name that an answer means which may be a number of a list, counted from 1.
+        """The name that an answer means: the answer may be its number in the list, from 1.
 
         Raises:
             ConfigError: there is no such number.
@@ -82,19 +84,19 @@ class Terminal:
         if not (text.isascii() and text.isdigit()):
             return text
         if not 1 <= int(text) <= len(names):
-            raise ConfigError(f"There is no {text[:9]}: answer 1 to {len(names)}, or a name")
+            raise ConfigError(f"There is no number {text[:9]}. Answer 1 to {len(names)}, or a name")
         return names[int(text) - 1]
 
     def near(self, text: str, meant: str) -> str:
-        """`meant`, a name near to an unknown one, if the person says y to it; else the text."""
+        """`meant`, a known name similar to `text`, if the person accepts it; else `text`."""
         if not meant or meant == text:
             return text
-        asked = f"{text} is not known here. Did you mean {meant}?"
+        asked = f"{text} is unknown. Did you mean {meant}?"
         return meant if self.confirm(asked, default=False) else text
 
     def _line(self, message: str, choices: Mapping[str, str], secret: bool) -> str:
         hidden = Condition(lambda: secret and not _is_reference(get_app().current_buffer.text))
-        # A session of its own: no history, where a key would stand.
+        # A new session each time, because a history would contain the key.
         session: PromptSession[str] = PromptSession(
             message,
             completer=_Choices(choices),
@@ -122,7 +124,7 @@ def _yes_or_no(default: bool) -> Callable[[str], bool]:
 
 
 class _Choices(Completer):
-    """Completes a whole answer from words with an explanation, wherever the text occurs in them."""
+    """Completes an answer to any word that contains the typed text, and shows its explanation."""
 
     def __init__(self, choices: Mapping[str, str]) -> None:
         self._choices = choices

@@ -1,4 +1,4 @@
-"""`/add-llm-profile`: collect a draft, show what it means, try it, save it."""
+"""The wizard of `add-llm-profile`: collect a draft, show what it means, try it, save it."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,6 +24,7 @@ from amx_kimi.doctor import Check, ask_once, note_check
 from amx_kimi.errors import ConfigError, KeyringError, KimiError, SilenceError, UnreachableError
 from amx_kimi.policy import RequestPlan, plan
 from amx_kimi.settings import Settings
+from amx_kimi.text import counted
 from amx_kimi.types import Ask
 from amx_kimi.wizard.key import choose_place
 from amx_kimi.wizard.questions import QUESTIONS, Asking, Question, shown_path
@@ -31,11 +32,11 @@ from amx_kimi.wizard.terminal import Back, Cancelled, Terminal
 
 __all__ = ["add_profile", "after_saving", "ask_all", "collect", "summary"]
 
-_HELP = "Enter takes what stands in [brackets]; < goes back; Ctrl-C leaves all as it was."
+_HELP = "Enter accepts the value in [brackets]; < goes back; Ctrl-C leaves without changes."
 
 
 def add_profile(settings: Settings, name: str = "", *, check: bool = True) -> str | None:
-    """The whole wizard; the saved profile's name, or None when the person gave up.
+    """Run the whole wizard; returns the saved profile's name, or None if the person gave up.
 
     Raises:
         ConfigError: a configuration file is broken or cannot be written; nothing is lost.
@@ -46,11 +47,11 @@ def add_profile(settings: Settings, name: str = "", *, check: bool = True) -> st
         context = Asking(terminal, settings, check)
         draft = collect(context, name)
         while not finish(draft, context):
-            terminal.say("Again, then; Enter keeps each answer.")
+            terminal.say("Starting over. Enter keeps each answer.")
             draft = ask_all(draft, context, QUESTIONS)
         return draft.name
     except (Cancelled, KeyboardInterrupt):
-        terminal.say("\nNothing was saved; all is as it was.")
+        terminal.say("\nNothing was saved or changed.")
         return None
 
 
@@ -64,7 +65,7 @@ def collect(context: Asking, name: str = "") -> Draft:
 
 
 def ask_all(draft: Draft, context: Asking, questions: Sequence[Question]) -> Draft:
-    """Ask these questions in order, back and forth.
+    """Ask these questions in order; `<` returns to the one before.
 
     Raises:
         Cancelled: the person gave up.
@@ -74,11 +75,11 @@ def ask_all(draft: Draft, context: Asking, questions: Sequence[Question]) -> Dra
     while at < len(questions):
         try:
             changed = questions[at](draft, context)
-        except Back:  # to the last question that was asked, with its answer as the new default
+        except Back:  # to the last question asked, with its answer as the new default
             if asked:
                 at = asked.pop()
             else:
-                context.terminal.say("  This is the first question; Ctrl-C gives up.")
+                context.terminal.say("  This is the first question; Ctrl-C leaves.")
             continue
         if changed is not None:
             asked.append(at)
@@ -88,7 +89,7 @@ def ask_all(draft: Draft, context: Asking, questions: Sequence[Question]) -> Dra
 
 
 def finish(draft: Draft, context: Asking) -> bool:
-    """Show what the draft means, try one request, save; whether it was saved.
+    """Show what the draft means, try one request, and save; returns whether it was saved.
 
     Raises:
         Cancelled: the person gave up.
@@ -99,7 +100,7 @@ def finish(draft: Draft, context: Asking) -> bool:
     terminal.say(summary(profile, settings))
     tried = _try_it(draft, profile, terminal, settings) if context.check else None
     failed = tried is not None and tried.state == "failed"
-    if failed and not _confirm(terminal, "Save it all the same?", default=False):
+    if failed and not _confirm(terminal, "Save it anyway?", default=False):
         return False
     activate = _is_to_be_active(draft.name, terminal, settings)
     draft = _saved(draft, terminal, settings, activate=activate)
@@ -136,12 +137,12 @@ def summary(profile: Profile, settings: Settings) -> str:
         sent.append(f"temperature {temperature:g}")
     job = Job(profile, wanted=wanted_by(profile))
     found = estimate_items(1_000, job, facts, settings)
-    cost = f"{found.cost:.2f} {facts.currency}" if found.cost is not None else "no price known"
+    cost = f"{found.cost:.2f} {facts.currency}" if found.cost is not None else "price unknown"
     return (
         f"  One request: POST {profile.base_url}/chat/completions\n"
         f"    {facts.wire_model}, {', '.join(sent)}\n"
-        f"  1,000 columns, an estimate: {found.requests:,} requests, {found.prompt_tokens:,} + "
-        f"{found.completion_tokens:,} tokens, {cost}"
+        f"  1,000 columns (an estimate): {counted(found.requests, 'request')}, "
+        f"{found.prompt_tokens:,} + {found.completion_tokens:,} tokens, {cost}"
     )
 
 
@@ -156,7 +157,7 @@ def _thinking_in_words(planned: RequestPlan) -> str:
 def _try_it(draft: Draft, profile: Profile, terminal: Terminal, settings: Settings) -> Check | None:
     try:
         found = draft_key(draft, settings)
-    except ConfigError as error:  # a reference that holds nothing yet
+    except ConfigError as error:  # the key's reference leads to no key yet
         terminal.say(f"! Not tried: {error.message.splitlines()[0]}")
         return None
 
@@ -164,7 +165,7 @@ def _try_it(draft: Draft, profile: Profile, terminal: Terminal, settings: Settin
         async with KimiClient(profile, settings, key=found, retries=0, patience=2.0) as client:
             return await ask_once(client)
 
-    terminal.say("  One real test request …")
+    terminal.say("  Sending one real test request …")
     try:
         tried = anyio.run(ask)
     except (UnreachableError, SilenceError) as error:
@@ -187,7 +188,8 @@ def _is_to_be_active(name: str, terminal: Terminal, settings: Settings) -> bool:
 
 
 def _saved(draft: Draft, terminal: Terminal, settings: Settings, *, activate: bool) -> Draft:
-    """The draft as it was saved: the key elsewhere, if the keyring refused it."""
+    """Save the draft; if the keyring refuses the key, ask for another place. Returns what was
+    saved."""
     while True:
         try:
             save_draft(draft, settings, activate=activate)
@@ -201,7 +203,7 @@ def _saved(draft: Draft, terminal: Terminal, settings: Settings, *, activate: bo
 
 
 def after_saving(draft: Draft, settings: Settings) -> list[str]:
-    """Whether the profile is active now, where its key lives, and, last, what to run next."""
+    """Lines that say whether the profile is active, where its key is, and what to run next."""
     active = active_profile(settings)
     profile = load_profile(draft.name, settings)
     return [
@@ -215,21 +217,21 @@ def after_saving(draft: Draft, settings: Settings) -> list[str]:
 
 def _where_the_key_is(profile: Profile) -> str:
     if profile.endpoint.auth == "none":
-        return "No key is needed there."
+        return "This endpoint needs no key."
     if profile.overlay.api_key_ref:
         return f"Its key comes from {profile.overlay.api_key_ref} (kimi.yml)."
     if profile.api_key.startswith("keyring:"):
         return f"Its key is in the OS keyring: {profile.api_key}"
-    where = "stands in config.yml, in clear" if profile.api_key else "comes from AMX_LLM_API_KEY"
+    where = "is in config.yml, in plain text" if profile.api_key else "comes from AMX_LLM_API_KEY"
     return f"Its key {where}."
 
 
 def _next(profile: Profile, settings: Settings, *, is_active: bool) -> str:
     chosen = "" if is_active else f" --profile {profile.name}"
-    run = f"amx-kimi run DATABASE{chosen} --dry-run (counts and prices, and sends nothing)"
+    run = f"amx-kimi run DATABASE{chosen} --dry-run (shows the cost; sends nothing)"
     in_keyring = profile.api_key.startswith("keyring:") and not profile.overlay.api_key_ref
     try:
-        if not in_keyring:  # which may ask for its password again
+        if not in_keyring:  # the keyring might ask for its password again
             find_key(profile, settings)
     except ConfigError:
         kind, _, place = profile.overlay.api_key_ref.partition(":")

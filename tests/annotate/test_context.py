@@ -87,7 +87,7 @@ def test_a_circle_is_refused() -> None:
 def test_duplicates() -> None:
     same = [("KD", "Kunde", "line 1"), ("kd", "Kunde", "line 2")]
     assert len(Glossary.of(same).meanings) == 1
-    with pytest.raises(ConfigFileError, match=r"line 2.*another meaning than at line 1"):
+    with pytest.raises(ConfigFileError, match=r"line 2.*a different meaning than at line 1"):
         Glossary.of([("KD", "Kunde", "line 1"), ("kd", "Karton", "line 2")])
 
 
@@ -110,21 +110,21 @@ def test_csv_yaml_json_and_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.csv", "name,text\nx,y\n", "has to name the columns"),
+        ("a.csv", "name,text\nx,y\n", "must name the columns"),
         ("a.csv", "term,meaning\nx\n", "line 2: expected a term"),
         ("a.csv", "term,meaning\nx,\n", "line 2.*no meaning"),
-        ("a.csv", "", "it has nothing"),
+        ("a.csv", "", "found nothing"),
         ("a.yml", "a: [1", "not valid YAML"),
-        ("a.yml", "a: &x {b: *x}", "stands inside of what it names"),
+        ("a.yml", "a: &x {b: *x}", "is inside of what it refers to"),
         ("a.yml", "- 5", "entry 1: expected a term"),
-        ("a.yml", "KdNr: customer\nKdNr: article\n", "'KdNr' stands twice"),
-        ("a.json", '{"KdNr": "customer", "KdNr": "article"}', "'KdNr' stands twice"),
-        ("a.yml", "rules: {a: 1}", "`rules` has to be"),
+        ("a.yml", "KdNr: customer\nKdNr: article\n", "'KdNr' occurs twice"),
+        ("a.json", '{"KdNr": "customer", "KdNr": "article"}', "'KdNr' occurs twice"),
+        ("a.yml", "rules: {a: 1}", "`rules` must be"),
         ("a.yml", "text", "expected terms"),
         ("a.json", "{", "not valid JSON"),
         ("a.json", '{"nodes": {}}', "no models"),
-        ("a.json", '{"metadata": {}}', "no dbt manifest"),
-        ("a.xls", "", "no known kind"),
+        ("a.json", '{"metadata": {}}', "is not a dbt manifest"),
+        ("a.xls", "", "unknown kind"),
         ("a.txt", "x" * 9_000, "house rules have 9,000"),
     ],
 )

@@ -54,7 +54,7 @@ def test_encodings(tmp_path: Path, text: str, encoding: str, said: str) -> None:
     assert rows == 2
     assert notes == [
         f"x.csv: read as {said}, separated by `{';' if ';' in text else ','}`; "
-        "the first line is the columns' names"
+        "the first line has the columns' names"
     ]
     assert separator
     path.with_suffix(".csv.gz").write_bytes(gzip.compress(text.encode(encoding)))
@@ -78,8 +78,7 @@ def test_what_people_say_holds(tmp_path: Path) -> None:
     assert names == ["column0", "column1"]
     assert rows == 2
     assert notes == [
-        "x.csv: read as cp1250, separated by `|`; the first line is data, and the columns have no "
-        "names"
+        "x.csv: read as cp1250, separated by `|`; the first line is data; the columns have no names"
     ]
     assert look(path, Csv(separator=";", header="yes"))[0] == ["a|b", "c"]
     path.write_bytes(b"a,b\n\x81\x00,1\n")
@@ -102,7 +101,7 @@ def test_each_file_is_told(tmp_path: Path) -> None:
     source = open_source(str(tmp_path))
     source.close()
     assert [note.partition(";")[0] for note in source.notes] == [
-        "d.csv is left out: it is empty",
+        "d.csv is skipped: it is empty",
         "a.csv, b.csv: read as utf-8, separated by `",
         "c.csv: read as utf-8, separated by `,`",
     ]

@@ -152,8 +152,8 @@ def test_more_than_a_thousand_columns(sqlite_database: Database, tmp_path: Path)
         (Selection(schemas=("other",)), ["no tables in other"]),
         (Selection(schemas=("other",), tables=("t",)), ["no table t"]),
         (Selection(schemas=("othr*",)), ["'othr*'", "other"]),
-        (Selection(tables=("publik.*",)), ["publik.*", "There is: public.t."]),
-        (Selection(tables=("!tt",)), ["!tt", "There is: t."]),
+        (Selection(tables=("publik.*",)), ["publik.*", "Known: public.t."]),
+        (Selection(tables=("!tt",)), ["!tt", "Known: t."]),
         (Selection(tables=("!t",)), ["no tables", "called !t"]),
     ],
 )

@@ -49,7 +49,7 @@ def test_what_was_dropped_is_told_once_and_what_stays_keeps_its_description(
     assert kept["x"].suggestion is not None
     assert kept["x"].status == "unchanged"
     again = world.run(only_changed="schema")
-    assert again.notes == ("Nothing changed since the earlier runs",)
+    assert again.notes == ("Nothing has changed since earlier runs",)
     assert all(row.suggestion for row in world.found(again).values())
 
 
@@ -60,7 +60,7 @@ def test_with_another_model_too(sqlite_database: Database, worlds: Worlds) -> No
     world.sandbox.reset()
     result = world.run(only_changed="schema", model=CHAT)
     assert world.asked() == []
-    assert result.notes == ("Nothing changed since the earlier runs",)
+    assert result.notes == ("Nothing has changed since earlier runs",)
 
 
 def test_a_trial_in_another_language_is_passed_over(
@@ -84,7 +84,7 @@ def test_what_was_never_settled_is_asked(sqlite_database: Database, worlds: Worl
     world.sandbox.reset()
     result = world.run(only_changed="schema")
     assert world.asked() == ["a.y"]
-    assert result.notes == ("Nothing changed since the earlier runs",)
+    assert result.notes == ("Nothing has changed since earlier runs",)
 
 
 def test_the_first_run_asks_everything(sqlite_database: Database, worlds: Worlds) -> None:
@@ -101,7 +101,7 @@ def test_data_that_moved_is_asked_again(database: Database, worlds: Worlds) -> N
     world.run()
     world.sandbox.reset()
     fill(database, ["X", "Y"], 12, None)
-    assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+    assert world.run(only_changed="data").notes == ("Nothing has changed since earlier runs",)
     database.execute("DELETE FROM a")
     fill(database, ["P", "Q", "R"], 5_000, "z")
     assert world.run(only_changed="schema").totals.columns == 0
@@ -111,7 +111,7 @@ def test_data_that_moved_is_asked_again(database: Database, worlds: Worlds) -> N
     assert "moved: a.leer (empty before)" in notes
     assert sorted(world.asked()) == sorted(note.split()[1] for note in notes)
     world.sandbox.reset()
-    assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+    assert world.run(only_changed="data").notes == ("Nothing has changed since earlier runs",)
 
 
 @pytest.mark.parametrize("analysed", [True, False])
@@ -136,7 +136,7 @@ def test_a_table_that_is_filled_or_emptied_is_asked_again(
     }
     (asked,) = (t for question in world.questions() for t in question["tables"])
     assert all(set(c) & {"min", "max", "samples"} == set() for c in asked["columns"])
-    assert world.run(only_changed="data").notes == ("Nothing changed since the earlier runs",)
+    assert world.run(only_changed="data").notes == ("Nothing has changed since earlier runs",)
 
 
 def test_a_comment_that_is_gone_is_asked_about(postgres: Database, worlds: Worlds) -> None:
@@ -156,7 +156,7 @@ def test_what_is_left_out_now_is_not_dropped(postgres: Database, worlds: Worlds)
     world.run(selection=Selection(extensions=True))
     left_out = "1 tables and views that belong to extensions"
     first, second = world.run(only_changed="schema").notes
-    assert (first[: len(left_out)], second) == (left_out, "Nothing changed since the earlier runs")
+    assert (first[: len(left_out)], second) == (left_out, "Nothing has changed since earlier runs")
     postgres.execute("ALTER EXTENSION plpgsql DROP TABLE theirs", "DROP TABLE theirs")
     again = world.run(only_changed="schema", selection=Selection(extensions=True))
     assert again.notes == ("dropped: public.theirs",)

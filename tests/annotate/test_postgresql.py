@@ -654,7 +654,7 @@ def test_url_forms_identity_and_reopen(db: Database, driver: str) -> None:
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg2cffi", "nonsense"])
 def test_a_driver_that_cannot_be_used_is_refused_by_name(driver: str) -> None:
-    with pytest.raises(SourceError, match=f"'{driver}' is none that amx-kimi can use") as caught:
+    with pytest.raises(SourceError, match=f"'{driver}' is not supported by amx-kimi") as caught:
         open_source(f"postgresql+{driver}://u:{SECRET}@h/db")
     assert "psycopg, psycopg2, pg8000" in caught.value.remedy
     assert SECRET not in str(caught.value)

@@ -420,8 +420,7 @@ def test_what_an_extension_made_is_left_out_and_counted(db: Database) -> None:
         assert [n for n, i in found.items() if not i.column] == ["public.mine", "public.uses"]
         assert "type_comment" not in found["public.uses.t"].details
         assert source.notes == [
-            "3 tables and views that belong to extensions (plpgsql) are left out; "
-            "--with-extensions takes them in"
+            "Skipped 3 tables and views of extensions (plpgsql); --with-extensions includes them"
         ]
     with opened(db) as source:
         everything = source.items(Selection(extensions=True))

@@ -27,7 +27,7 @@ def test_neither_url_nor_file(text: str) -> None:
 @pytest.mark.parametrize("url", ["mysql://u@h/db", "oracle+oracledb://h", "http://example.org"])
 def test_other_kinds_of_database(url: str) -> None:
     kind = url.split(":")[0].split("+")[0]
-    with pytest.raises(SourceError, match=f"'{kind}' cannot be described yet"):
+    with pytest.raises(SourceError, match=f"'{kind}' databases cannot be described yet"):
         open_source(url)
 
 

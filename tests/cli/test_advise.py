@@ -51,7 +51,7 @@ def test_limits_decide_the_time(moonshot: Program, erp: Path) -> None:
     fast = offers(moonshot("advise", str(erp), "--tier", "5", "--json").json)["kimi-deep"]
     few = offers(moonshot("advise", str(erp), "--rpm", "1", "--json").json)["kimi-deep"]
     assert slow["seconds"] > 2 * fast["seconds"]
-    assert few["bound"] == "requests a minute"
+    assert few["bound"] == "requests per minute"
 
 
 def test_what_is_described_costs_nothing(
@@ -62,7 +62,7 @@ def test_what_is_described_costs_nothing(
     advice = program("advise", str(erp), "--json").json
     assert offers(advice)["kimi-thinking"]["items"] == 0
     assert offers(advice)["kimi-thinking"]["speed_measured"]
-    assert advice["reasons"] == ["Everything is described already."]
+    assert advice["reasons"] == ["Everything is already described."]
 
 
 def test_a_tier_that_is_none(moonshot: Program, erp: Path) -> None:

@@ -155,7 +155,7 @@ def test_accept_apply_twice_and_undo(program: Program, described: Warehouse) -> 
     assert program("apply", "last", "--yes", "--undo", "--json").json["undone"] == ITEMS
     assert described.dump() == before
     again = program("apply", "last", "--yes", "--undo")
-    assert (again.code, "Nothing of the run" in again.err) == (0, True)
+    assert (again.code, "No comments of run" in again.err) == (0, True)
 
 
 @pytest.mark.usefixtures("described")
@@ -439,7 +439,7 @@ def test_what_somebody_writes_while_it_waits_is_kept(
         person.commit()
     out, _ = waits.communicate()
     assert waits.returncode == 1
-    assert "somebody has changed it" in json.loads(out)["problems"][0]
+    assert "somebody else has changed it" in json.loads(out)["problems"][0]
     assert warehouse.comments()["items.qty"] == "just now"
 
 
@@ -588,7 +588,7 @@ def test_a_file_of_an_older_duckdb_is_warned_about_once(
     path.write_bytes(_made_by(b"v0.10.3", path.read_bytes()))
     documented(start_sandbox().url)
     assert program("run", str(path)).code == 0
-    caution = "was made by DuckDB 0.10"
+    caution = "was created by DuckDB 0.10"
     assert caution in program("apply", "last", "--yes", "--unreviewed", "--dry-run").err
     first = program("apply", "last", "--yes", "--unreviewed", "--min-confidence", "high")
     assert caution in first.err

@@ -82,7 +82,7 @@ def test_doctor_names_the_remedy(
         (None, ["no LLM profile", "add-llm-profile"]),
         ("llm_profiles: [", ["line 1"]),
         ("a: 1\n  b: 2\n", ["config.yml, line 2"]),
-        ("llm_profiles: {x: {provider: openai, model: gpt}}", ["openai", "provider: kimi"]),
+        ("llm_profiles: {x: {provider: openai, model: gpt}}", ["openai", "Add a kimi profile"]),
         ("llm_profiles: {x: {provider: kimi, model: ''}}", ["model is blank"]),
         ("llm_profiles: {x: {provider: kimi, model: k, max_tokens: auto}}", ["max_tokens"]),
         ("schema_version: 4", ["schema_version 4"]),
@@ -130,7 +130,7 @@ def test_explain_shows_what_was_learnt(program: Program, documented, start_sandb
     documented(sandbox.url)
     assert program("doctor").code == 0
     assert [seen.status for seen in sandbox.chats] == [400, 200]
-    assert "refused, learnt" in program("explain").out
+    assert "refused, learned" in program("explain").out
     assert program("doctor").code == 0
     assert [seen.status for seen in sandbox.chats] == [400, 200, 200]
 
@@ -158,13 +158,13 @@ def test_models_of_the_endpoint_are_kept_and_shown_offline(program: Program, doc
     kept = program("models", "--refresh", env={"COLUMNS": "120"})
     assert kept.code == 0
     assert "cannot be reached" in kept.err
-    assert "shown is what it said on 20" in kept.err
+    assert "Showing its list of 20" in kept.err
     assert "* kimi-k9" in " ".join(kept.out.split())
     assert "served by" in program("models").out
     documented("http://127.0.0.1:1/v1")
     never = program("models", "--refresh")
     assert never.code == 0
-    assert "shown is the facts that come with amx-kimi" in never.err
+    assert "Showing the facts that come with amx-kimi" in never.err
 
 
 def test_models_with_a_refused_key(program: Program, documented, start_sandbox) -> None:

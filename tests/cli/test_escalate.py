@@ -59,7 +59,7 @@ def test_a_finished_run_is_escalated_later_and_nothing_is_paid_twice(
     program("run", str(cryptic))
     ended = program("run", "--resume", "last", "--escalate", "kimi-deep")
     assert ended.code == 0, ended.err
-    assert "came back low; asking kimi-deep (kimi-k3)" in ended.err
+    assert "had low confidence; asking kimi-deep (kimi-k3)" in ended.err
     assert models_of(sandbox) == ["kimi-k2-thinking", "kimi-k3"]
 
 
@@ -83,7 +83,7 @@ def test_a_cap_holds_for_both(
     ("options", "said"),
     [
         (["--escalate", "kimi-deeep"], "kimi-deep"),
-        (["--escalate", "kimi-thinking"], "the model that the run asks anyway"),
+        (["--escalate", "kimi-thinking"], "has the same model and settings"),
         (["--escalate", "kimi-deep", "--dry-run"], "not known before"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_second_run_that_is_not_begun_takes_no_report_away(
     assert ended.code == 2, ended.err
     assert ended.json["described"] == 5
     assert "escalated" not in ended.json
-    assert "What came back low was not asked again" in ended.err
+    assert "Low-confidence results were not asked again" in ended.err
     assert "Not begun" in ended.err
     assert models_of(sandbox) == ["kimi-k2-thinking"]
 

@@ -36,7 +36,7 @@ def shop(home: Path, tmp_path: Path) -> Path:
 def test_other_files_of_the_project_keep_their_tables(program: Program, shop: Path) -> None:
     ended = program(*EXPORT, "--as", "models", "--out", "shop/models/a.yml")
     assert ended.code == 0, ended.err
-    assert "Left alone: kstst is described in models/b.yml" in ended.err
+    assert "Skipped: kstst is described in models/b.yml" in ended.err
     document = yaml.safe_load((shop / "models/a.yml").read_text())
     assert [model["name"] for model in document["models"]] == ["pers"]
     assert (shop / "models/b.yml").read_text() == "models:\n- name: kstst\n"
@@ -45,7 +45,7 @@ def test_other_files_of_the_project_keep_their_tables(program: Program, shop: Pa
 def test_a_new_file_of_the_project(program: Program, shop: Path) -> None:
     ended = program(*EXPORT, "--as", "models", "--out", "shop/models/c.yml", "--strict")
     assert ended.code == 1
-    assert "Left out: kstst is described in models/b.yml" in ended.err
+    assert "Skipped: kstst is described in models/b.yml" in ended.err
     document = yaml.safe_load((shop / "models/c.yml").read_text())
     assert [model["name"] for model in document["models"]] == ["pers"]
 
@@ -54,13 +54,13 @@ def test_nothing_new_is_no_file_and_no_change(program: Program, shop: Path) -> N
     new = shop / "models/c.yml"
     ended = program(*EXPORT, "--as", "models", "--out", str(new), "--table", "kstst")
     assert ended.code == 0
-    assert "Left out: kstst is described in models/b.yml" in ended.err
+    assert "Skipped: kstst is described in models/b.yml" in ended.err
     assert "accepted" not in ended.err
     assert not new.exists()
     path = shop / "models/b.yml"
     assert "merged into" in program(*EXPORT, "--out", str(path)).err
     before = path.stat().st_mtime_ns
-    assert "as they stand in" in program(*EXPORT, "--out", str(path)).err
+    assert "already in" in program(*EXPORT, "--out", str(path)).err
     assert path.stat().st_mtime_ns == before
 
 
@@ -71,7 +71,7 @@ def test_a_project_that_is_elsewhere(program: Program, shop: Path) -> None:
     assert [model["name"] for model in yaml.safe_load(path.read_text())["models"]] == ["pers"]
     none = program(*words, "--project", "shop/models")
     assert none.code == 2
-    assert "is no dbt project" in none.err
+    assert "is not a dbt project" in none.err
 
 
 def test_strict(program: Program, shop: Path) -> None:
@@ -82,7 +82,7 @@ def test_strict(program: Program, shop: Path) -> None:
     assert program(*words).code == 0
     ended = program(*words, "--strict")
     assert ended.code == 1
-    assert "Left alone: kstst stands 2 times" in ended.err
+    assert "Skipped: kstst occurs 2 times" in ended.err
 
 
 def test_only_what_is_there(program: Program, shop: Path) -> None:
@@ -109,7 +109,7 @@ def test_some_tables_only(program: Program, format_: str) -> None:
         assert "mobil" not in some.out
     wrong = program(*words, "--table", "nope")
     assert wrong.code == 2
-    assert "has nothing of nope" in wrong.err
+    assert "has no results for nope" in wrong.err
     assert program(*words, "--schema", "nope").code == 2
 
 
@@ -118,4 +118,4 @@ def test_options_of_other_formats(program: Program) -> None:
     for words in (("--strict",), ("--only-existing",), ("--project", "shop")):
         ended = program("export", "last", "--format", "csv", *words)
         assert ended.code == 2
-        assert f"{words[0]} is for --format dbt" in ended.err
+        assert f"{words[0]} requires --format dbt" in ended.err

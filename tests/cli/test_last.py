@@ -118,7 +118,7 @@ def test_what_is_known_under_other_settings_is_said_and_taken(
     assert (dry.json["asked"], dry.json["tables"], dry.json["known"]) == (COLUMNS, 2, COLUMNS)
     told = program("run", str(warehouse), "--dry-run")
     assert "6 columns and 2 tables" in told.out
-    assert "6 of them are known under other settings: --keep-known takes them" in told.err
+    assert "6 of them were described with other settings; --keep-known reuses them" in told.err
     other = program("run", str(warehouse), "--dry-run", "--json", "--language", "de")
     assert other.json["known"] == 0
     sandbox.reset()

@@ -27,9 +27,9 @@ def test_without_a_terminal_it_wants_a_word(program: Program, two: tuple[str, st
     for words in (("runs", "delete", *two), ("journal", "prune", "--older-than", "0d")):
         ended = program(*words)
         assert ended.code == 2
-        assert "To be deleted: 2 runs, with" in ended.err
-        assert "of these: `amx-kimi run` would ask, and pay, again" in ended.err
-        assert "Nothing was deleted. Without a terminal, deleting wants --yes." in ended.err
+        assert "This deletes 2 runs, with" in ended.err
+        assert "of these: `amx-kimi run` would ask about them, and pay, again" in ended.err
+        assert "Nothing was deleted. Without a terminal, --yes is required." in ended.err
     assert len(program("runs", "--json").json) == 2
     ended = program("runs", "delete", two[0], "--yes", "--json")
     assert (ended.code, ended.json) == (0, {"deleted": [two[0]]})
@@ -50,7 +50,7 @@ def test_what_was_deleted_is_reused_where_another_run_has_it(
 
 def test_on_a_terminal_it_asks(program: Program, two: tuple[str, str]) -> None:
     screen = Screen("runs", "delete", "last")
-    screen.wait("To be deleted: 1 run,", two[1], "Delete 1 run?")
+    screen.wait("This deletes 1 run,", two[1], "Delete 1 run?")
     screen.type("n")
     assert screen.end() == 130
     screen = Screen("journal", "prune", "--older-than", "2100-01-01")

@@ -78,10 +78,10 @@ def test_what_was_sent_by_which_run(
     assert "1 column asked about in this run" in sent(first)
     assert "names, types and keys: 1 column<" in sent(first)
     told = sent(second)
-    assert "Nothing in this run: its answers were there already." in told
+    assert "Nothing in this run, because all answers came from earlier runs." in told
     started = program("runs", "--json").json[1]["started_at"][:16].replace("T", " ")
     assert (
-        f"To {sandbox.url}, of 1 column whose answers this run reuses, by run {first} on " in told
+        f"To {sandbox.url}, for 1 column whose answers this run reuses, by run {first} on " in told
     )
     assert f"on {started} UTC" in told
     assert "names, types and keys: 1 column<" in told
@@ -166,7 +166,7 @@ def test_exports_of_the_command_line(
     ):
         assert program("export", "last", *words).code == 2, words
     wrong = program("export", "last", "--format", "csv", "--platform-instance", "x")
-    assert "--platform-instance is for --format datahub" in wrong.err
+    assert "--platform-instance requires --format datahub" in wrong.err
     lines = program("export", "last", "--format", "jsonl").out.splitlines()
     assert {json.loads(line)["reviewed_by"] for line in lines} == {"ann"}
 
@@ -181,7 +181,7 @@ def test_a_run_of_amxs_texts_has_nothing_to_resume(
     (home / "config.yml").write_text(yaml.safe_dump(document))
     missing = program("import-amx")
     assert missing.code == 2
-    assert "no history of AMX" in missing.err
+    assert "no AMX history" in missing.err
     with sqlite3.connect(tmp_path / "h.db") as connection:
         connection.executescript(
             "CREATE TABLE analysis_runs (id INTEGER PRIMARY KEY, db_profile, llm_model,"

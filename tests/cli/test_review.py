@@ -97,7 +97,7 @@ def test_filters_and_help(program: Program) -> None:
     screen.type("ccc", enter=False)
     screen.wait("[low]")
     screen.type("?", enter=False)
-    screen.wait("ask again, with a hint", "leave; all is kept")
+    screen.wait("ask again, with a hint", "leave; all is saved")
     screen.type("a", enter=False)  # closes the help, and accepts nothing
     screen.wait("0 of 7 decided", "Open.")
     screen.type("q", enter=False)
@@ -112,7 +112,7 @@ def test_asking_again_with_a_hint(program: Program, reviewed: Any) -> None:
     screen.type("jjh", enter=False)
     screen.wait("Hint for the model: ")
     screen.type("a quality score from 1 to 5")
-    screen.wait("Asked again: a new answer came", "Before: “", "A quality score from 1 to 5")
+    screen.wait("Asked again: a new answer", "Before: “", "A quality score from 1 to 5")
     screen.type("a", enter=False)
     screen.wait("1 of 7 decided")
     screen.type("q", enter=False)
@@ -162,7 +162,7 @@ def test_one_may_stop_waiting_and_go_on(reviewed: Any) -> None:
     screen.until(lambda now: first not in now, "other seconds")
     screen.type("a", enter=False)  # nothing is decided meanwhile
     screen.type("\x1b", enter=False)
-    screen.wait("No longer waited for.", "0 of 7 decided")
+    screen.wait("Stopped waiting.", "0 of 7 decided")
     screen.type("a", enter=False)
     screen.wait("1 of 7 decided")
     screen.type("q", enter=False)
@@ -187,7 +187,7 @@ def test_undo_says_what_and_asks_where_that_is_not_shown(program: Program) -> No
     screen.wait("table 1 of 1")
     for answer in ("", "n"):
         screen.type("u", enter=False)
-        screen.wait("not shown now.", "Undo that? (y/n)")
+        screen.wait("; the filter hides", "Undo that? (y/n)")
         screen.type(answer)
         screen.wait("Nothing was undone.", f"{count[1]} of 7 decided")
         screen.type("k", enter=False)
@@ -238,13 +238,13 @@ def test_accepting_all_leaves_what_a_person_worded_in_another_run(
     assert program("run", str(tmp_path / "shop.db")).code == 0
     accepted = program("review", "last", "--accept", "low")
     assert accepted.code == 0
-    assert "Left open, as a person has worded them in another run: 1." in " ".join(
+    assert "Skipped, because a person wrote their text in another run: 1." in " ".join(
         accepted.err.split()
     )
     assert decided(program)["items"][0] is None
 
     screen = Window("review", "last", "--by", "bob")
-    screen.wait("6 of 7 decided", "Worded by ann in run", "(e takes it up)")
+    screen.wait("6 of 7 decided", "Written by ann in run", "(e edits it)")
     screen.type("e", enter=False)
     screen.wait("Text: ")
     screen.type("")
@@ -272,7 +272,7 @@ def test_a_file_that_does_not_say_what_it_replaces_replaces_nothing(
         writer.writerows(rows)
     ended = program("review", "last", "--decisions", "d.csv")
     assert ended.code == 1
-    assert "it was decided since the file was written: ann" in ended.err
+    assert "it was decided by ann after the file was written" in ended.err
     assert decided(program) == before
 
 
@@ -310,7 +310,7 @@ def test_without_a_terminal(program: Program, tmp_path: Path) -> None:
         writer.writerows(rows)
     ended = program("review", "last", "--decisions", "d.csv")
     assert ended.code == 1
-    assert "d.csv, row 2: 'nonsense' is no decision" in ended.err
+    assert "d.csv, row 2: 'nonsense' is not a decision" in ended.err
     assert decided(program)["items.xq1"] == ("edit", "A score.")
     both = program("review", "last", "--accept", "high", "--out", "x.csv")
     assert (both.code, (tmp_path / "x.csv").exists()) == (2, False)

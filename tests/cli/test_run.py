@@ -444,7 +444,7 @@ def test_show_one_table_only(program: Program, documented, start_sandbox, erp) -
     assert "not asked" in shown.out
     missing = program("show", "last", "--table", "nope")
     assert missing.code == 2
-    assert "has nothing of nope" in missing.err
+    assert "has no results for nope" in missing.err
 
 
 def test_a_run_goes_on_with_its_own_model_only(

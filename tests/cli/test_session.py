@@ -18,7 +18,7 @@ def test_commands_run_with_a_slash(documented, start_sandbox, erp: Path) -> None
     screen.type("/models")
     screen.wait("kimi-k2.6", " >")
     screen.type("/doctor")
-    screen.wait("config.yml, in clear", "request", "tokens", " >")
+    screen.wait("config.yml, in plain text", "request", "tokens", " >")
     screen.type(f"/run {erp} --limit 5")
     screen.wait("5 of 5 columns described", "See them: /show", " >")
     screen.type("/run --resume none")
@@ -81,7 +81,7 @@ def test_the_wizard_and_the_prompt_follow_each_other(start_sandbox) -> None:
         screen.answer(question, text)
     screen.wait("✓ Saved", "amx-kimi (first) >")
     screen.type("/remove-llm-profile first")
-    screen.answer("Remove the LLM profile 'first', and its key? [y/N]", "y")
+    screen.answer("Remove the LLM profile 'first' and its key? [y/N]", "y")
     screen.wait("(no profile: /add-llm-profile) >")
     screen.type("/exit")
     assert screen.end() == 0

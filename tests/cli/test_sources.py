@@ -64,7 +64,7 @@ def test_a_corrupt_file_is_said(program: Program, data: Path) -> None:
     (data / "bad.parquet").write_bytes(b"PAR1")
     ended = program("run", "data/bad.parquet", "data/kd.parquet")
     assert ended.code == 0
-    assert "bad.parquet is left out" in ended.err
+    assert "bad.parquet is skipped" in ended.err
     ended = program("run", "data/bad.parquet")
     assert ended.code == 2
     assert "None of the files can be read" in ended.err
@@ -150,7 +150,7 @@ def test_amxs_profiling_settings(program: Program, data: Path, home: Path) -> No
 def test_two_databases_are_refused(program: Program) -> None:
     ended = program("run", "data/dwh.duckdb", "data/export.csv")
     assert ended.code == 2
-    assert "cannot be one run" in ended.err
+    assert "One run cannot describe" in ended.err
 
 
 @pytest.fixture
@@ -203,9 +203,9 @@ def test_a_typo_is_answered_by_what_is_near(program: Program, shop: str, command
     ended = program(command, shop, "--table", "ordres")
     assert ended.code == 2
     assert "There is no table ordres" in ended.err
-    assert "There is: orders." in ended.err
+    assert "Known: orders." in ended.err
     assert "sales.orders" in program(command, shop, "--table", "sales.ordres").err
-    assert "There is: sales." in program(command, shop, "--schema", "sale").err
+    assert "Known: sales." in program(command, shop, "--schema", "sale").err
     assert program(command, shop, "--table", "!ordres").code == 2
     assert program(command, shop, "--table", "!zzz_*", "--table", "zzz").code == 2
 

@@ -86,7 +86,7 @@ def test_a_model_without_a_price_is_said(
     ended = program("run", str(erp), "--table", "kstst")
     assert ended.code == 0, ended.err
     assert program("usage", "--json").json[0]["cost"] is None
-    assert f"No price is known for {model}" in ended.err
+    assert f"there is no price for {model}" in ended.err
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_only_changed_with_and_without_a_value(
     for option in ("--only-changed", "--only-changed=data"):
         ended = program("run", option, str(erp), "--table", "aufk", "--json")
         assert ended.code == 0, ended.err
-        assert ended.json["notes"] == ["Nothing changed since the earlier runs"]
+        assert ended.json["notes"] == ["Nothing has changed since earlier runs"]
     ended = program("run", str(erp), "--only-changed=rows")
     assert ended.code == 2
 
@@ -217,7 +217,7 @@ def test_always_refused_is_said_and_starts_no_storm(
     sandbox = start_sandbox(faults="rate@1-", retry_after=False, limit_figures=False)
     documented(sandbox.url)
     screen = Screen("run", str(wide), "--yes", "--batch-size", "5")
-    screen.wait("the account's limits refused")
+    screen.wait("by the account's limits")
     screen.type("\x03", enter=False)
     assert screen.end() == 130
     assert len(sandbox.chats) < 60

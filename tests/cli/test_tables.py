@@ -82,7 +82,7 @@ def test_the_commands_at_each_width(described: Program, erp: Path) -> None:
             (("usage",), ids),
             (("usage", "--by", "day"), []),
             (("models", "--retired"), models),
-            (("llm-profiles",), ["kimi-thinking", "config.yml, in clear"]),
+            (("llm-profiles",), ["kimi-thinking", "config.yml, in plain text"]),
             (("advise", str(erp)), ["kimi-deep"]),
             (("show", "last"), ["pers"]),
         ):

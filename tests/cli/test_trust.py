@@ -322,7 +322,7 @@ def test_a_worker_whose_run_was_taken_over_sends_nothing_more(
             journal.execute("UPDATE runs SET fence = fence + 1, owner = 'elsewhere/1:1:1'")
         _, err = worker.communicate(timeout=60)
     assert worker.returncode == 2
-    assert "has taken the run" in err
+    assert "has taken over run" in err
     with sqlite3.connect(home / "kimi.db") as journal:
         (status,) = journal.execute("SELECT status FROM runs").fetchone()
         asked, settled = journal.execute("SELECT count(*), count(outcome) FROM requests").fetchone()

@@ -47,7 +47,9 @@ def test_what_does_not_fit_is_refused_in_figures() -> None:
         await budget.settle(await budget.reserve(D("0.1")), D("0.1"))
         await budget.reserve(D("0.01"))
 
-    with pytest.raises(BudgetError, match=r"up to 0\.0100; 1\.0000 of the cap of 1 are spent"):
+    with pytest.raises(
+        BudgetError, match=r"up to 0\.0100; but 1\.0000 of the cap of 1 is already spent"
+    ):
         asyncio.run(main())
 
 

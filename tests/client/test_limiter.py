@@ -505,7 +505,7 @@ def test_when_the_day_is_used_up_it_is_said_at_once() -> None:
     async def main() -> None:
         limiter = Limiter(Limits(tpd=100))
         await limiter.acquire(80)
-        with pytest.raises(UsedUpError, match="100 tokens of a day"):
+        with pytest.raises(UsedUpError, match="100 tokens per day"):
             await limiter.acquire(30)
         await limiter.acquire(20)
 

@@ -48,7 +48,7 @@ def test_any_document_is_an_error_of_ours(document: Any, status: int) -> None:
 @given(DOCUMENTS)
 def test_any_chunk_is_absorbed_or_is_none(document: Any) -> None:
     if is_chunk(document):
-        # What the wire calls no part of a chat completion.
+        # What the wire says is not a chat completion.
         with suppress(ValueError, TypeError, AttributeError, KeyError, IndexError):
             absorb(WireReply(), document)
 

@@ -181,7 +181,7 @@ def test_a_reference_leaves_amx_key_blank(files: Any, settings: Settings) -> Non
         ("effort", "huge", "none of"),
         ("endpoint", "moonshot-c", "Did you mean"),
         ("api_base", "http://example.com", "unencrypted"),
-        ("api_key_ref", "sk-0123456789abcdef", "neither"),
+        ("api_key_ref", "sk-0123456789abcdef", "must be env:NAME"),
         ("model", "", "model is blank"),
         ("concurrency", "0", "above zero"),
     ],

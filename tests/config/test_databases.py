@@ -49,7 +49,7 @@ def test_a_database_of_amx(write: Write, settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("epr", "Did you mean erp?"), ("zzz", "There are: erp, file, bare.")],
+    [("epr", "Did you mean erp?"), ("zzz", "Known: erp, file, bare.")],
 )
 def test_an_unknown_database(write: Write, settings: Settings, name: str, part: str) -> None:
     path = write("config.yml", CONFIG)
@@ -60,14 +60,14 @@ def test_an_unknown_database(write: Write, settings: Settings, name: str, part: 
 
 
 def test_no_database_at_all(settings: Settings) -> None:
-    with pytest.raises(ConfigError, match=r"There is none\."):
+    with pytest.raises(ConfigError, match=r"There are none\."):
         load_database("erp", settings)
 
 
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("db_profiles: [erp]", "db_profiles has to be a mapping"),
+        ("db_profiles: [erp]", "db_profiles must be a mapping"),
         ("db_profiles: {erp: text}", "database profile 'erp': expected a mapping"),
         ("db_profiles: {erp: {port: many}}", "port is 'many', expected a number"),
         ("db_profiles: {erp: {port: .inf}}", "port is inf, expected a number"),

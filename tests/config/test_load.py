@@ -257,7 +257,7 @@ def test_a_profile_by_name(write: Write) -> None:
     ("name", "hint"),
     [
         ("thrid", "Did you mean third?"),
-        ("zzz", "There are: first, 2026, third."),
+        ("zzz", "Known: first, 2026, third."),
     ],
 )
 def test_an_unknown_profile(write: Write, name: str, hint: str) -> None:
@@ -276,7 +276,7 @@ def test_another_providers_profile(write: Write) -> None:
     assert "'first' is for the provider 'openai', not 'kimi'" in str(caught.value)
     assert "2026, third" in caught.value.remedy
     write("config.yml", "llm_profiles: {a: {model: x}}\n")
-    with pytest.raises(ConfigError, match="provider: kimi"):
+    with pytest.raises(ConfigError, match="Add a kimi profile"):
         load_profile()
 
 
@@ -339,7 +339,7 @@ def test_a_folder_in_the_files_place(home: Path) -> None:
 @pytest.mark.parametrize("section", ["[a, b]", "text", "3"])
 def test_profiles_that_are_no_mapping(write: Write, section: str) -> None:
     write("config.yml", f"llm_profiles: {section}\n")
-    with pytest.raises(ConfigFileError, match="llm_profiles has to be a mapping"):
+    with pytest.raises(ConfigFileError, match="llm_profiles must be a mapping"):
         load_profile()
 
 
@@ -351,7 +351,7 @@ def test_the_schema_version(write: Write, version: int, loads: bool) -> None:
         return
     with pytest.raises(ConfigFileError, match="schema_version 4") as caught:
         load_profile()
-    assert "upgrade amx-kimi" in caught.value.remedy
+    assert "Upgrade amx-kimi" in caught.value.remedy
 
 
 @given(text=st.text(max_size=60))

@@ -223,9 +223,9 @@ def test_whatever_stands_there_keeps_its_meaning_to_amx(home: Path, values: list
     [
         ("llm_profiles:\n  a: {\n", "line 3: not valid YAML"),
         ("- 1\n", "expected a mapping at the top"),
-        ("llm_profiles: [a]\n", "llm_profiles has to be a mapping"),
+        ("llm_profiles: [a]\n", "llm_profiles must be a mapping"),
         ("schema_version: 4\nllm_profiles: {}\n", "schema_version 4"),
-        ("a: 1\nb: 2\na: 3\n", "line 3: this key stands there twice; it is unchanged"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: this key occurs twice; it is unchanged"),
     ],
 )
 def test_a_broken_config_is_not_written_over(

@@ -159,7 +159,7 @@ def test_a_reader_leaves_another_database_as_it_is(tmp_path: Path, fresh_postgre
     other.close()
     before = path.read_bytes()
     for place in (path, f"sqlite:///{path}", fresh_postgres):
-        with pytest.raises(JournalError, match="This database holds no journal"):
+        with pytest.raises(JournalError, match="This database contains no journal"):
             Journal(place, create=False)
     assert path.read_bytes() == before
     assert not list(tmp_path.glob("other.db-*"))
@@ -217,7 +217,7 @@ def test_a_folder_or_nothing_where_the_file_should_be(tmp_path: Path) -> None:
         ("no url", "The journal .no url. cannot be opened|cannot be opened"),
         ("mysql://u:secret-pw@host/db", "not in mysql|No module|cannot be opened"),
         ("duckdb:///x", "not in duckdb|cannot be opened"),
-        ("postgresql+nosuch://u:secret-pw@host/db", "'nosuch' is none that amx-kimi can use"),
+        ("postgresql+nosuch://u:secret-pw@host/db", "'nosuch' is not supported by amx-kimi"),
         ("postgresql://u:secret-pw@host:port/db", "cannot be opened: .*'port'"),
         ("postgresql://u:secret-pw@more@host/db", "more than one @"),
         ("postgresql://h/db?password=secret-pw&sslpassword=secret-pw2", "cannot be opened"),

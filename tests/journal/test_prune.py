@@ -127,7 +127,7 @@ def test_what_has_to_stay(journal: Journal) -> None:
     theirs = f"{socket.gethostname()}:{pid}:{owner._began(pid)}"
     of_going = update(schema.runs).where(schema.runs.c.id == going).values(owner=theirs)
     journal.write_now(lambda connection: connection.execute(of_going))
-    assert journal.read(prune.has_to_stay, journal.read(runs.find_run, going)) == "is still going"
+    assert journal.read(prune.has_to_stay, journal.read(runs.find_run, going)) == "is still running"
 
 
 def test_the_oldest(journal: Journal) -> None:

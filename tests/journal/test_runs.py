@@ -257,15 +257,15 @@ def test_what_a_worker_does_after_its_run_was_taken_over(journal: Journal) -> No
         with at_work(journal, lease.Claim(run)):
             sent = await recorder.begin(Ask([], 0), model="m", budget=1, reason="first", worst=None)
             taken = journal.write_now(claim_run, run)  # by another one
-            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+            with pytest.raises(JournalError, match="has taken over run"):
                 await recorder.begin(Ask([], 0), model="m", budget=1, reason="first", worst=None)
-            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+            with pytest.raises(JournalError, match="has taken over run"):
                 await journal.write(items.add_items, run, [(column("a"), "k", "pending")])
-            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+            with pytest.raises(JournalError, match="has taken over run"):
                 await journal.write(runs.forget_run, run)
-            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+            with pytest.raises(JournalError, match="has taken over run"):
                 journal.write_now(lease.renew, lease.Claim(run))
-            with pytest.raises(JournalError, match=r"has taken the run .* over"):
+            with pytest.raises(JournalError, match="has taken over run"):
                 await recorder.settle(sent, attempt(D("0.5")))
         journal.write_now(runs.set_status, run, "stopped", claim=lease.Claim(run))
         assert journal.read(runs.find_run, run).status == "inventory"

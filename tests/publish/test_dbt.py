@@ -178,10 +178,10 @@ def test_what_stands_twice_is_left_alone(tmp_path: Path) -> None:
     twice = FILE.replace("sources:", "seeds:\n  - name: orders\n\nsources:")
     _, found, problems = merged(tmp_path, twice, [row("id", "Key.")])
     assert "description" not in found["models"][0]["columns"][0]
-    assert "sales.orders stands 2 times" in problems[0]
+    assert "sales.orders occurs 2 times" in problems[0]
     column = FILE.replace("- name: ID2", "- name: id")
     _, _, problems = merged(tmp_path, column, [row("id", "Key.")])
-    assert problems == ["sales.orders.id stands 2 times there"]
+    assert problems == ["sales.orders.id occurs 2 times there"]
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_what_stands_twice_is_left_alone(tmp_path: Path) -> None:
     [
         ("models: [", "line 1 is not valid YAML"),
         ("- a\n- b\n", "expected a mapping"),
-        ("models: {a: b}\n", "line 1: models has to be a list"),
-        ("version: 2\nmodels:\n  - name: a\n    columns: {}\n", "line 3: columns has to be"),
-        ("a: 1\n---\na: 2\n", "line 2 is not valid YAML: it holds two documents"),
+        ("models: {a: b}\n", "line 1: models must be a list"),
+        ("version: 2\nmodels:\n  - name: a\n    columns: {}\n", "line 3: columns must be"),
+        ("a: 1\n---\na: 2\n", "line 2 is not valid YAML: it contains two documents"),
         ("models: *x\n", "line 1 is not valid YAML: the alias"),
         ("a: \0\n", "is not valid YAML"),
     ],
@@ -227,8 +227,10 @@ def test_one_model_is_not_two_tables(tmp_path: Path) -> None:
     _, found, problems = merged(tmp_path, "models:\n  - name: orders\n", rows)
     assert "columns" not in found["models"][0]
     assert problems == [
-        "sales.orders and other.orders have one entry here: export one of them, by --schema",
-        "other.orders and sales.orders have one entry here: export one of them, by --schema",
+        "sales.orders and other.orders share one entry here; export only one of them, "
+        "with --schema",
+        "other.orders and sales.orders share one entry here; export only one of them, "
+        "with --schema",
     ]
     out = io.StringIO()
     result = write_dbt(out, RUN, rows, ALL, "models")
@@ -296,7 +298,7 @@ def test_columns_by_an_alias_are_left_alone(tmp_path: Path) -> None:
         "  - name: items\n    columns: *all\n"
     )
     _, found, problems = merged(tmp_path, text, [row("id", "Key.")])
-    assert "its columns are an alias" in problems[0]
+    assert "its columns are or contain an alias" in problems[0]
     assert "description" not in found["models"][0]["columns"][0]
 
 

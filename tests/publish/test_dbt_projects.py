@@ -135,7 +135,7 @@ def test_a_source_of_this_name_for_another_schema(tmp_path: Path) -> None:
     new, _, outcome = merged(tmp_path, {"models/a.yml": old})
     (problem,) = outcome.problems
     assert (new, outcome.added) == (old, 0)
-    assert "sales.orders has the name of another table in" in problem
+    assert "sales.orders has the same name as another table in" in problem
 
 
 def test_the_source_of_the_schema_comes_before_one_with_a_template(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_two_that_may_be_it_are_left_alone(tmp_path: Path) -> None:
     both = source("a", "'{{ x }}'") + source("b", "'{{ y }}'").removeprefix("sources:\n")
     new, _, outcome = merged(tmp_path, {"models/a.yml": both})
     assert (new, outcome.added) == (both, 0)
-    assert "sales.orders stands 2 times" in outcome.problems[0]
+    assert "sales.orders occurs 2 times" in outcome.problems[0]
 
 
 # The project's other files
@@ -210,11 +210,11 @@ def test_a_file_of_the_project_that_is_broken_is_a_warning(tmp_path: Path) -> No
     _, found, outcome = merged(tmp_path, files)
     assert found["sources"][0]["tables"][0]["name"] == "orders"
     assert len(outcome.warnings) == 2
-    assert all("what it describes is not known" in line for line in outcome.warnings)
+    assert all("its descriptions are unknown" in line for line in outcome.warnings)
 
 
 def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
-    with pytest.raises(ConfigFileError, match="is no dbt project"):
+    with pytest.raises(ConfigFileError, match="is not a dbt project"):
         read_project(tmp_path)
     (tmp_path / "dbt_project.yml").write_text("a: [")
     with pytest.raises(ConfigFileError, match="is not valid YAML"):
@@ -311,7 +311,7 @@ def test_a_double_key_is_a_warning(tmp_path: Path) -> None:
     _, found, outcome = merged(tmp_path, {"models/a.yml": text})
     assert texts(found["models"][0]) == {"id": "Key.", "net": "Net."}
     (warning,) = outcome.warnings
-    assert "line 4: 'tags' stands twice" in warning
+    assert "line 4: 'tags' occurs twice" in warning
 
 
 # What is there only

@@ -108,18 +108,18 @@ def _read(journal: Journal, folder: Path, rows: list[dict[str, str]]) -> list[ob
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"decision": "maybe"}, "'maybe' is no decision"),
-        ({"decision": "3"}, "'3' is no decision"),
-        ({"decision": "0"}, "'0' is no decision"),
-        ({"decision": "edit"}, "'edit' is no decision"),
+        ({"decision": "maybe"}, "'maybe' is not a decision"),
+        ({"decision": "3"}, "'3' is not a decision"),
+        ({"decision": "0"}, "'0' is not a decision"),
+        ({"decision": "edit"}, "'edit' is not a decision"),
         ({"decision": "reject", "text": "x"}, "there is a text"),
-        ({"decision": "1", "wording_1": "Changed."}, "text of your own goes into `text`"),
+        ({"decision": "1", "wording_1": "Changed."}, "enter your own text in `text`"),
         ({"decision": "1", "table": "other"}, "table is 'other', not 't'"),
         ({"decision": "1", "id": "999"}, "no suggestion with this id"),
         ({"decision": "1", "id": "x"}, "no suggestion with this id"),
         ({"decision": "1", "id": "²"}, "no suggestion with this id"),
         ({"decision": "1", "id": "9" * 30}, "no suggestion with this id"),
-        ({"decision": "²"}, "'²' is no decision"),
+        ({"decision": "²"}, "'²' is not a decision"),
         ({"text": "y" * 60_001}, "60,001 characters"),
     ],
 )
@@ -182,4 +182,4 @@ def test_a_file_that_is_older_than_a_decision_undoes_nothing(
     journal.write_now(decisions.decide, [replace(kept[0], action="edit", text="Bob's.")], "bob")
     decided, refused = read(journal, tmp_path / "d.csv", rows)
     assert decided == {}
-    assert "decided since the file was written: bob" in refused[0]
+    assert "decided by bob after the file was written" in refused[0]

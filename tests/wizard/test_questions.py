@@ -48,14 +48,14 @@ def test_going_back(home: Path, start_sandbox: Start) -> None:
     screen.answer("Model [kimi-k3]", "kimi-k2.6")
     screen.answer("API base", sandbox.url)
     screen.answer("API key", KEY)
-    screen.answer("Where is the key to live [1]", "<")
+    screen.answer("Where should the key be stored? [1]", "<")
     screen.answer("API key", KEY)
-    screen.answer("Where is the key to live [1]", "config")
+    screen.answer("Where should the key be stored? [1]", "config")
     screen.answer("Output token budget", "<")  # over the temperature, which is not asked
     screen.answer("API key")
     screen.answer("Output token budget", "8,192")
     screen.answer("Number of alternatives", "1")
-    screen.answer("Thinking before the answer, dearer and slower (off, on) [off]", "on")
+    screen.answer("Thinking before the answer, more expensive and slower (off, on) [off]", "on")
     screen.wait("✓ Saved")
     assert screen.end() == 0
     entry = read(home)["llm_profiles"]["right"]
@@ -89,7 +89,7 @@ def test_giving_up_leaves_everything_as_it_was(
         screen.answer(question, text)
     screen.wait(at, ":")
     screen.type(stop, enter=False)
-    screen.wait("Nothing was saved; all is as it was.")
+    screen.wait("Nothing was saved or changed.")
     assert screen.end() == 130
     assert (home / "config.yml").read_text() == before
     assert not (home / "kimi.yml").exists()
@@ -108,7 +108,7 @@ def test_the_other_region(home: Path, start_sandbox: Start) -> None:
     assert not right.seen  # not before it was said where
     screen.type("y")
     screen.wait("✓ The key works there", "balance", f"The API base is {right.url} now")
-    screen.answer("Where is the key to live", "3")
+    screen.answer("Where should the key be stored?", "3")
     rest(screen)
     screen.wait("✓ Saved")
     assert screen.end() == 0
@@ -121,13 +121,13 @@ def test_a_refused_key_is_asked_again_and_may_be_insisted_on(
     sandbox = start_sandbox(keys=(KEY,))
     screen = start(base=sandbox.url)
     screen.answer("API key", "sk-wrong-0123456789")
-    screen.answer("Use this key all the same? [y/N]")
+    screen.answer("Use this key anyway? [y/N]")
     screen.answer("API key", "sk-wrong-0123456789")
-    screen.answer("Use this key all the same?", "y")
-    screen.answer("Where is the key to live", "2")
+    screen.answer("Use this key anyway?", "y")
+    screen.answer("Where should the key be stored?", "2")
     rest(screen)
     screen.wait("✗")
-    screen.answer("Save it all the same? [y/N]")
+    screen.answer("Save it anyway? [y/N]")
     screen.wait("Again, then", "Profile name [p]", ":")
     screen.type("\x03", enter=False)
     screen.wait("Nothing was saved")
@@ -140,7 +140,7 @@ def test_a_key_in_a_variable_or_nowhere(home: Path, start_sandbox: Start) -> Non
     screen = start(base=sandbox.url, MY_KEY=KEY)
     screen.answer("API key", "env:OTHER")
     screen.wait("OTHER: unset or blank")
-    screen.answer("Use it all the same?")
+    screen.answer("Use it anyway?")
     screen.answer("API key", "env:MY_KEY")
     screen.wait("✓ The key sk-…cdef works")
     rest(screen)
@@ -162,11 +162,11 @@ def test_an_endpoint_without_a_key(home: Path, start_sandbox: Start) -> None:
     sandbox = start_sandbox(auth=False)
     screen = start(model="kimi-k2.6", base=sandbox.url.removeprefix("http://"))
     screen.answer("API key", "none")
-    screen.wait("✓ It answers without a key")
+    screen.wait("✓ It works without a key")
     for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
     screen.answer("Thinking before")
-    screen.wait("✓ Saved", "No key is needed there")
+    screen.wait("✓ Saved", "This endpoint needs no key")
     assert screen.end() == 0
     assert read(home)["llm_profiles"]["p"]["api_base"] == sandbox.url
     assert read(home, "kimi.yml")["profiles"]["p"] == {"auth": "none"}
@@ -182,12 +182,12 @@ def host(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_forgotten_v1_is_proposed(home: Path, host: str) -> None:
     screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
     screen.answer("API key")
-    screen.answer(f"{host} lists no models, and {host}/v1 is an API. Take that? [Y/n]")
+    screen.answer(f"{host} lists no models, but {host}/v1 is an API. Use that? [Y/n]")
     screen.wait("✓ The key sk-…cdef works: 1 model")
     for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
     screen.wait(f"POST {host}/v1/chat/completions")
-    screen.answer("Save it all the same?")
+    screen.answer("Save it anyway?")
     screen.wait("Profile name [p]", ":")
     screen.type("\x03", enter=False)
     assert screen.end() == 130
@@ -211,8 +211,8 @@ def test_a_retired_model_is_saved_when_insisted(home: Path, start_sandbox: Start
     screen = start(base="moonshot-ai", model="kimi-k2-thinking", AMX_LLM_API_KEY=KEY)
     screen.answer("API key")
     rest(screen)
-    screen.wait("One real test request", "✗", "retired", "kimi-k3")
-    screen.answer("Save it all the same? [y/N]", "y")
+    screen.wait("one real test request", "✗", "retired", "kimi-k3")
+    screen.answer("Save it anyway? [y/N]", "y")
     screen.wait("✓ Saved")
     assert screen.end() == 0
     assert read(home)["llm_profiles"]["p"]["model"] == "kimi-k2-thinking"
@@ -234,7 +234,7 @@ def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None
     screen.wait("unencrypted")
     screen.answer("API base", start_sandbox().url)
     screen.answer("API key", "sk-a b")
-    screen.wait("characters that no key has")
+    screen.wait("other invalid characters")
     screen.answer("API key")
     screen.answer("Output token", "0")
     screen.wait("from 1 to 1,048,576")
@@ -298,13 +298,13 @@ def test_enter_keeps_what_cannot_be_tried_now(home: Path, start_sandbox: Start) 
     screen = Screen("add-llm-profile", "p")
     for question in ("Profile name [p]", "Model [kimi-k2.6]", "API base"):
         screen.answer(question)
-    screen.answer("API key [env:NOT_HERE, which holds none now]")
-    screen.answer("Use it all the same? [y/N]", "<")
-    screen.answer("API key [env:NOT_HERE, which holds none now]")
-    screen.answer("Use it all the same? [y/N]", "y")
+    screen.answer("API key [env:NOT_HERE, where there is no key now]")
+    screen.answer("Use it anyway? [y/N]", "<")
+    screen.answer("API key [env:NOT_HERE, where there is no key now]")
+    screen.answer("Use it anyway? [y/N]", "y")
     for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
-    screen.answer("Thinking before the answer, dearer and slower (off, on) [on]")
+    screen.answer("Thinking before the answer, more expensive and slower (off, on) [on]")
     screen.wait("thinking", "! Not tried", "✓ Saved")
     assert screen.end() == 0
     assert read(home)["llm_profiles"]["p"] == {
@@ -325,7 +325,7 @@ def test_thinking_that_an_effort_switched_on_can_be_switched_off(
     screen.answer("API key")
     for question in ("Output token budget", "Number of alternatives"):
         screen.answer(question)
-    screen.answer("Thinking before the answer, dearer and slower (off, on) [on]", "off")
+    screen.answer("Thinking before the answer, more expensive and slower (off, on) [on]", "off")
     screen.wait("thinking off", "✓ Saved")
     assert screen.end() == 0
     assert read(home, "kimi.yml")["profiles"]["p"] == {"effort": "high", "thinking": False}
@@ -342,7 +342,7 @@ def test_a_key_goes_to_the_gateway_that_kimi_yml_names(home: Path, start_sandbox
     screen.answer(f"API base [{gateway.url}]")
     screen.answer("API key", KEY)
     screen.wait("works")
-    screen.answer("Where is the key to live [1]", "3")
+    screen.answer("Where should the key be stored? [1]", "3")
     for question in ("Output token budget", "Number of alternatives", "Thinking"):
         screen.answer(question)
     screen.wait("✓ Saved")
@@ -357,7 +357,7 @@ def test_lists_are_picked_from_by_number_or_name_and_near_names_by_y(home: Path)
     shown = screen.answer("Model", "99")
     listed = [line.split()[:2] for line in shown.splitlines() if line.strip()[:1].isdigit()]
     assert [number for number, _ in listed] == [str(n) for n in range(1, len(listed) + 1)]
-    screen.wait(f"There is no 99: answer 1 to {len(listed)}, or a name")
+    screen.wait(f"There is no number 99. Answer 1 to {len(listed)}, or a name")
     screen.answer("Model", "kimi-k2.66")
     screen.answer("Did you mean kimi-k2.6? [y/N]", "<")
     screen.answer("Model", "kimi-k2.66")
@@ -400,13 +400,13 @@ def test_what_cannot_be_a_key_is_not_sent(home: Path, start_sandbox: Start) -> N
     (home / "kimi.yml").write_text(f"endpoints: {{moonshot-ai: {{url: {sandbox.url}}}}}\n")
     screen = start(base="moonshot-ai")
     for typed, part in (
-        ("y", "1 character: too few for a key"),
-        ("sk-0123456789", "13 characters: too few for a key"),
+        ("y", "1 character: too short for a key"),
+        ("sk-0123456789", "13 characters: too short for a key"),
         ("https://platform.kimi.ai/console/api-keys", "is a URL"),
         ("platform.kimi.ai/console", "is a URL"),
         ("kimi-k2-thinking", "a model's name"),
-        ("MOONSHOT_API_KEY", "env:NAME takes the key from it"),
-        ("~/keys/moonshot.txt", "file:PATH takes the key"),
+        ("MOONSHOT_API_KEY", "Enter env:NAME to read the key"),
+        ("~/keys/moonshot.txt", "Enter file:PATH to read the key"),
     ):
         screen.answer("API key", typed)
         screen.wait(part)
@@ -420,12 +420,12 @@ def test_a_short_key_of_another_service_may_be_insisted_on(start_sandbox: Start)
     sandbox = start_sandbox(keys=("sk-1234",))
     screen = start(base=sandbox.url)
     screen.answer("API key", "sk-1234")
-    screen.answer("Use it all the same? [y/N]")
+    screen.answer("Use it anyway? [y/N]")
     assert not sandbox.seen
     screen.answer("API key", "sk-1234")
-    screen.answer("Use it all the same?", "y")
+    screen.answer("Use it anyway?", "y")
     screen.wait("✓ The key", "works")
-    screen.wait("Where is the key to live", ":")
+    screen.wait("Where should the key be stored?", ":")
     screen.type("\x03", enter=False)
     assert screen.end() == 130
 
@@ -438,7 +438,7 @@ def test_without_a_keyring_a_file_is_offered_first(home: Path, start_sandbox: St
         screen = start(base=sandbox.url)
         screen.answer("API key", key)
         screen.wait(str(file), "which only you can read")
-        screen.answer("Where is the key to live [1]")
+        screen.answer("Where should the key be stored? [1]")
         rest(screen)
         screen.wait("✓ Saved", f"Its key comes from file:{file} (kimi.yml)", "Next: amx-kimi run")
         assert screen.end() == 0
@@ -451,7 +451,7 @@ def test_without_a_keyring_a_file_is_offered_first(home: Path, start_sandbox: St
     assert held == [file]
 
 
-@pytest.mark.parametrize(("name", "said"), [("cn", "12.50 CNY"), ("", "12.50 (no currency said)")])
+@pytest.mark.parametrize(("name", "said"), [("cn", "12.50 CNY"), ("", "12.50 (unknown currency)")])
 def test_a_balance_has_its_currency(home: Path, start_sandbox: Start, name: str, said: str) -> None:
     sandbox = start_sandbox(balance=12.5, keys=(KEY,))
     home.mkdir()

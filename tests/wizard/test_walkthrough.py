@@ -72,7 +72,7 @@ def test_the_documented_walkthrough_with_a_service(
     screen = Screen("add-llm-profile", env=keyring)
     walk(screen, sandbox.url + "/")
     screen.answer("Reasoning effort (low, medium, high) [low]")
-    screen.wait("1,000 columns, an estimate", "One real test request", "tokens in")
+    screen.wait("1,000 columns (an estimate)", "one real test request", "tokens in")
     screen.wait("✓ Saved LLM profile 'kimi-thinking' to ~/.amx/config.yml")
     assert screen.end() == 0
     assert "The key sk-…cdef works: " in screen.text
@@ -102,7 +102,7 @@ def test_an_edited_profile_gets_a_new_key(
             screen.answer(question)
         screen.wait("✓ Saved")
         assert screen.end() == 0
-    assert "p exists: Enter keeps each of its values" in screen.text
+    assert "p exists; Enter keeps each of its values" in screen.text
     assert held_key(keyring, "//amx/p/api_key") == new
     config = (home / "config.yml").read_text()
     assert "keyring://amx/p/api_key" in config

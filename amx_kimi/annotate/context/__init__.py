@@ -1,4 +1,4 @@
-"""What people already wrote: `--context` files, and which part of them concerns a column.
+"""What people already wrote: `--context` files, and the part of them that concerns a column.
 
 - `glossary`: terms with their meanings, house rules for the style
 - `dbt`: a manifest's descriptions and compiled SQL; `lineage`: which columns pass unchanged

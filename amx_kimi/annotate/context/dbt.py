@@ -1,4 +1,4 @@
-"""A dbt `manifest.json`: descriptions that people wrote, compiled SQL, what comes from where."""
+"""A dbt `manifest.json`: descriptions that people wrote, compiled SQL, and dependencies."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ _KINDS = ("model", "seed", "snapshot", "source")
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view that dbt knows. `columns` are descriptions by the column's name in lower
-    case; `sql` is what dbt compiled, or "" (sources, seeds, a manifest of `dbt parse`)."""
+    """A table or view that dbt knows. `columns` are descriptions by the lower-case name of the
+    column; `sql` is the compiled SQL, or "" (sources, seeds, a manifest of `dbt parse`)."""
 
     id: str
     schema: str
@@ -42,11 +42,12 @@ class Manifest:
 
     @classmethod
     def of(cls, document: Any, where: str) -> "Manifest":
-        """From the JSON of any version that has nodes with descriptions: v4 (dbt 1.0) to v12 were
-        looked at, and later ones are read the same way.
+        """A manifest from its JSON, of any version that has nodes with descriptions.
+
+        Versions 4 (dbt 1.0) to 12 were examined; later ones are read in the same way.
 
         Raises:
-            ConfigFileError: it is no manifest.
+            ConfigFileError: it is not a manifest.
         """
         nodes = _section(document, "nodes", where)
         entries = {**nodes, **_section(document, "sources", where)}
@@ -64,7 +65,7 @@ class Manifest:
         if not schema:
             return named[0] if len(named) == 1 else None
         there = [r for r in named if r.schema.lower() == schema.lower()]
-        return there[0] if len(there) == 1 else None  # the same in two databases: nobody can say
+        return there[0] if len(there) == 1 else None  # ambiguous if it is in two databases
 
     @cached_property
     def _by_name(self) -> Mapping[str, list[Relation]]:
@@ -80,8 +81,8 @@ def _section(document: Any, key: str, where: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(section, Mapping):
         raise ConfigFileError(
-            f"{where} is no dbt manifest: it has no {key!r}",
-            remedy="dbt writes it to target/manifest.json: run `dbt compile` or `dbt build`.",
+            f"{where} is not a dbt manifest: it has no {key!r}",
+            remedy="Run `dbt compile` or `dbt build`, which write target/manifest.json.",
         )
     return section
 
@@ -113,7 +114,7 @@ def _columns(entries: Any) -> Iterator[tuple[str, str]]:
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Without those that differ in case only."""
+    """The pairs, without names that differ only in case."""
     found = list(pairs)
     names = Counter(name for name, _ in found)
     return {name: text for name, text in found if names[name] == 1}

@@ -1,4 +1,4 @@
-"""From `--context` files to a `Context`."""
+"""Reads `--context` files into a `Context`."""
 
 import csv
 import hashlib
@@ -47,17 +47,16 @@ class Context:
         )
 
     def part(self, item: Item) -> list[object]:
-        """What the item's reuse key has to know of the context; empty when nothing concerns it."""
+        """The context that belongs to the item's reuse key; empty if nothing concerns it."""
         terms = self.terms([item])
         return [terms, self.rules] if terms or self.rules else []
 
 
 def load_context(paths: Sequence[str]) -> Context:
-    """Read `--context` files: glossaries, house rules, dbt manifests, told apart by what they are.
+    """Read `--context` files: glossaries, house rules and dbt manifests, in any order.
 
     Raises:
-        ConfigFileError: a file is missing, of no known kind, or its content does not fit; says
-            which, and where.
+        ConfigFileError: a file is missing, of an unknown kind, or invalid; says which, and where.
     """
     terms: list[tuple[str, str, str]] = []
     rules: list[str] = []
@@ -77,7 +76,7 @@ def load_context(paths: Sequence[str]) -> Context:
     if len(wording) > _MOST_RULES:
         raise ConfigFileError(
             f"The house rules have {len(wording):,} characters; at most {_MOST_RULES:,} are sent",
-            remedy="They are paid for with every request: keep to what the wording needs.",
+            remedy="They are paid for with every request: keep only what descriptions need.",
         )
     return Context(Glossary.of(terms), wording, tuple(manifests), tuple(files))
 
@@ -90,7 +89,7 @@ def _read(path: Path) -> bytes:
     most = _MOST_MANIFEST_BYTES if path.suffix.lower() == ".json" else _MOST_BYTES
     try:
         if path.stat().st_size > most:
-            raise ConfigFileError(f"{path} has more than {most:,} bytes: too many for a context")
+            raise ConfigFileError(f"The context file {path} has more than {most:,} bytes")
         with open_regular(path) as file:
             return file.read(most + 1)[:most]
     except OSError as error:
@@ -110,7 +109,7 @@ def _parse(path: Path, raw: bytes) -> tuple[list[tuple[str, str, str]], list[str
     if kind in (".yml", ".yaml", ".json"):
         return _structured(_json(raw, path) if kind == ".json" else _yaml(text, path), path)
     raise ConfigFileError(
-        f"The context file {path} is of no known kind", remedy=f"Known: {_KINDS}."
+        f"The context file {path} is of an unknown kind", remedy=f"Known: {_KINDS}."
     )
 
 
@@ -121,7 +120,7 @@ def _csv(text: str, path: Path) -> Iterator[tuple[str, str, str]]:
         names = [name.strip().lower() for name in next(rows, [])]
         if "term" not in names or "meaning" not in names:
             raise ConfigFileError(
-                f"{path}: its first line has to name the columns `term` and `meaning`; it has "
+                f"{path}: the first line must name the columns `term` and `meaning`, found "
                 f"{', '.join(names)[:80] or 'nothing'}"
             )
         term, meaning = names.index("term"), names.index("meaning")
@@ -143,7 +142,7 @@ def _structured(document: Any, path: Path) -> tuple[list[tuple[str, str, str]], 
     if isinstance(rules, str):
         rules = [rules]
     if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
-        raise ConfigFileError(f"{path}: `rules` has to be a text or a list of texts")
+        raise ConfigFileError(f"{path}: `rules` must be a text or a list of texts")
     if isinstance(document, Mapping):
         document = [{"term": term, "meaning": meaning} for term, meaning in document.items()]
     if not isinstance(document, list):
@@ -161,7 +160,7 @@ def _term(entry: Any, number: int, path: Path) -> tuple[str, str, str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key that stands twice."""
+    """A YAML loader that refuses a key that occurs twice."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
@@ -170,7 +169,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Any:
         name = loader.construct_object(key, deep=True)
         if isinstance(name, str) and name in seen:
             raise yaml.MarkedYAMLError(
-                problem=f"{name!r} stands twice", problem_mark=key.start_mark
+                problem=f"{name!r} occurs twice", problem_mark=key.start_mark
             )
         seen.add(name if isinstance(name, str) else id(key))
     return yaml.SafeLoader.construct_yaml_map(loader, node)
@@ -183,7 +182,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
-        raise ValueError(f"{twice!r} stands twice")
+        raise ValueError(f"{twice!r} occurs twice")
     return found
 
 

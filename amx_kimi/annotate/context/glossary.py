@@ -1,4 +1,4 @@
-"""A glossary: which of its terms stand in a name or a comment."""
+"""A glossary: finds which of its terms occur in a name or a comment."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,17 +21,16 @@ def words_of(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Glossary:
-    """Terms and their meanings, references between them resolved."""
+    """Terms and their meanings, with references between them resolved."""
 
     meanings: Mapping[str, str]
 
     @classmethod
     def of(cls, entries: Iterable[tuple[str, str, str]]) -> "Glossary":
-        """From (term, meaning, where it stands). A meaning such as `see Customer` takes the other
-        term's.
+        """A glossary from (term, meaning, place). `see Customer` means the other term's meaning.
 
         Raises:
-            ConfigFileError: a term with two meanings, without one, or a circle of references.
+            ConfigFileError: a term has two meanings or none, or references form a circle.
         """
         meanings: dict[str, str] = {}
         spelled: dict[tuple[str, ...], tuple[str, str]] = {}
@@ -42,14 +41,14 @@ class Glossary:
             first, place = spelled.setdefault(key, (term, where))
             if meanings.setdefault(first, meaning.strip()) != meaning.strip():
                 raise ConfigFileError(
-                    f"{where}: the term {term!r:.60} has another meaning than at {place}",
-                    remedy="Keep one of the two, or join them in one entry.",
+                    f"{where}: the term {term!r:.60} has a different meaning than at {place}",
+                    remedy="Keep one of the two, or combine them in one entry.",
                 )
         names = {key: term for key, (term, _) in spelled.items()}
         return cls({term: _resolved(term, meanings, names) for term in meanings})
 
     def about(self, *texts: str) -> dict[str, str]:
-        """The terms that stand in any of these names or comments, in the glossary's order."""
+        """The terms that occur in any of these names or comments, in the glossary's order."""
         found: set[str] = set()
         for text in texts:
             words = words_of(text)
@@ -73,7 +72,7 @@ class Glossary:
 
     @cached_property
     def _solid(self) -> Mapping[str, list[str]]:
-        """KDNR for the term `KD-Nr`: written together, as old schemas do."""
+        """Terms by their words joined, as in old schemas: KDNR for the term `KD-Nr`."""
         index: dict[str, list[str]] = {}
         for term in self.meanings:
             index.setdefault("".join(words_of(term)), []).append(term)
@@ -84,8 +83,8 @@ def _resolved(term: str, meanings: Mapping[str, str], names: Mapping[tuple[str, 
     chain = list(_chain(term, meanings, names))
     if chain[-1] in chain[:-1]:
         raise ConfigFileError(
-            f"The glossary goes round in a circle: {' → '.join(chain)}",
-            remedy="Give one of these terms a meaning of its own.",
+            f"References in the glossary form a circle: {' → '.join(chain)}",
+            remedy="Give one of these terms its own meaning.",
         )
     meaning = meanings[chain[-1]]
     return meaning if len(chain) == 1 else f"{chain[-1]}: {meaning}"

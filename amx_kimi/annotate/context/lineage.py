@@ -1,4 +1,4 @@
-"""Which columns a query passes on unchanged, and what the others are made of: by sqlglot."""
+"""Uses sqlglot to find which columns a query passes on unchanged, and how others are made."""
 
 import time
 from collections.abc import Mapping
@@ -17,16 +17,18 @@ Columns = Mapping[str, Mapping[str, list[str]]]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a column comes from: (schema, table, column) of each; `unchanged` when it is passed on
-    as it is, under this name or another."""
+    """The columns from which a column is made: (schema, table, column) of each. `unchanged`: it is
+    passed on as it is, under any name."""
 
     sources: tuple[tuple[str, str, str], ...]
     unchanged: bool
 
 
 def origins(sql: str, dialect: str, columns: Columns) -> dict[str, Origin]:
-    """The origin of each column that `sql` returns, by its name in lower case; empty when sqlglot
-    cannot read it. `columns` are those of the tables it reads, so that `select *` is understood."""
+    """The origin of each column that `sql` returns, by lower-case name; empty if sqlglot fails.
+
+    `columns` are those of the tables that it reads, so that `select *` is understood.
+    """
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -54,7 +56,7 @@ def origins(sql: str, dialect: str, columns: Columns) -> dict[str, Origin]:
                 found[name.lower()] = origin
         return found
     except (SqlglotError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        # Not the message: it repeats the SQL, literals and all.
+        # The message is not logged, because it repeats the SQL with its literals.
         get_logger().warning("context.sql_unread", error=type(error).__name__)
         return {}
 
@@ -78,7 +80,7 @@ def _leaves(node: Any) -> Any:
 
 
 def _is_unchanged(node: Any) -> bool:
-    """Whether there is one way down to a table, through nothing but names."""
+    """Whether it comes from one column of a table, through names only."""
     from sqlglot import exp
 
     while True:

@@ -1,5 +1,5 @@
-"""DuckDB: a file of its own (`source`, `comments`), and files of data (`data_files`, `csv_files`)
-that it reads as tables."""
+"""DuckDB: its own files (`source`, `comments`), and data files that it reads as tables
+(`data_files`, `csv_files`)."""
 
 from typing import TYPE_CHECKING
 

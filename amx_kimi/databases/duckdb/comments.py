@@ -1,4 +1,4 @@
-"""Comments in a DuckDB file: a transaction for each table, in a file that nobody else may open."""
+"""Writes comments to a DuckDB file: one transaction per table. Nobody else may have it open."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,10 @@ DIALECT = Dialect(
     column="COMMENT ON COLUMN {table}.{column} IS {text};",
 )
 
-_HEADER, _HEADER_VERSION = 84, 52  # DuckDB's main header, where the library's version stands
+_HEADER, _HEADER_VERSION = (
+    84,
+    52,
+)  # offsets in DuckDB's main header; the second is that of the library's version
 _VERSION = re.compile(r"v(\d+\.\d+)")
 
 _RELATIONS = """
@@ -41,7 +44,7 @@ WHERE NOT internal AND database_name = current_database()
 
 
 class DuckdbComments:
-    """A DuckDB file, opened to write.
+    """A DuckDB file, opened for writing.
 
     Raises:
         SourceError: duckdb is not installed, there is no such file, or another process has it open.
@@ -60,10 +63,10 @@ class DuckdbComments:
             self._connection = duckdb.connect(str(path.resolve()), config=CONFIG)
         except duckdb.Error as error:
             raise SourceError(
-                f"{path} cannot be opened to write: {reason_of(error)}",
+                f"{path} cannot be opened for writing: {reason_of(error)}",
                 remedy="Close it in other programs first.",
             ) from None
-        # With the catalog: a schema may be called as its file is.
+        # With the catalog, because a schema may have the same name as its file.
         catalog = str(self._rows("SELECT current_database()")[0][0])
         self.dialect = replace(DIALECT, catalog=catalog)
 
@@ -84,7 +87,7 @@ class DuckdbComments:
         """As `Comments.write`."""
         import duckdb
 
-        # Read by `read`, and the same still: DuckDB lets nobody else into a file that we write to.
+        # Still as `read` found it: nobody else can open a file that DuckDB has open for writing.
         now = self._seen.get((schema, table))
         fitting, others = split_by_before(now, wanted)
         self._connection.begin()
@@ -110,20 +113,20 @@ class DuckdbComments:
 
 
 def _newer_than(path: Path, ours: str) -> str:
-    """A caution where a file was made by an older DuckDB than ours: once we have written to it,
-    that one may not open it any more. Its header says which it was."""
+    """A caution if an older DuckDB created the file, which it may not be able to open any more
+    once we have written to it. The file's header names the version."""
     try:
         with open_regular(path) as file:
             header = file.read(_HEADER)
-    except OSError:  # whoever opens it says why
+    except OSError:  # raised again, with its reason, when it is opened
         return ""
     made_by = _VERSION.match(header[_HEADER_VERSION:].decode("ascii", "replace"))
     if made_by and _numbers(made_by[1]) >= _numbers(ours):
         return ""
     by = f"DuckDB {made_by[1]}" if made_by else "an old DuckDB"
     return (
-        f"{path} was made by {by}, and is written to by DuckDB {ours}: an older DuckDB may not "
-        "open it afterwards. Keep a copy if one has to."
+        f"{path} was created by {by}, and is written by DuckDB {ours}: an older DuckDB may not "
+        "open it afterwards. If one must, keep a copy."
     )
 
 

@@ -1,4 +1,4 @@
-"""What opening DuckDB needs, for files of its own and for files of data."""
+"""What is needed to open DuckDB, for its own files and for data files."""
 
 __all__ = ["CONFIG", "reason_of"]
 
@@ -8,10 +8,10 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-"""Bounded, and without extensions that DuckDB would fetch."""
+"""Settings that limit resources, and keep DuckDB from downloading extensions."""
 
 
 def reason_of(error: Exception) -> str:
-    """What DuckDB says, without the query and the row of data that it repeats."""
+    """DuckDB's message, without the query and the row of data that it repeats."""
     lines = [line for line in str(error).splitlines() if not line.startswith("Original Line")]
     return " ".join(" ".join(lines[:2]).partition(" LINE ")[0].split())

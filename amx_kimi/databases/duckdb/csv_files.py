@@ -1,6 +1,6 @@
-"""Files of separated values: in what encoding, between what, and whether the first line is names.
+"""CSV and TSV files: finds their encoding and separator, and whether they have a header line.
 
-What nobody says is guessed, and what was guessed is told.
+What the user does not set is guessed, and a note says what was guessed.
 """
 
 import codecs
@@ -23,17 +23,17 @@ from amx_kimi.redact.shapes import shape
 __all__ = ["UTF8", "Layout", "encoding_of", "in_utf8", "is_somebodys", "looks_like_data"]
 
 UTF8 = ("utf-8", "utf-8-sig", "ascii")
-"""What DuckDB reads as it is."""
+"""The encodings that DuckDB reads directly."""
 
 _BLOCK, _BLOCKS = 65_536, 256
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16's, with which it begins
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is the beginning of this one
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_LIKELY = (  # what spreadsheets write where they do not write UTF-8
+_LIKELY = (  # what spreadsheets write instead of UTF-8
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "gb18030", "big5", "cp932", "cp949"),
 )
 _WESTERN = "cp1252"
@@ -46,8 +46,7 @@ _LEAST_DIGITS = 3
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file was read: its encoding, what separates its values, whether its first line is the
-    columns' names."""
+    """How a file was read: its encoding, its separator, and whether it has a header line."""
 
     encoding: str
     separator: str
@@ -55,18 +54,18 @@ class Layout:
 
     def __str__(self) -> str:
         between = {"\t": "tab", " ": "blank"}.get(self.separator, f"`{self.separator}`")
-        names = "is the columns' names" if self.header else "is data, and the columns have no names"
+        names = "has the columns' names" if self.header else "is data; the columns have no names"
         return f"{self.encoding}, separated by {between}; the first line {names}"
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding that a file is probably in, by its first 16 MB: Python's name of it.
+    """The probable encoding of a file (Python's name), from its first 16 MB.
 
     Raises:
         OSError: it cannot be read.
     """
     if _is_zst(path):
-        return "utf-8"  # only DuckDB can look into it, and expects that
+        return "utf-8"  # only DuckDB can decompress it, and expects UTF-8
     decoder = codecs.getincrementaldecoder("utf-8")()
     with _opened(path) as file:
         for number, block in enumerate(iter(lambda: file.read(_BLOCK), b"")):
@@ -91,8 +90,8 @@ def _by_its_bytes(head: bytes) -> str:
 
 
 def _likely(block: bytes) -> str:
-    """The encoding of a text in none of Unicode's. In doubt it is Western: a single letter among
-    ASCII would be a sign of Chinese, too."""
+    """The encoding of a text that is not in a Unicode encoding. In doubt it is a Western one,
+    because a single letter among ASCII would also fit Chinese."""
     from charset_normalizer import from_bytes
 
     foreign = b"\n".join(line for line in block.split(b"\n") if not line.isascii())
@@ -109,14 +108,14 @@ def _likely(block: bytes) -> str:
 
 
 def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
-    """A copy of a file in UTF-8, in `folder`, for those who read nothing else.
+    """A copy of a file in UTF-8, in `folder`, because DuckDB reads nothing else.
 
     Raises:
         SourceError: it is not in this encoding.
-        OSError: it cannot be read, or there is no room.
+        OSError: it cannot be read, or the disk is full.
     """
     if _is_zst(path):
-        raise SourceError("only UTF-8 can be read out of a .zst: unpack it first")
+        raise SourceError("only UTF-8 can be read from a .zst; unpack it first")
     copy = folder / f"{len(list(folder.iterdir()))}.csv"
     try:
         with (
@@ -126,15 +125,17 @@ def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
         ):
             shutil.copyfileobj(text, file)
     except UnicodeError:
-        raise SourceError(f"it is not in {encoding}; --csv-encoding says which it is in") from None
+        raise SourceError(
+            f"it is not in {encoding}; set its encoding with --csv-encoding"
+        ) from None
     return copy
 
 
 def looks_like_data(first: Sequence[str | None], rows: Sequence[Sequence[str | None]]) -> bool:
-    """Whether the first line of a file is a row like the others, rather than the columns' names.
+    """Whether the first line of a file is a row of data, rather than a header.
 
-    A figure, somebody's address, or a value that stands in its column again, is no name; whatever
-    stands over figures is one.
+    A figure, somebody's address, or a value that occurs again in its column is not a name. A text
+    above figures is a name.
     """
     columns = [
         (cell, [value for row in rows if (value := row[at])])
@@ -149,7 +150,7 @@ def looks_like_data(first: Sequence[str | None], rows: Sequence[Sequence[str | N
 
 
 def is_somebodys(name: str) -> bool:
-    """Whether a column's name is rather somebody's address, number or key."""
+    """Whether a column's name looks like somebody's address, number or key."""
     return any(
         is_formatted(part, ())
         for part in name.split("_")
@@ -168,7 +169,7 @@ def _is_like(cell: str, values: Sequence[str]) -> bool:
 
 
 def _mostly(holds: Iterable[Any]) -> bool:
-    """Whether it holds of more than half, and of one at least."""
+    """Whether it is true for more than half, and for at least one."""
     each = [bool(one) for one in holds]
     return sum(each) * 2 > len(each)
 

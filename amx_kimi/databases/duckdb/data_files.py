@@ -1,4 +1,4 @@
-"""Files of data as tables, through DuckDB: Parquet, CSV and JSON, each file a table."""
+"""Data files (Parquet, CSV, JSON) as tables, through DuckDB: each file is a table."""
 
 import os
 import re
@@ -38,7 +38,7 @@ FILE_KINDS = {
     ".jsonl": "read_json",
     ".ndjson": "read_json",
 }
-"""By suffix (a further `.gz` or `.zst` is fine), the function of DuckDB that reads it."""
+"""DuckDB's function for each suffix; `.gz` or `.zst` may follow the suffix."""
 
 _PACKED = (".gz", ".zst")
 _FIRST_ROWS = 200
@@ -46,14 +46,14 @@ _MOST_NAMES = 20
 
 
 def open_source(url: URL, reading: Reading) -> Source:
-    """As `Backend.open_source`, of what `files_url` made."""
+    """As `Backend.open_source`, for a URL from `files_url`."""
     found = url.query.get("path", ())
     paths = (found,) if isinstance(found, str) else found
     return FilesSource([Path(path) for path in paths], reading)
 
 
 class FilesSource(DuckdbSource):
-    """Some files, in a DuckDB in memory that may read these and nothing else.
+    """Some files, in a DuckDB in memory that can read only these files.
 
     Raises:
         SourceError: duckdb is not installed, a file is missing, or none of them can be read.
@@ -100,13 +100,13 @@ class FilesSource(DuckdbSource):
         return [("", name) for name in self._rows_of]
 
     def close(self) -> None:
-        """Forget the files."""
+        """Close the database in memory, and delete copies."""
         super().close()
         if self._copies:
             self._copies.cleanup()
 
     def items(self, selection: Selection) -> Iterator[Item]:
-        """As `Source.items`; each file is a table of its name without suffix."""
+        """As `Source.items`; each file is a table, named like the file without suffix."""
         for item in super().items(Selection()):
             if selection.takes("", item.table):
                 here = replace(item, schema="", definition="")
@@ -116,11 +116,12 @@ class FilesSource(DuckdbSource):
                 yield here
 
     def profile(self, table: Item, columns: Sequence[str]) -> Any:
-        """As `Source.profile`: of its first rows, where it is not a Parquet file."""
+        """As `Source.profile`: from the first rows, unless it is a Parquet file."""
         return super().profile(replace(table, schema="main"), columns)
 
     def _readable(self, path: Path) -> Path | None:
-        """What DuckDB can read: the file, or a copy of it in UTF-8; None and a note: neither."""
+        """The file, or a copy of it in UTF-8, for DuckDB to read; None, with a note, if neither
+        works."""
         if FILE_KINDS[_kind(path)] != "read_csv":
             return path
         try:
@@ -149,7 +150,7 @@ class FilesSource(DuckdbSource):
             if name_of_data := self._data_in_header(quoted(name)):
                 self._connection.execute(f"DROP VIEW {quoted(name)}")
                 raise SourceError(
-                    f"a column is called {name_of_data}, so its first line (or its keys) seem to "
+                    f"a column is called {name_of_data}, so its first line (or its keys) may "
                     "be data"
                 )
             self._rows_of[name] = self._count(place) if kind == "read_parquet" else None
@@ -159,13 +160,13 @@ class FilesSource(DuckdbSource):
             self._leave_out(path, error)
 
     def _leave_out(self, path: Path, error: Exception) -> None:
-        self.notes.append(f"{path.name} is left out: {reason_of(error):.200}")
+        self.notes.append(f"{path.name} is skipped: {reason_of(error):.200}")
 
     def _layout(self, path: Path, place: str) -> Layout:
-        """How a file of separated values is to be read: as people say, or as it looks.
+        """How to read a CSV or TSV file: as the user set it, else as guessed.
 
         Raises:
-            SourceError: there is nothing in it.
+            SourceError: it is empty.
         """
         said = self._reading.csv
         separator = said.separator or self._separator(place)
@@ -188,7 +189,7 @@ class FilesSource(DuckdbSource):
         return int(counted[0]) if counted and counted[0] is not None else None
 
     def _data_in_header(self, view: str) -> str:
-        """The shape of a column's name that is somebody's address or number, if there is one."""
+        """The shape of a column's name that looks like somebody's address or number, if any."""
         rows = self._connection.execute(f"DESCRIBE SELECT * FROM {view}").fetchall()
         return next((shape(name) for name, *_ in rows if is_somebodys(name)), "")
 
@@ -198,24 +199,25 @@ def _in_words(layout: Layout, files: Sequence[str]) -> str:
 
 
 def paths_of(texts: Sequence[str]) -> list[Path] | None:
-    """The files of data that are meant, patterns such as `data/*.parquet` resolved; None when it
-    is not files of data that are meant.
+    """The data files that these texts name, with patterns such as `data/*.parquet` resolved.
+
+    Returns None if they do not name data files.
 
     Raises:
-        SourceError: a pattern matches nothing, or some are files of data and some are not.
+        SourceError: a pattern matches nothing, or only some are data files.
     """
     found = [_meant(text) for text in texts]
     paths = [path for some in found if some for path in some]
     if paths and None in found:
         raise SourceError(
-            "Several databases, or files of data beside a database, cannot be one run",
-            remedy="Give one URL, or files of data only.",
+            "One run cannot describe several databases, or a database together with data files",
+            remedy="Give one URL, or only data files.",
         )
     return paths or None
 
 
 def _meant(text: str) -> list[Path] | None:
-    """The files of data that one text means."""
+    """The data files that one text names."""
     path = Path(text).expanduser()
     if not text or "://" in text:
         return None
@@ -223,9 +225,9 @@ def _meant(text: str) -> list[Path] | None:
         found = _data_files(path.iterdir())
         if not found:
             raise SourceError(
-                f"There is no file of data in the folder {text}",
-                remedy=f"Such are {', '.join(FILE_KINDS)}, also with .gz or .zst. Those of folders "
-                "in it are named by a pattern: 'data/*/*.csv'.",
+                f"There are no data files in the folder {text}",
+                remedy=f"Data files are {', '.join(FILE_KINDS)}, also with .gz or .zst. For files "
+                "in subfolders, use a pattern: 'data/*/*.csv'.",
             )
         return found
     if _kind(path) not in FILE_KINDS:
@@ -252,17 +254,17 @@ def files_url(paths: Sequence[Path]) -> URL:
 
 
 def _text(text: str) -> str:
-    """A text as SQL has it."""
+    """A text quoted for SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _literal(path: Path) -> str:
-    """The path for DuckDB, which takes some letters for patterns."""
+    """The path for DuckDB, with those characters escaped that would make it a pattern."""
     return re.sub(r"[\[*?]", lambda mark: f"[{mark[0]}]", str(path))
 
 
 def _placed(path: Path) -> Path:
-    """A file by its own name, not by that of what it links to."""
+    """A file with its own name, not that of the file to which it links."""
     return path.parent.resolve() / path.name
 
 
@@ -282,8 +284,8 @@ def _stem(path: Path) -> str:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The files' names without suffix, or with it (or their folders) where two would be the same;
-    DuckDB's names differ in more than case."""
+    """The files' names without suffix; with suffix or folder if two would be the same. Names that
+    differ only in case are the same to DuckDB."""
 
     def unique(names: Sequence[str]) -> list[bool]:
         counts = Counter(name.casefold() for name in names)

@@ -1,7 +1,7 @@
-"""DuckDB: a file opened read-only, or files of data as tables; statistics from a bounded sample.
+"""DuckDB: a file opened read-only, or data files as tables; statistics from a bounded sample.
 
-By DuckDB's own API and its `duckdb_…()` functions: SQLAlchemy's dialect for it (duckdb-engine)
-fails at reflection with DuckDB 2.0.
+Uses DuckDB's own API and `duckdb_…()` functions, because SQLAlchemy's dialect for DuckDB
+(duckdb-engine) fails at reflection with DuckDB 2.0.
 """
 
 import re
@@ -76,7 +76,7 @@ class DuckdbSource:
 
     Raises:
         SourceError: duckdb is not installed, there is no such file, another process writes to
-            it, or it is no DuckDB file.
+            it, or it is not a DuckDB file.
     """
 
     def __init__(self, path: Path, reading: Reading) -> None:
@@ -93,7 +93,7 @@ class DuckdbSource:
         except duckdb.Error as error:
             raise SourceError(
                 f"{path} cannot be read as DuckDB: {reason_of(error)}",
-                remedy="A file that another process writes to has to be closed there, or copied.",
+                remedy="If another process writes to the file, close it there, or copy it.",
             ) from None
         self._begin(connection, reading)
         self.identity = f"duckdb:{place}"
@@ -126,14 +126,14 @@ class DuckdbSource:
                     yield _column(row, keys, generated.get((*place, row[2])))
 
     def profile(self, table: Item, columns: Sequence[str]) -> Mapping[str, RawFacts]:
-        """As `Source.profile`: of a large table, by some of its row groups."""
+        """As `Source.profile`: for a large table, from some of its row groups."""
         import duckdb
 
         most = self._reading.most_rows
         too_many = most and (table.rows or 0) > most
         if table.kind == "view" or not self._reading.samples or too_many or not columns:
             return {}
-        # With the catalog: a schema may be called as its file is.
+        # With the catalog, because a schema may have the same name as its file.
         place = ".".join(map(quoted, (self._catalog, table.schema, table.table)))
         try:
             return self._sampled(place, table.rows, columns)
@@ -142,7 +142,7 @@ class DuckdbSource:
         except duckdb.Error as error:
             reason = reason_of(error)
             get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
-            self.notes.append(f"{table.name} has no statistics in its prompt: {reason:.120}")
+            self.notes.append(f"{table.name} was described without statistics: {reason:.120}")
             return {}
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class DuckdbSource:
     def _facts(self, name: str, kind: str, *, sampled: bool) -> RawFacts:
         nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "BLOB"))
         ends = "NULL, NULL" if nested else "min({0})::VARCHAR, max({0})::VARCHAR"
-        # Not SUMMARIZE: its averages fail on dates such as 9999-12-31 (DuckDB 2.0).
+        # Not SUMMARIZE, whose averages fail on dates such as 9999-12-31 (DuckDB 2.0).
         least, greatest, distinct, filled, count = self._connection.execute(
             f"SELECT {ends}, approx_count_distinct({{0}}), count({{0}}), count(*) "
             "FROM kimi_sample".format(quoted(name))
@@ -215,7 +215,7 @@ class DuckdbSource:
 
         try:
             return self._connection.execute(_GENERATED).fetchall()
-        except duckdb.BinderException:  # before DuckDB 2.0: nothing tells
+        except duckdb.BinderException:  # before DuckDB 2.0, this is unknown
             return []
 
     def _rows(self, query: str) -> list[Any]:
@@ -307,14 +307,14 @@ def _column(row: Sequence[Any], keys: _Keys, generated: str | None) -> Item:
 
 
 def _labels(type_: str) -> list[str]:
-    """An enum's values, which DuckDB spells out in the type."""
+    """An enum's values, which DuckDB lists in the type."""
     if not type_.startswith("ENUM("):
         return []
     return [label.replace("''", "'") for label in _LABEL.findall(type_)]
 
 
 def _bounded(name: str, kind: str) -> str:
-    """A column of the sample, without what would fill the memory; what is no null stays none."""
+    """A column of the sample, without values that would fill the memory; only nulls stay null."""
     column = quoted(name)
     if kind == "VARCHAR":
         return f"left({column}, {_TEXT_LENGTH}) AS {column}"

@@ -1,5 +1,5 @@
-"""PostgreSQL: how one is opened (`connect`), read (`source`, by `sql`, `items` and `statistics`),
-and how its comments are written (`comments`)."""
+"""PostgreSQL: opens a database (`connect`), reads it (`source`, with `sql`, `items` and
+`statistics`), and writes comments (`comments`)."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Comments in PostgreSQL: a transaction for each table, under a lock where there is one."""
+"""Writes comments to PostgreSQL: one transaction per table, under a lock if the kind has one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -82,7 +82,7 @@ class PostgresqlComments:
     def write(self, schema: str, table: str, wanted: Sequence[Comment]) -> list[Comment]:
         """As `Comments.write`."""
         try:
-            # No parameters, or a percent sign would be one.
+            # Without parameters, because a percent sign would be read as one.
             bare = self._connection.execution_options(no_parameters=True)
             with self._transaction():
                 if self._kinds.get((schema, table)) == "table":

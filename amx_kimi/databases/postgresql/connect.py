@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL, set up the same way to read and to write."""
+"""A connection to PostgreSQL, set up in the same way for reading and writing."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _SETTINGS = (
 
 
 def engine_of(url: URL, *, read_only: bool) -> Engine:
-    """An engine with one connection, none of which is open yet.
+    """An engine with one connection, which is not open yet.
 
     Raises:
         SourceError: no driver is installed.
@@ -51,7 +51,7 @@ def engine_of(url: URL, *, read_only: bool) -> Engine:
         cursor.close()
         connection.commit()
 
-    # Before SQLAlchemy's own first questions: without an encoding psycopg answers in bytes.
+    # Set before SQLAlchemy's first queries: without an encoding, psycopg returns bytes.
     event.listen(engine, "connect", set_up, insert=True)
     return engine
 
@@ -73,24 +73,24 @@ def connect(engine: Engine) -> Connection:
 
 
 def set_session(connection: Connection, *, statement: str, lock: str) -> None:
-    """What holds for the transaction that was begun: the server's own names only, and how long to
-    wait for a statement and for a lock."""
+    """Settings for the current transaction: names mean only the server's own, and how long to wait
+    for a statement and for a lock."""
     connection.execute(text(sql.SESSION), {"statement": statement, "lock": lock})
 
 
 def identity_of(url: URL) -> str:
-    """Which database a URL is of, without driver, user or password."""
+    """The identity of a URL's database, without driver, user or password."""
     host = url.host or url.query.get("host", "localhost")
     return f"postgresql://{host}:{url.port or 5432}/{url.database or url.username}"
 
 
 def reason_of(error: SQLAlchemyError) -> str:
-    """What the server said, in a line, without the statement."""
+    """The server's message, in one line, without the statement."""
     return " ".join(str(getattr(error, "orig", None) or error).partition("\nLINE ")[0].split())
 
 
 def without_secrets(url: URL) -> URL:
-    """The URL without passwords, to show and to keep."""
+    """The URL without passwords, for messages and the journal."""
     query = url.difference_update_query(("password", "sslpassword")).query
     return URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
 

@@ -1,4 +1,4 @@
-"""From rows of PostgreSQL's catalogs to items of the inventory, purely."""
+"""Turns rows of PostgreSQL's catalogs into items of the inventory. Pure functions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _STORAGE = {"m": "materialized view", "f": "foreign table"}
 
 @dataclass
 class Structure:
-    """What the catalogs say of tables and types besides their columns, by oid."""
+    """What the catalogs say about tables and types, besides their columns, by oid."""
 
     roles: dict[tuple[int, int], set[str]] = field(default_factory=lambda: defaultdict(set))
     targets: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -144,7 +144,7 @@ def _column(row: Any, structure: Structure) -> Item:
 
 
 def _first(of: Mapping[int, _T], types: Iterable[int]) -> _T | None:
-    """What is known of a column's type, or else of what it is made of."""
+    """What is known about a column's type, or else about its base or element type."""
     return next((of[oid] for oid in types if oid in of), None)
 
 

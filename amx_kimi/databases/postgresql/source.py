@@ -1,7 +1,7 @@
 """PostgreSQL: read-only transactions with short timeouts; everything comes from its catalogs.
 
-Rows are `reltuples`, the rest is what ANALYZE left in `pg_stats` and `pg_statistic_ext`. Only
-with `--profile-data` a table is looked into, and then into a few pages of it.
+The number of rows is `reltuples`; the rest is from `pg_stats` and `pg_statistic_ext`, as ANALYZE
+left it. Only with `--profile-data` are rows of a table read, from a few of its pages.
 """
 
 import time
@@ -29,6 +29,7 @@ from amx_kimi.databases.samples import sample_facts
 from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
 from amx_kimi.patterns import is_chosen, listed
+from amx_kimi.text import counted
 from amx_kimi.types import Item, RawFacts
 
 __all__ = ["PostgresqlSource"]
@@ -60,7 +61,7 @@ class PostgresqlSource:
         return [row.nspname for row in self._all(sql.SCHEMAS)]
 
     def tables(self) -> list[tuple[str, str]]:
-        """As `Source.tables`; those of extensions are among them."""
+        """As `Source.tables`; includes those of extensions."""
         return [(row.nspname, row.relname) for row in self._all(sql.TABLES)]
 
     def items(self, selection: Selection) -> Iterator[Item]:
@@ -80,12 +81,12 @@ class PostgresqlSource:
                 rows = self._stream({**wanted, "definitions": True})
                 first = next(rows, None)
             except DBAPIError as error:
-                # Definitions wait for locks on their tables: then it goes without.
+                # Definitions may wait for locks on their tables; after a timeout, they are skipped.
                 if error.connection_invalidated:
                     self._reconnect()
                 else:
                     definitions = False
-                    self._note(f"definitions of views and checks are left out: {reason_of(error)}")
+                    self._note(f"Definitions of views and checks are skipped: {reason_of(error)}")
                 structure = self._structure({**wanted, "definitions": definitions})
                 rows = self._stream({**wanted, "definitions": definitions})
                 first = next(rows, None)
@@ -120,7 +121,7 @@ class PostgresqlSource:
             kind = found.relkind
             if kind == "v":
                 return {}
-            # Nobody analyses a partitioned table itself: its partitions know.
+            # A partitioned table itself is seldom analysed, so its partitions' figures are used.
             rows = (table.rows or 0) if kind == "p" else found.rows
             if rows <= 0 and _is_empty(connection, found.oid):
                 return {name: RawFacts(nulls=0, distinct=0) for name in columns}
@@ -128,7 +129,7 @@ class PostgresqlSource:
             known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
             analyzed = max(found.rows, rows)
             if not known and kind == "p":
-                # Autovacuum never analyses a partitioned table: its largest partition speaks.
+                # Autovacuum never analyses a partitioned table: use its largest partition.
                 leaf = connection.execute(text(sql.LARGEST), named).mappings().one_or_none()
                 if leaf:
                     known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()
@@ -148,8 +149,8 @@ class PostgresqlSource:
         return allowed and not (reading.most_rows and rows > reading.most_rows)
 
     def _sample(self, table: Item, columns: Sequence[str], rows: int) -> dict[str, RawFacts]:
-        """Look at some rows of random pages; a table of unknown size is read until there are
-        enough of them."""
+        """Read some rows of random pages; a table of unknown size is read until there are enough
+        rows."""
         percent = min(100.0, 100.0 * 2 * _SAMPLE_ROWS / rows) if rows else 100.0
         picked = ", ".join(f"left({quoted(name)}::text, {_VALUE_LENGTH})" for name in columns)
         query = (
@@ -159,7 +160,7 @@ class PostgresqlSource:
         counters: list[Counter[Any]] = [Counter() for _ in columns]
         seen = 0
         with self._transaction() as connection:
-            # No parameters, or a percent sign in a name would be one.
+            # Without parameters, because a percent sign in a name would be read as one.
             bare = connection.execution_options(no_parameters=True)
             for row in bare.exec_driver_sql(query):
                 seen += 1
@@ -225,16 +226,14 @@ class PostgresqlSource:
         ]
         if found:
             names = listed(sorted({row.extension for row in found}))
-            self._note(
-                f"{len(found):,} tables and views that belong to extensions ({names}) are left "
-                "out; --with-extensions takes them in"
-            )
+            things = counted(len(found), "table or view", "tables and views")
+            self._note(f"Skipped {things} of extensions ({names}); --with-extensions includes them")
 
     def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
-        """A timeout or a missing right costs these statistics, never the run."""
+        """Skip statistics after a timeout or a missing right; the run continues."""
         reason = reason_of(error)
         get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
-        self._note(f"{table.name} has no statistics in its prompt: {reason:.120}")
+        self._note(f"{table.name} was described without statistics: {reason:.120}")
         return {}
 
     def _note(self, what: str) -> None:

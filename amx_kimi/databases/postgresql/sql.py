@@ -1,4 +1,4 @@
-"""What `postgresql` asks the catalogs. None of it scans a table."""
+"""The queries that `postgresql` sends to the catalogs. None of them scans a table."""
 
 __all__ = [
     "CONSTRAINTS",
@@ -21,8 +21,8 @@ __all__ = [
     "TYPE_COMMENTS",
 ]
 
-# Local to each transaction: a pooler may give the next one to somebody else. With this search_path
-# names mean the server's own functions, and every type and table is told with its schema.
+# Local to each transaction, because a pooler may give the connection to somebody else. With this
+# search_path, names mean the server's own functions, and types and tables include their schema.
 SESSION = """
 SELECT pg_catalog.set_config('search_path', 'pg_catalog', true),
        pg_catalog.set_config('statement_timeout', :statement, true),
@@ -34,7 +34,7 @@ _OURS = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
 _RELATIONS = f"c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_OURS}"
 _WANTED = f"{_OURS} AND (:all_schemas OR n.nspname = ANY(:schemas))"
 
-# What an extension made, or what stands in a schema that it made (such as its own partitions).
+# What an extension created, or what is in a schema that it created (such as its own partitions).
 _EXTENSION = """
 SELECT x.extname FROM pg_depend d JOIN pg_extension x ON x.oid = d.refobjid
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
@@ -79,7 +79,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {_WANT
 ORDER BY n.nspname, c.relname, a.attnum
 """
 
-# Apart from the inventory: these wait for locks on their tables.
+# Separate from the inventory, because these wait for locks on their tables.
 DEFINITIONS = f"""
 SELECT c.oid, 0, left(pg_get_viewdef(c.oid), 4000)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -117,7 +117,7 @@ ENUMS = """
 SELECT enumtypid, (array_agg(enumlabel::text ORDER BY enumsortorder))[1:50] FROM pg_enum GROUP BY 1
 """
 
-# Of domains, enums and composite types that people made.
+# Only of domains, enums and composite types that people created.
 TYPE_COMMENTS = f"""
 SELECT t.oid, d.description
 FROM pg_description d
@@ -179,7 +179,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = :schema AND c.relname = :table
 """
 
-# By pg_inherits: pg_partition_tree would take a lock on every partition.
+# Uses pg_inherits, because pg_partition_tree would lock every partition.
 LARGEST = """
 WITH RECURSIVE below AS (
     SELECT i.inhrelid AS oid FROM pg_inherits i WHERE i.inhparent = :relation
@@ -191,8 +191,8 @@ FROM below b JOIN pg_class c ON c.oid = b.oid JOIN pg_namespace n ON n.oid = c.r
 WHERE c.relkind <> 'p' ORDER BY c.reltuples DESC LIMIT 1
 """
 
-# Whether a table that may be read has no rows, nor any table below it: what ANALYZE left outlives
-# them. Without pages the file's size is sure (a lock for a moment), else ANALYZE is believed.
+# Whether a readable table and all tables below it have no rows. Statistics of ANALYZE may be older
+# than that. Without pages, the file's size decides (a short lock); otherwise, ANALYZE does.
 EMPTY = """
 WITH RECURSIVE below AS (
     SELECT CAST(:relation AS oid) AS oid

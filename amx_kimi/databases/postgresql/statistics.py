@@ -1,4 +1,4 @@
-"""From rows of `pg_stats` and `pg_stats_ext` to raw facts, purely."""
+"""Turns rows of `pg_stats` and `pg_stats_ext` into raw facts. Pure functions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,11 @@ def statistics_of(
     estimate: int,
     analyzed: int,
 ) -> dict[str, RawFacts]:
-    """Facts of those columns that the statistics know. A later row for a column wins; `estimate`
-    is the table's number of rows, `analyzed` that of the table or partition whose statistics they
-    are: a value counts as often as it was in the rows that ANALYZE looked at."""
+    """Facts about the columns in the statistics. A later row for a column wins.
+
+    `estimate` is the table's number of rows; `analyzed` is that of the table or partition that the
+    statistics describe. A value counts as often as it was in the rows that ANALYZE read.
+    """
     facts = {}
     for name, *figures, sample in rows:
         facts[name] = _facts(estimate, min(analyzed, sample), figures)
@@ -44,7 +46,7 @@ def _facts(rows: int, sampled: int, figures: Sequence[Any]) -> RawFacts:
         keys = document_keys((value, 1) for value in (*(documents or ()), *(values or ())))
         if keys:
             return RawFacts(nulls=nulls if rows else None, keys=keys)
-    if elements:  # of an array: its elements say more than whole arrays do
+    if elements:  # the elements of arrays say more than whole arrays
         common = zip(elements, element_frequencies or [], strict=False)
         frequent = _counted(common, sampled) if not text_search else ()
         return RawFacts(nulls=nulls if rows else None, values=frequent, seen=len(elements))
@@ -72,8 +74,8 @@ def _alone(
     shares: Sequence[float],
     rows: int,
 ) -> dict[str, tuple[tuple[tuple[str, int], ...], int]]:
-    """Each column's frequent values, and how many different ones there are among them, from the
-    frequent combinations of several columns."""
+    """Each column's frequent values, and how many of them are different, from the frequent
+    combinations of several columns."""
     found: dict[str, dict[str, float]] = {name: defaultdict(float) for name in names}
     for combination, share in zip(combinations, shares, strict=False):
         for name, value in zip(names, combination, strict=False):

@@ -1,4 +1,4 @@
-"""dbt: a new `schema.yml`, streamed, or descriptions put into a property file that is there."""
+"""dbt: streams a new `schema.yml`, or adds descriptions to an existing property file."""
 
 from amx_kimi.publish.dbt.merge import MergeRules, merge_dbt
 from amx_kimi.publish.dbt.new_file import write_dbt

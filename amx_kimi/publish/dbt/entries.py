@@ -1,4 +1,4 @@
-"""What dbt's property files describe: models, seeds, snapshots, versions of models, and sources."""
+"""Reads dbt's property files: models, seeds, snapshots, versions of models, and sources."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -84,7 +84,7 @@ class PropertyFile:
     def warnings(self) -> Iterator[str]:
         """What dbt warns about as well."""
         for line, key in self.document.doubles:
-            yield f"{self.path}, line {line}: {key!r} stands twice in one mapping; the last is read"
+            yield f"{self.path}, line {line}: {key!r} occurs twice in one mapping; the last is used"
 
 
 class Entries:
@@ -124,7 +124,7 @@ def read_property_file(path: Path) -> PropertyFile:
     """A property file that is there.
 
     Raises:
-        ConfigFileError: it is none; says where.
+        ConfigFileError: it is not one; says where.
     """
     try:
         with open_regular(path, MOST_BYTES) as file:
@@ -140,18 +140,18 @@ def read_property_file(path: Path) -> PropertyFile:
         raise ConfigFileError(f"{path}{where} is not valid YAML: {error}") from None
     root = document.root
     if root and not is_null(root) and root.kind != "mapping":
-        raise ConfigFileError(f"{path} is no dbt file: expected a mapping at its top")
+        raise ConfigFileError(f"{path} is not a dbt file: expected a mapping at its top")
     found = PropertyFile(path, document, mark)
     if root and root.kind == "mapping":
         for entry in _entries(path, root):
             found.entries.append(entry)
             if len(found.entries) > len(text):
-                raise ConfigFileError(f"{path} is no dbt file: its aliases multiply")
+                raise ConfigFileError(f"{path} is not a usable dbt file: its aliases multiply")
     return found
 
 
 def value_of(mapping: Node, key: str) -> Node | None:
-    """What stands below a key, also where a merge key (`<<`) brings it."""
+    """The value of a key, even if a merge key (`<<`) adds it."""
     seen: set[int] = set()
     waiting = [mapping]
     while waiting:
@@ -170,7 +170,7 @@ def value_of(mapping: Node, key: str) -> Node | None:
 
 
 def text_of(mapping: Node, *path: str) -> str:
-    """The text at a path of keys, empty where there is none."""
+    """The text at a path of keys; empty if there is none."""
     node: Node | None = mapping
     for key in path:
         node = value_of(node, key) if node and node.kind == "mapping" else None
@@ -188,7 +188,7 @@ def mappings(path: Path, parent: Node, key: str) -> list[Node]:
         return []
     if there.kind != "sequence" or any(node.kind != "mapping" for node in there.value):
         line = parent.line if key == "columns" else there.line
-        raise ConfigFileError(f"{path}, line {line}: {key} has to be a list of mappings")
+        raise ConfigFileError(f"{path}, line {line}: {key} must be a list of mappings")
     found: list[Node] = there.value
     return found
 

@@ -1,4 +1,4 @@
-"""Descriptions put into a property file that is there; what people wrote keeps its bytes."""
+"""Adds descriptions to an existing property file, and leaves what people wrote unchanged."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -58,25 +58,27 @@ class MergeRules:
 def merge_dbt(
     path: Path, rows: Iterable[Described], rules: MergeRules, project: Project | None = None
 ) -> tuple[str, Merged]:
-    """The text of an existing file with the descriptions in it: lines are added, empty descriptions
-    and those of ours filled, and every other byte stays; people's texts too, unless the rules say
-    otherwise. Tables and columns that it does not have are added, unless another file of the
-    project has them.
+    """The text of an existing file with the descriptions added.
+
+    - Empty descriptions and our own are filled; people's texts only if the rules say so. Every other
+      byte stays.
+    - Missing tables and columns are added, unless the rules forbid it or another file of the
+      project has them.
 
     Raises:
-        ConfigFileError: it is no dbt file, or cannot be added to; says why.
+        ConfigFileError: it is not a dbt file, or cannot be changed; says why.
     """
     file = read_property_file(path)
     merge = _Merge(file, project, rules)
     tables = deque(chosen_tables(rows, rules.choice))
     merge.find_rivals(table[0].item for table in tables)
-    while tables:  # none is held longer than it is needed
+    while tables:  # frees each table once it is merged
         merge.table(tables.popleft())
     try:
         return file.mark + merge.edits.text(), merge.result
     except Unwritable as error:
         raise ConfigFileError(
-            f"{path} is written in a way that amx-kimi cannot add to ({error}); it is unchanged"
+            f"{path} has a form that amx-kimi cannot change ({error}); it is unchanged"
         ) from None
 
 
@@ -107,9 +109,11 @@ class _Merge:
         elif len(own or found) > 1:
             files = {self._shown(entry) for entry in own or found}
             count, where = len(own or found), " and ".join(sorted(files))
-            self._alone(item, f"stands {count} times in {where}")
+            self._alone(item, f"occurs {count} times in {where}")
         elif own and (rivals := self._rivals(own[0], item)):
-            self._alone(item, f"and {rivals} have one entry here: export one of them, by --schema")
+            self._alone(
+                item, f"and {rivals} share one entry here; export only one of them, with --schema"
+            )
         elif own:
             self._fill(own[0], rows)
         elif found:
@@ -136,7 +140,7 @@ class _Merge:
         own = [row for row in rows if not row.item.column]
         columns = [row for row in rows if row.item.column]
         if entry.shared:
-            self._problem(f"{whole}: its entry is an alias, or has one (line {entry.node.line})")
+            self._problem(f"{whole}: its entry is or contains an alias (line {entry.node.line})")
         else:
             for row in own:
                 self._describe_table(entry, row)
@@ -159,10 +163,10 @@ class _Merge:
         for node in (home, entry.node):
             there = node.value.get("columns")
             if there is not None and there.shared:
-                self._problem(f"{whole}: its columns are an alias, or have one")
+                self._problem(f"{whole}: its columns are or contain an alias")
                 return
             if there is None and node.closed:
-                self._problem(f"{whole}: its entry has a merge key, so its columns are left alone")
+                self._problem(f"{whole}: its entry has a merge key, so its columns are skipped")
                 return
         lists = [_by_name(mappings(self._file.path, home, "columns"))]
         if home is not entry.node:
@@ -178,15 +182,17 @@ class _Merge:
                     continue
             self._column(home, found, row)
         for first, count in shared_with.items():
-            noun = "column stands" if count == 1 else "columns stand"
-            self._problem(f"{whole}: {count} {noun} in the model's own list, as {first} has them")
+            columns = "column is" if count == 1 else "columns are"
+            self._problem(
+                f"{whole}: {count} {columns} in the model's own list, shared with {first}"
+            )
 
     def _column(self, home: Node, found: list[Node], row: Described) -> None:
         if len(found) > 1:
-            self._problem(f"{row.item.name} stands {len(found)} times there")
+            self._problem(f"{row.item.name} occurs {len(found)} times there")
         elif found and found[0].shared and not self._is_persons(found[0]):
             where = f"line {found[0].line}"
-            self._problem(f"{row.item.name}: its entry is an alias, or has one ({where})")
+            self._problem(f"{row.item.name}: its entry is or contains an alias ({where})")
         elif found:
             self._describe(found[0], row)
         elif self._rules.only_existing:
@@ -249,10 +255,10 @@ class _Merge:
         taken = self._entries.named(home.source, item.table)
         first = home.tables.setdefault(item.table.lower(), item.schema)
         if taken:
-            self._alone(item, f"has the name of another table in {self._shown(taken[0])}")
+            self._alone(item, f"has the same name as another table in {self._shown(taken[0])}")
         elif first != item.schema:
             there = qualified(first, item.table)
-            self._alone(item, f"has the name of {there}, which is there already")
+            self._alone(item, f"has the same name as {there}, which is there already")
         else:
             own = next((row for row in rows if not row.item.column), None)
             made = self._new(item.table, own)
@@ -261,7 +267,7 @@ class _Merge:
                 self._append(home, {**made, "columns": columns} if columns else made)
                 self.result.added += len(rows)
             except Closed as error:
-                self._alone(item, f"has no place: {error}")
+                self._alone(item, f"cannot be added: {error}")
 
     def _append(self, home: "_Home", table: dict[str, Any]) -> None:
         if self._rules.section == "models":

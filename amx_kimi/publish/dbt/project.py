@@ -1,4 +1,4 @@
-"""A dbt project around a property file: what its other property files describe."""
+"""Reads what the other property files of a dbt project describe."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ _NOT_OURS = {"target", "dbt_packages", "dbt_modules"}
 
 @dataclass
 class Project:
-    """The entries of a project's property files, and `warnings` of those that could not be read."""
+    """The entries of a project's property files, and `warnings` about those that are unreadable."""
 
     folder: Path
     entries: list[DbtTable] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def shown(self, path: Path) -> str:
-        """A file as people know it."""
+        """A file's name for people."""
         inside = path.is_relative_to(self.folder)
         return str(path.relative_to(self.folder) if inside else path)
 
@@ -46,7 +46,7 @@ def project_around(path: Path) -> Path | None:
 
 
 def read_project(folder: Path, without: Path | None = None) -> Project:
-    """The property files of a project, but for the one that is to be written.
+    """The property files of a project, without the one to be written.
 
     Raises:
         ConfigFileError: there is no dbt project.
@@ -59,7 +59,7 @@ def read_project(folder: Path, without: Path | None = None) -> Project:
         try:
             project.entries += read_property_file(path).entries
         except ConfigFileError as error:
-            project.warnings.append(f"{error.message}; what it describes is not known")
+            project.warnings.append(f"{error.message}; its descriptions are unknown")
     return project
 
 
@@ -77,7 +77,7 @@ def _folders(folder: Path) -> set[str]:
         with open_regular(path, MOST_BYTES) as file:
             document: Any = load_yaml(file.read().decode("utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise ConfigFileError(f"{folder} is no dbt project: {_PROJECT} cannot be read") from None
+        raise ConfigFileError(f"{folder} is not a dbt project: {_PROJECT} cannot be read") from None
     except YAMLTextError as error:
         raise ConfigFileError(f"{path} is not valid YAML: {error}") from None
     found: set[str] = set()

@@ -1,8 +1,8 @@
-"""What dbt gets of a run: tables with something to say, their texts, and where a text comes from.
+"""The parts of a run that go to dbt: tables with descriptions, their texts, and their provenance.
 
-Names, descriptions and `meta` are Jinja to dbt, so braces are escaped. Provenance stands below
-`config.meta.amx_kimi` (dbt 1.10 moved `meta` there), with a digest of the text: a description that
-still has its digest is ours and may be replaced; any other is a person's.
+dbt renders names, descriptions and `meta` with Jinja, so braces are escaped. Provenance is in
+`config.meta.amx_kimi` (dbt 1.10 moved `meta` there), with a digest of the text. A description that
+still matches its digest is ours and may be replaced; any other belongs to a person.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ _BRACE = re.compile(r"\{(?=[{%#])")
 
 @dataclass
 class Merged:
-    """What came of an export: descriptions `added`, `kept` (a person's) and `absent` (nothing there
-    to describe, and nothing was to be added), a line in `problems` for each thing that was left
-    alone, and `warnings` about the files."""
+    """The result of an export: how many descriptions were `added`, `kept` (written by people) and
+    `absent` (without an entry, with `only_existing`); a line in `problems` for each thing that was
+    skipped; and `warnings` about the files."""
 
     added: int = 0
     kept: int = 0
@@ -48,7 +48,7 @@ class Merged:
 
 
 def escape(text: str) -> str:
-    """A text that dbt's Jinja renders as itself; it knows one sort of line end."""
+    """A text escaped for dbt's Jinja, which knows only one kind of line end."""
     return escape_name(text.replace("\r\n", "\n").replace("\r", "\n").strip())
 
 
@@ -58,12 +58,12 @@ def escape_name(name: str) -> str:
 
 
 def qualified(schema: str, table: str) -> str:
-    """A table as people are told of it."""
+    """A table's name for people."""
     return f"{schema}.{table}".lstrip(".")
 
 
 def chosen_tables(rows: Iterable[Described], choice: Choice) -> Iterator[list[Described]]:
-    """Tables with something to say: their own row (when it is chosen) and the chosen columns."""
+    """Tables with chosen texts: their own row, if chosen, and the chosen columns."""
     for _, group in groupby(rows, key=lambda row: (row.item.schema, row.item.table)):
         chosen = [row for row in group if choice.text(row) is not None]
         if chosen:
@@ -89,5 +89,5 @@ def provenance(row: Described, run: Run, text: str) -> Flow:
 
 
 def digest(text: str) -> str:
-    """What tells a text of ours from a person's; it does not depend on how lines are wrapped."""
+    """A digest that tells our text from a person's; line wrapping does not change it."""
     return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,5 +1,5 @@
-"""A run as one HTML file: no network, no framework; light and dark, printable, for keyboard and
-screen reader."""
+"""Writes a run as one HTML file, without network or framework. It is light or dark, printable, and
+usable with keyboard and screen reader."""
 
 from amx_kimi.publish.report.page import write_report
 

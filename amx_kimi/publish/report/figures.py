@@ -1,4 +1,4 @@
-"""What the report says before its tables, counted in one pass over the journal."""
+"""The figures at the beginning of the report, counted in one pass over the journal."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from amx_kimi.journal.schema import columns, runs, suggestions
 
 __all__ = ["Figures", "figures_of"]
 
-_KINDS = {  # what a prompt may hold of a column, by the contract's words, for people
+_KINDS = {  # the contract's keys of a column's facts, in words for people
     "comment": "existing comments",
     "min": "ranges (smallest and largest value)",
     "max": "ranges (smallest and largest value)",
@@ -21,8 +21,8 @@ _KINDS = {  # what a prompt may hold of a column, by the contract's words, for p
     "values": "values of enums",
     "check": "check constraints",
     "generated": "generated expressions",
-    "existing": "descriptions that dbt has",
-    "from": "columns that it is made of",
+    "existing": "descriptions in dbt",
+    "from": "columns from which it is made",
 }
 _NAMES = "names, types and keys"
 _REUSED = ("reused", "unchanged")
@@ -94,7 +94,7 @@ def figures_of(connection: Connection, run: str) -> Figures:
 
 
 def _earlier(connection: Connection, run: str) -> list[Earlier]:
-    """By which runs the columns were asked that this one did not ask again."""
+    """The earlier runs that asked about the columns that this run reuses."""
     first, asked, answer = suggestions.alias(), columns.alias(), suggestions
     query = (
         select(

@@ -1,4 +1,4 @@
-"""The page, streamed: figures from the journal first, then table by table through a template."""
+"""Streams the page: first the figures, then table by table, through a template."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ _LONGEST = 2_000  # characters of a text that the page shows
 
 @dataclass(frozen=True)
 class _Table:
-    """A table for the template: its own row may be missing from a run over some columns."""
+    """A table for the template; its own row is missing if the run described only some columns."""
 
     number: int
     name: str
@@ -77,12 +77,12 @@ def _tables(journal: Journal, run: Run) -> Iterator[_Table]:
 
 
 def _names(figures: Figures) -> list[str]:
-    """The tables to jump to; a list of too many helps nobody, and the search is there."""
+    """The tables to jump to; none if there are too many, because people can search."""
     return figures.tables if len(figures.tables) <= _MOST_LINKS else []
 
 
 def _shares(figures: Figures) -> list[tuple[str, float, float]]:
-    """The parts of the bar: band, where it begins and how wide it is, in percent."""
+    """The parts of the bar: band, start and width, in percent."""
     shares: list[tuple[str, float, float]] = []
     begin = 0.0
     for band in CONFIDENCES:
@@ -107,7 +107,7 @@ def _template() -> Template:
 
 
 def plain(text: object) -> str:
-    """A text of a database, a model or a person: bounded, and without control characters."""
+    """A text of a database, model or person, shortened and without control characters."""
     shown = visible(str(text))
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
@@ -117,5 +117,5 @@ def _text(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """For the page's content security policy: nothing but our own style and script may run."""
+    """A hash for the page's content security policy, which allows only our own style and script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

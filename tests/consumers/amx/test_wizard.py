@@ -39,7 +39,7 @@ def test_06_our_questions_in_amxs_wizard(
         ):
             amx.expect(rf"{question}[^:\n]*:")
             amx.send(answer + "\r")
-        amx.expect("takes a reference for the key itself")
+        amx.expect("would use a reference as the key itself")
         amx.expect("API key[^:\n]*:")
         amx.send(KEY + "\r")
         amx.expect("The key sk-…cdef works")

@@ -65,7 +65,7 @@ def run(program: Program, shop: Path) -> Run:
         shown = program("show", "last", "--json")
         for one in (ended, shown):
             assert "Traceback" not in one.err
-            assert "Unexpected" not in one.err
+            assert "This is a bug" not in one.err
         figures = ended.json if ended.out else {}
         items = [json.loads(line) for line in shown.out.splitlines()]
         reasons = {item["error"] for item in items if item["error"]}
