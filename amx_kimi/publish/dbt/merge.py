@@ -60,8 +60,8 @@ def merge_dbt(
 ) -> tuple[str, Merged]:
     """The text of an existing file with the descriptions added.
 
-    - Empty descriptions and our own are filled; people's texts only if the rules say so. Every other
-      byte stays.
+    - Empty descriptions and our own are filled; people's texts only if the rules say so. Every
+      other byte stays.
     - Missing tables and columns are added, unless the rules forbid it or another file of the
       project has them.
 
