@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from amx_kimi.annotate.inventory import reuse_key, take_inventory
-from amx_kimi.annotate.job import Job
+from amx_kimi.annotate.job import Job, OpenRun
 from amx_kimi.annotate.prompt import Wanted
 from amx_kimi.annotate.reader import Reader
 from amx_kimi.config import Overlay
@@ -111,7 +111,7 @@ def taken(database: Database, folder: Path, job: Job) -> list[tuple[str, str]]:
                 **dict.fromkeys(("source", "database", "profile", "model", "endpoint"), "x"),
                 options="{}",
             )
-            await take_inventory(reader, journal, run, job)
+            await take_inventory(OpenRun(run, job, journal, reader))
             return run
 
     with Journal(folder / "inventory.db") as journal:
