@@ -100,7 +100,7 @@ def _model_reason(facts: Facts) -> str:
     if row.retired_on and facts.endpoint.own:
         return f"retired on {row.retired_on}, sent anyway; successor: {row.successor}"
     if not facts.known:
-        return f"not in amx-kimi's table; treated like the family {row.family}"
+        return f"unknown to amx-kimi; treated like the family {row.family}"
     return "the profile's model"
 
 

@@ -65,8 +65,8 @@ def test_a_variable_is_read(
         ("AMX_KIMI_TOTAL_TIMEOUT_SEC", "-1", "above 0"),
         ("AMX_CA_BUNDLE", "/no/such/bundle.pem", "PEM file"),
         ("AMX_CA_BUNDLE", "/", "PEM file"),
-        ("AMX_CA_BUNDLE", "~nobody-of-this-name/x.pem", "no such user"),
-        ("AMX_CONFIG_DIR", "~nobody-of-this-name/.amx", "no such user"),
+        ("AMX_CA_BUNDLE", "~nobody-of-this-name/x.pem", "an existing user"),
+        ("AMX_CONFIG_DIR", "~nobody-of-this-name/.amx", "an existing user"),
     ],
 )
 def test_a_wrong_value_names_variable_value_and_what_is_allowed(

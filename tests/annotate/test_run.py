@@ -845,7 +845,7 @@ def test_a_run_at_work_elsewhere_is_left_alone(
     monkeypatch.undo()
     world.journal.write_now(lambda c: c.execute(update(schema.runs).values(**at_work)))
     run = world.stored(result)
-    with pytest.raises(JournalError, match="still going"):
+    with pytest.raises(JournalError, match="still running"):
         world.run(resume=run, job=job_of(run, world.job().profile))
     assert world.stored(result) == run
 

@@ -280,7 +280,7 @@ def two_hosts(dice: random.Random, folder: Path) -> list[str]:
         refused = here.annotate()
         _, err = refused.communicate()
         here.sandbox.set(latency=_SLOW["latency"])
-        wrong = [] if refused.returncode == 2 and "still going" in err else [f"taken over: {err}"]
+        wrong = [] if refused.returncode == 2 and "still running" in err else [f"taken over: {err}"]
         if dice.random() < 0.7:
             process.kill()
         ended = here.end(process)

@@ -130,7 +130,7 @@ ITEMS = 13
 def test_nothing_accepted_is_nothing_written(program: Program, described: Warehouse) -> None:
     ended = program("apply", "last", "--yes")
     assert ended.code == 0
-    assert "Nothing of this run is accepted yet" in ended.err
+    assert "No suggestion of this run is accepted yet" in ended.err
     assert described.comments() == {}
 
 
@@ -314,7 +314,7 @@ def test_sql_for_others(
     assert dialect in (tmp_path / "c.sql").read_text().splitlines()[0]
     refused = program("apply", "last", "--yes")
     assert refused.code == 2
-    assert "SQLite keeps no comments" in refused.err
+    assert "SQLite cannot store comments" in refused.err
 
 
 def test_too_long_is_refused_or_cut(

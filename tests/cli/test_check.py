@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,9 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_every_command_has_help(program: Program) -> None:
-    listed = program("--help").out.split("Commands:")[1]
-    names = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    listed = program("--help").out.split("Describe:")[1]
+    assert "..." not in listed
+    names = [line.split()[0] for line in listed.splitlines() if re.match("  [a-z]", line)]
     assert {"run", "demo", "runs", "show", "export", "models", "doctor", "sandbox"} <= set(names)
     for name in set(names) - {"amx"}:  # whose --help is AMX's own
         ended = program(name, "--help")
@@ -61,7 +63,7 @@ def test_doctor_passes(program: Program, documented, start_sandbox) -> None:
         ({"thinking_base": 200_000}, {}, ["AMX_LLM_MIN_MAX_TOKENS", "32,768", "131,072"]),
         ({"faults": "stall@1-"}, {"AMX_LLM_TIMEOUT_SEC": "0.3"}, ["AMX_LLM_TIMEOUT_SEC"]),
         ({"faults": "quota@1-"}, {}, ["Recharge"]),
-        ({"faults": "empty@1-"}, {}, ["zero visible characters", "AMX_LLM_MIN_MAX_TOKENS"]),
+        ({"faults": "empty@1-"}, {}, ["no visible characters", "AMX_LLM_MIN_MAX_TOKENS"]),
         ({"refuse_retired": True}, {}, ["404", "kimi-k3"]),
     ],
 )
@@ -186,7 +188,7 @@ def test_profiles_are_listed_and_switched(program: Program, documented, home: Pa
     after = program("llm-profiles", "--json").json
     assert [row["active"] for row in after] == [False, True]
     assert config.read_text().startswith("# mine\n")
-    assert "in clear" in program("llm-profiles", env={"COLUMNS": "200"}).out
+    assert "in plain text" in program("llm-profiles", env={"COLUMNS": "200"}).out
     assert KEY not in program("llm-profiles", "--json").out
 
 

@@ -84,7 +84,7 @@ def test_a_cap_holds_for_both(
     [
         (["--escalate", "kimi-deeep"], "kimi-deep"),
         (["--escalate", "kimi-thinking"], "has the same model and settings"),
-        (["--escalate", "kimi-deep", "--dry-run"], "not known before"),
+        (["--escalate", "kimi-deep", "--dry-run"], "cannot be combined with --dry-run"),
     ],
 )
 def test_what_cannot_be_escalated(
@@ -122,7 +122,7 @@ def test_a_second_run_that_is_not_begun_takes_no_report_away(
     assert ended.json["described"] == 5
     assert "escalated" not in ended.json
     assert "Low-confidence results were not asked again" in ended.err
-    assert "Not begun" in ended.err
+    assert "Not started" in ended.err
     assert models_of(sandbox) == ["kimi-k2-thinking"]
 
 

@@ -87,7 +87,7 @@ def test_a_run_whose_comments_stand_in_a_database(
     assert program("apply", "last", "--yes", "--json").json["written"] == 3
     refused = program("runs", "delete", run, "--yes")
     assert refused.code == 2
-    assert f"after `amx-kimi apply {run} --undo` it can be deleted" in refused.err
+    assert f"it can be deleted after `amx-kimi apply {run} --undo`" in refused.err
     kept = program("journal", "prune", "--older-than", "0d", "--yes", "--json")
     assert (kept.code, kept.json) == (0, {"deleted": []})
     assert f"Kept: The run {run} wrote comments" in kept.err

@@ -119,7 +119,7 @@ def test_check_counts_comments_and_lists_what_is_missing(program: Program, tmp_p
     assert ended.code == 1
     _, *rows, last = (line.split() for line in ended.out.splitlines())
     assert rows == [["main.b", "1", "z"], ["s.a", "1", "y"]]
-    assert " ".join(last) == "With a comment: 1 of 3 columns, 33.3%, too few (wanted: 50%)"
+    assert " ".join(last) == "With a comment: 1 of 3 columns, 33.3% (below the required 50%)"
     found = program("check", str(path), "--min-coverage", "50", "--schema", "s", "--json")
     assert (found.code, found.json["percent"], found.json["missing"]) == (0, 50.0, ["s.a.y"])
     assert program("check", str(path)).code == 1
@@ -136,7 +136,7 @@ def test_exports_of_the_command_line(
     program("run", str(erp), "--table", "kstst", "--table", "pers")
     empty = program("export", "last", "--format", "dbt")
     assert yaml.safe_load(empty.out) == {"version": 2, "sources": []}
-    assert "Nothing of this run is accepted yet" in empty.err
+    assert "No suggestion of this run is accepted yet" in empty.err
     program("review", "last", "--accept", "low", "--by", "ann")
     made = program("export", "last", "--format", "dbt", "--as", "models", "--out", "schema.yml")
     assert made.code == 0, made.err

@@ -382,7 +382,7 @@ def test_a_run_is_resumed_on_its_own_database_only(
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE kstst (kst)").connection.close()
     ended = program("run", "other.db", "--resume", "last")
     assert ended.code == 2
-    assert "erp.db, not of" in ended.err
+    assert "erp.db, not " in ended.err
 
 
 def test_a_typo_leaves_no_run_behind(program: Program, documented, erp) -> None:
@@ -402,7 +402,7 @@ def test_a_killed_run_is_called_so(
     wait_until(lambda: len(sandbox.chats) >= 3, running)
     refused = program("run", "--resume", "last")
     assert refused.code == 2
-    assert "still going" in refused.err
+    assert "still running" in refused.err
     assert program("runs", "--json").json[0]["status"] == "running"
     running.kill()
     running.wait()
@@ -456,4 +456,4 @@ def test_a_run_goes_on_with_its_own_model_only(
     documented(url, model="kimi-k2.6")
     ended = program("run", "--resume", "last")
     assert ended.code == 2
-    assert "begun with kimi-k2-thinking" in ended.err
+    assert "started with kimi-k2-thinking" in ended.err

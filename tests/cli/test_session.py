@@ -40,7 +40,7 @@ def test_typos_and_habits(documented) -> None:
     screen = Screen()
     for typed, answer in (
         ("/llm-profils", "Did you mean /llm-profiles"),
-        ("/zzz", "/help lists what there is"),
+        ("/zzz", "/help lists the commands"),
         ("run", "Commands begin with a slash: /run"),
         ("hello", "Commands begin with a slash; /help"),
         ("/run 'a", "quotation mark"),

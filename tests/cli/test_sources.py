@@ -221,7 +221,7 @@ def test_how_csv_files_are_read_is_said_and_kept(
     guessed = program("payload", "csv")
     assert guessed.code == 0, guessed.err
     assert "a.csv: read as cp1252, separated by `|`; the first line is data" in guessed.err
-    assert "b.csv: read as utf-8, separated by `,`; the first line is the columns'" in guessed.err
+    assert "b.csv: read as utf-8, separated by `,`; the first line has the columns'" in guessed.err
     said = ("--csv-encoding", "CP1250", "--csv-separator", "|", "--csv-header", "no")
     for name in ("run", "payload", "check"):
         options = ("--limit", "1") if name == "run" else ()

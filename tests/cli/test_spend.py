@@ -46,7 +46,7 @@ def test_a_cap_below_one_request_sends_nothing(
 def test_amounts_that_are_none(program: Program, erp: Path, amount: str) -> None:
     ended = program("run", str(erp), "--max-cost", amount)
     assert ended.code == 2
-    assert "no amount above zero" in ended.err
+    assert "must be a positive amount" in ended.err
 
 
 def test_a_cap_without_a_price(
@@ -60,7 +60,7 @@ def test_a_cap_without_a_price(
     )
     ended = program("run", str(erp), "--max-cost", "5")
     assert (ended.code, len(sandbox.chats)) == (2, 0)
-    assert "price of this model" in ended.err
+    assert "at this endpoint is unknown" in ended.err
     assert program("runs", "--json").json == []
 
 
@@ -119,7 +119,7 @@ def test_on_a_terminal_it_asks(documented: Any, start_sandbox: Any, wide: Path, 
     documented(sandbox.url)
     assert home.exists()
     screen = Screen("run", str(wide))
-    screen.wait("Go on?")
+    screen.wait("Continue?")
     screen.type("n")
     assert screen.end() == 3
     assert not sandbox.chats
@@ -230,7 +230,7 @@ def test_ctrl_c_at_the_question_leaves_no_run(
     documented(sandbox.url)
     for key in ("\x03", "\x04"):
         screen = Screen("run", str(wide))
-        screen.wait("Go on?")
+        screen.wait("Continue?")
         screen.type(key, enter=False)
         assert screen.end() == 130
     assert program("runs", "--json").json == []
@@ -271,4 +271,4 @@ def test_a_dry_run_says_what_changed_and_what_a_cap_has_to_hold(
     found = program("run", str(erp), "--only-changed", "--dry-run")
     assert "new: kstst.neu" in found.err
     assert "dropped: zusfl" in found.err
-    assert "one request's worst case" in found.out
+    assert "the worst case of one request" in found.out

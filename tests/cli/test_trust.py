@@ -298,8 +298,8 @@ def test_a_live_run_of_another_host_is_not_taken_over(
         sent = len(sandbox.chats)
         ended = program("run", "--resume", "last", "--yes", "--store", fresh_postgres)
         assert ended.code == 2, ended.err
-        assert "still going, in process" in ended.err
-        assert "can be taken over in" in " ".join(ended.err.split())
+        assert "still running, in process" in ended.err
+        assert "can be resumed in" in " ".join(ended.err.split())
         assert len(sandbox.chats) <= sent + 2
         (listed,) = program("runs", "--json", "--store", fresh_postgres).json
         assert listed["status"] == "running"

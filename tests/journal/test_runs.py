@@ -154,7 +154,7 @@ def test_a_run_of_a_living_process_is_not_taken(journal: Journal) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         own(journal, run, owner_of(other.pid))
         assert not journal.read(runs.find_run, run).killed
-        with pytest.raises(JournalError, match=f"still going, in process {other.pid}"):
+        with pytest.raises(JournalError, match=f"still running, in process {other.pid}"):
             journal.write_now(claim_run, run)
         journal.write_now(runs.set_status, run, "stopped")
         journal.write_now(claim_run, run)  # it says itself that it is over
@@ -183,7 +183,7 @@ def test_where_proc_says_nothing_the_pid_alone_counts(
     who = owner_of(os.getppid())
     own(journal, run, who if hidden else f"{who.rpartition(':')[0]}:")
     monkeypatch.setattr(owner, "_began", lambda _: "")
-    with pytest.raises(JournalError, match="still going"):
+    with pytest.raises(JournalError, match="still running"):
         journal.write_now(claim_run, run)
 
 
@@ -238,7 +238,7 @@ def test_a_run_of_another_host_is_taken_when_its_lease_has_ended(
     own(journal, run, who)
     assert not journal.read(runs.find_run, run).killed
     with pytest.raises(
-        JournalError, match=r"(?s)still going, in process \d+ on .*in [56]\d seconds"
+        JournalError, match=r"(?s)still running, in process \d+ on .*in [56]\d seconds"
     ):
         journal.write_now(claim_run, run)
     with monkeypatch.context() as patch:

@@ -107,7 +107,7 @@ def test_the_other_region(home: Path, start_sandbox: Start) -> None:
     screen.wait("✗", f"Send it to {right.url} to try?", "[y/N]", ":")
     assert not right.seen  # not before it was said where
     screen.type("y")
-    screen.wait("✓ The key works there", "balance", f"The API base is {right.url} now")
+    screen.wait("✓ The key works there", "balance", f"The API base is now {right.url}")
     screen.answer("Where should the key be stored?", "3")
     rest(screen)
     screen.wait("✓ Saved")
@@ -128,7 +128,7 @@ def test_a_refused_key_is_asked_again_and_may_be_insisted_on(
     rest(screen)
     screen.wait("✗")
     screen.answer("Save it anyway? [y/N]")
-    screen.wait("Again, then", "Profile name [p]", ":")
+    screen.wait("Starting over", "Profile name [p]", ":")
     screen.type("\x03", enter=False)
     screen.wait("Nothing was saved")
     assert screen.end() == 130
@@ -197,7 +197,7 @@ def test_a_forgotten_v1_is_proposed(home: Path, host: str) -> None:
 def test_a_forgotten_v1_may_be_insisted_on(host: str) -> None:
     screen = start(model="mine", base=host, AMX_LLM_API_KEY=KEY)
     screen.answer("API key")
-    screen.answer("Take that?", "n")
+    screen.answer("Use that?", "n")
     screen.wait("! Not checked")
     screen.wait("Output token budget", ":")
     screen.type("\x03", enter=False)

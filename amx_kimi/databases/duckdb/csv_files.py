@@ -125,9 +125,7 @@ def in_utf8(path: Path, encoding: str, folder: Path) -> Path:
         ):
             shutil.copyfileobj(text, file)
     except UnicodeError:
-        raise SourceError(
-            f"it is not in {encoding}; set its encoding with --csv-encoding"
-        ) from None
+        raise SourceError(f"it is not in {encoding}; --csv-encoding sets the encoding") from None
     return copy
 
 
