@@ -11,7 +11,7 @@ demo: .venv/base
 	$(BIN)/amx-kimi demo
 
 test: .venv/test lint
-	$(BIN)/pytest -n 4 --dist worksteal --ignore tests/consumers
+	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/consumers
 
 # Ten minutes of seeded trouble (ARGS="--minutes 60", "--seed 7 --kills 100", --help): docs/reliability.md
 chaos: .venv/test

@@ -17,7 +17,7 @@ from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import Wanted, messages
 from amx_kimi.config import Masking
 from amx_kimi.journal import Stored
-from amx_kimi.redact import ColumnFacts, Masked, Redactor, redact_text, shape
+from amx_kimi.redact import ColumnFacts, Masked, Redactor, check_masked, redact_text, shape
 from amx_kimi.redact import redact_sql as redact_definition
 from amx_kimi.redact import redactor as redactor_module
 from amx_kimi.types import Item, RawFacts
@@ -541,6 +541,20 @@ def test_a_declared_value_may_be_twice_as_long() -> None:
     longest = ("in progress " * 20)[:63] + "."
     item = column_item(table_item("t"), "c", details={"values": [longest, longest + "."]})
     assert Redactor().item(item).details["values"] == [longest, shape(longest + ".")]
+
+
+@pytest.mark.parametrize("values", [True, False])
+@pytest.mark.parametrize("samples", [True, False])
+def test_literals_leave_as_shapes_where_both_allow_it(samples: bool, values: bool) -> None:
+    shown = Redactor(samples=samples).sql("a = 'open'", values=values)
+    assert shown == ("a = 'aaaa'" if samples and values else "a = '…'")
+
+
+@pytest.mark.parametrize("place", [["open"], {"a": "open"}, {"a": ["open"]}, [("open",)]])
+def test_facts_refuse_a_text_that_has_not_passed_at_any_depth(place: Any) -> None:
+    with pytest.raises(TypeError, match="not passed the redactor"):
+        ColumnFacts(known={"values": place})
+    check_masked([Masked("open"), {"a": [Masked("open")]}, 3, None])
 
 
 def test_comments_and_types_are_cut() -> None:

@@ -318,7 +318,7 @@ def test_a_fixed_batch_of_kimi_yml(sqlite_database: Database, worlds: Worlds) ->
 
 
 @pytest.mark.parametrize(
-    ("columns", "options"), [(5_000, {}), (1_000, {"batch_size": 37}), (200, {"batch_size": 3})]
+    ("columns", "options"), [(2_000, {}), (500, {"batch_size": 37}), (100, {"batch_size": 3})]
 )
 def test_many_columns(
     sqlite_database: Database, worlds: Worlds, columns: int, options: dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import itertools
 import zlib
 from collections.abc import Callable
@@ -71,12 +70,8 @@ def test_what_comes_out_of_a_packed_answer_is_bounded(bomb: str, kind: str) -> N
 
 
 def test_a_gigabyte_of_zeros_is_not_unpacked_into_memory() -> None:
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9) as file:
-        for _ in range(256):
-            file.write(bytes(1 << 22))
     unpacker = bounds._Unpacker("gzip")
-    blocks = unpacker.unpack(buffer.getvalue())
+    blocks = unpacker.unpack(gzip.compress(bytes(1 << 26)) * 16)
     assert all(len(block) <= 64 * 1024 for block in itertools.islice(blocks, 1_000))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,19 @@ def described(path: Path, count: int, signal: Any = "declared") -> None:
             accept_all(journal, journal.read(runs.find_run, "last"), "low", "ann")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], Path]:
+    """A described journal of so many items; each is made once, and is to be copied."""
+
+    @cache
+    def make(count: int, signal: str) -> Path:
+        path = tmp_path_factory.mktemp("growth") / "kimi.db"
+        described(path, count, signal)
+        return path
+
+    return make
+
+
 def begun(journal: Journal, count: int, keys: str = "key") -> str:
     """Another run over the same items, with nothing answered yet."""
     fields = {
@@ -104,12 +119,15 @@ def delete(journal: Journal, count: int) -> None:
 @pytest.mark.parametrize("signal", ["declared", "imported"])
 @pytest.mark.parametrize("do", [accept, begun_and_reused, keep_changed, keep_known, delete])
 def test_five_times_the_items_are_no_twenty_five_times_the_work(
-    do: Callable[[Journal, int], object], signal: str, tmp_path: Path
+    do: Callable[[Journal, int], object],
+    signal: str,
+    tmp_path: Path,
+    made: Callable[[int, str], Path],
 ) -> None:
     taken = []
     for count in (_FEW, _MANY):
         path = tmp_path / f"{count}.db"
-        described(path, count, signal)
+        shutil.copy(made(count, signal), path)
         with counted_steps() as steps, Journal(path) as journal:
             do(journal, count)
         taken.append(steps.count)
