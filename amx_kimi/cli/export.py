@@ -261,4 +261,4 @@ def _amx(rows: "Iterator[Described]", run: "Run", options: dict[str, Any]) -> in
 
 def _hint(count: int, options: dict[str, Any]) -> None:
     if not count and not options["unreviewed"]:
-        warn("Nothing of this run is accepted yet: `amx-kimi review` does that, or --unreviewed.")
+        warn("No suggestion of this run is accepted yet. Use `amx-kimi review`, or --unreviewed.")

@@ -119,7 +119,7 @@ class Screen:
         if not self._waiting:
             return [("class:message", one_line(self._message))]
         seconds = int(time.monotonic() - self._since)
-        waits = f"{one_line(self._waiting_for)}: {seconds} s. Esc stops waiting, Ctrl-C leaves."
+        waits = f"{one_line(self._waiting_for)} … {seconds} s. Esc stops waiting, Ctrl-C leaves."
         return [("class:message", waits)]
 
     # What a key does

@@ -236,7 +236,7 @@ def test_a_lock_on_a_late_table_costs_definitions_only(db: Database) -> None:
         other.execute("LOCK z IN ACCESS EXCLUSIVE MODE")
         with opened(db) as source:
             found = {item.name: item for item in source.items(Selection())}
-            assert "left out" in source.notes[0]
+            assert "skipped" in source.notes[0]
         other.rollback()
     assert len(found) == 40 * 51 + 4
     assert found["public.zv"].definition == ""
@@ -427,7 +427,7 @@ def test_what_an_extension_made_is_left_out_and_counted(db: Database) -> None:
         assert len([item for item in everything if not item.column]) == 5
         assert source.notes == []
         assert list(source.items(Selection(("chunks",)))) == []
-        assert source.notes[0].startswith("1 tables and views")
+        assert source.notes[0].startswith("Skipped 1 table or view")
 
 
 def test_the_comments_of_types_people_made(db: Database) -> None:

@@ -86,7 +86,7 @@ def test_what_was_sent_by_which_run(
     assert f"on {started} UTC" in told
     assert "names, types and keys: 1 column<" in told
     assert program("runs", "delete", first, "--yes").code == 0
-    assert "by a run that was deleted since" in sent(program("run", "x.db", "--json").json["run"])
+    assert "by a run that has been deleted" in sent(program("run", "x.db", "--json").json["run"])
 
 
 def test_five_thousand_columns_are_less_than_two_megabytes(program: Program, home: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_sitting_in_a_terminal(program: Program) -> None:
     screen.type("x1", enter=False)
     screen.wait("5 of 7 decided")
     screen.type("uu", enter=False)
-    screen.wait("nothing of yours to undo")
+    screen.wait("nothing to undo in this review")
     screen.type("q", enter=False)
     assert screen.end() == 0
     assert decided(program) == found
@@ -91,7 +91,7 @@ def test_filters_and_help(program: Program) -> None:
     screen.type("t", enter=False)
     screen.wait("Show tables with: ")
     screen.type("item")
-    screen.wait("Nothing here")
+    screen.wait("No items to show")
     screen.type("x", enter=False)
     screen.wait("table 1 of 2")
     screen.type("ccc", enter=False)
@@ -179,7 +179,7 @@ def test_undo_says_what_and_asks_where_that_is_not_shown(program: Program) -> No
     screen.wait("Undone: items was accepted, and is open again.", "0 of 7 decided")
     screen.type("A", enter=False)
     said = screen.wait("Accepted", "of this table")
-    count = re.search(r"Accepted (\d) of", said)
+    count = re.search(r"Accepted (\d) items? of", said)
     assert count
     screen.type("t", enter=False)
     screen.wait("Show tables with: ")

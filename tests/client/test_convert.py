@@ -256,7 +256,7 @@ def test_hints_of_endpoints_and_models() -> None:
     assert "openrouter.ai" in hint(401, "kimi-k3", "openrouter")
     assert hint(401, "kimi-k3", "cliproxy").startswith("cliproxy requires a key")
     assert "retired on 2026-08-31" in hint(404, "kimi-k2.5", "moonshot-ai")
-    assert "open weights only" in hint(404, "kimi-k2-instruct", "moonshot-ai")
+    assert "available only as open weights" in hint(404, "kimi-k2-instruct", "moonshot-ai")
     assert "higher tier" in hint(404, "kimi-k3", "moonshot-ai")
 
 

@@ -243,7 +243,7 @@ def test_wrong_answers_are_asked_again(start_sandbox: Start, home: Path) -> None
     screen.wait("from 1 to 5")
     screen.answer("Number of")
     screen.answer("Reasoning effort (low, high, max)", "medium")
-    screen.wait("none of low, high, max")
+    screen.wait("not one of low, high, max")
     screen.answer("Reasoning effort", "max")
     screen.answer("Make it the active profile, instead of 'other'?", "y")
     screen.wait("✓ Saved")

@@ -36,7 +36,7 @@ def walk(screen: Screen, base: str) -> None:
     screen.answer("Model", "kimi-k2-thinking")
     screen.answer("API base", base)
     screen.answer("API key", KEY)
-    screen.wait("temperature is fixed for this model, and never sent")
+    screen.wait("temperature of this model is fixed, so it is never sent")
     screen.answer("Output token budget (max_tokens) [4096]")
     screen.answer("Number of alternatives per column [3]")
 
@@ -56,7 +56,7 @@ def test_the_documented_walkthrough_offline(home: Path, keyring: dict[str, str])
     assert screen.end() == 0
     assert "It is now the active profile." in screen.text
     assert "retired kimi-k2-thinking on 2026-05-25; its successor is kimi-k3" in screen.text
-    assert "gets 32,768 at least" in screen.text
+    assert "gets at least 32,768" in screen.text
     config = home / "config.yml"
     assert config.read_text() == BLOCK.format(base="https://api.moonshot.cn/v1")
     assert held_key(keyring, "//amx/kimi-thinking/api_key") == KEY
