@@ -32,7 +32,8 @@ def enable() -> None:
     from amx_kimi.bridge.enable import enable, status
 
     changed, now = enable(), status()
-    warn(f"Kimi is {'' if changed else 'already '}enabled in AMX {now.amx} ({now.folder}).")
+    already = "" if changed else "already "
+    warn(f"Kimi is {already}enabled in AMX {now.amx} ({now.folder}).")
 
 
 @click.command(cls=KimiCommand)

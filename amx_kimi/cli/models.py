@@ -133,7 +133,9 @@ def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None")
 
 def _cells(row: "ModelRow", served: bool | None) -> list[str]:
     usd = row.prices.get("USD")
-    price = f"{usd.miss:g} / {usd.output:g}" if usd else "subscription" if row.live else "–"
+    price = "subscription" if row.live else "–"
+    if usd:
+        price = f"{usd.miss:g} / {usd.output:g}"
     retired = f" (retired on {row.retired_on}; successor {row.successor})" if row.retired_on else ""
     return [
         "*" if served else "",

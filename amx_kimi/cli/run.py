@@ -304,7 +304,8 @@ def _ask_again(
         left -= (result.totals.cost or 0) + journal.read(spent_again, result.run)
         if left <= 0:
             raise BudgetError(f"{low:,} had low confidence, but nothing is left of --max-cost")
-    warn(f"{low:,} had low confidence; asking {stronger.name} ({stronger.model})", label="Note")
+    asked = f"{stronger.name} ({stronger.model})"
+    warn(f"{low:,} had low confidence; asking {asked}", label="Note")
     wanted = replace(job.wanted, alternatives=stronger.n_alternatives)
     second = replace(
         job,

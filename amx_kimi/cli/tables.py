@@ -134,7 +134,10 @@ def _beside(columns: Sequence[Column], widths: Sequence[int], width: int) -> lis
         for column, natural in zip(columns, widths, strict=True)
     ]
     beside = [place for place, natural in enumerate(widths) if natural]
-    while width and len(beside) > 1 and sum(least[p] + _GAP for p in beside) - _GAP > width:
+    while width and len(beside) > 1:
+        needed = sum(least[place] + _GAP for place in beside) - _GAP
+        if needed <= width:
+            break
         beside.remove(max(beside, key=lambda place: (columns[place].rank, place)))
     return beside
 
@@ -146,9 +149,12 @@ def _room(
     shortest first."""
     room = {place: widths[place] for place in beside}
     prose = sorted((p for p in beside if columns[p].flows), key=lambda place: widths[place])
-    left = width - _GAP * (len(beside) - 1) - sum(room[p] for p in beside if p not in prose)
+    gaps = _GAP * (len(beside) - 1)
+    others = sum(room[place] for place in beside if place not in prose)
+    left = width - gaps - others
     for done, place in enumerate(prose if width else ()):
-        room[place] = max(1, min(widths[place], _WIDEST, left // (len(prose) - done)))
+        share = left // (len(prose) - done)
+        room[place] = max(1, min(widths[place], _WIDEST, share))
         left -= room[place]
     return room
 
@@ -167,7 +173,9 @@ def _lines(columns: Sequence[Column], row: Sequence[Cell], room: Mapping[int, in
         for (place, wide), part in zip(room.items(), parts, strict=True):
             blank = " " * max(0, wide - _width(part))
             before, after = (blank, "") if columns[place].right else ("", blank)
-            line.append(before).append(part, row[place].style or None).append(after + " " * _GAP)
+            line.append(before)
+            line.append(part, row[place].style or None)
+            line.append(after + " " * _GAP)
         line.rstrip()
         lines.append(line)
     return lines
@@ -180,11 +188,11 @@ def _below(
     from rich.text import Text
 
     room = min(width, _LONGEST) - _INDENT
-    short = [
-        row[p].text if columns[p].plain else f"{columns[p].head}: {row[p].text}"
-        for p in places
-        if row[p].text and not columns[p].flows
-    ]
+    short: list[str] = []
+    for place in places:
+        column, text = columns[place], row[place].text
+        if text and not column.flows:
+            short.append(text if column.plain else f"{column.head}: {text}")
     texts = [(text, "dim") for text in _together(short, room)]
     for place in places:
         if columns[place].flows and row[place].text:
