@@ -106,7 +106,9 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
     if not known:
         return "There are none."
     near = difflib.get_close_matches(name, known, 3, 0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Known: {', '.join(known)}."
 
 
 def raw_profiles(folder: Path) -> dict[str, Any]:

@@ -150,7 +150,8 @@ def remove_profile(settings: Settings, name: str) -> Removed:
         _edit_config(folder, change, cut=("llm_profiles", name))
     if ours:
         edit_yaml(overlay_path(folder), lambda _: None, cut=("profiles", name))
-    shared = {str(e.get("api_key")) for e in raw_profiles(folder).values() if isinstance(e, dict)}
+    entries = [entry for entry in raw_profiles(folder).values() if isinstance(entry, dict)]
+    shared = {str(entry.get("api_key")) for entry in entries}
     slots = [slot for slot in key_slots(name) if f"keyring:{slot}" not in shared]
     try:
         removed = Removed(active[-1], len(forget_keys(slots)))

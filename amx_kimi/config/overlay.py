@@ -210,7 +210,8 @@ def _words_of(entry: Any) -> Any:
 
 def _endpoint(name: str, entry: Any, where: str) -> EndpointRow:
     known = load_catalog().endpoint(name)
-    base = {} if known is None else {k: v for k, v in vars(known).items() if k not in ("name",)}
+    base = {} if known is None else dict(vars(known))
+    base.pop("name", None)
     if not isinstance(entry, Mapping):
         raise ConfigFileError(f"{where}: expected a mapping of columns, found {shown(entry)}")
     row = build(EndpointRow, {"url": "", **base, "name": name, **entry}, where, ConfigFileError)

@@ -112,9 +112,10 @@ def endpoint_url(text: str, overlays: OverlayFile) -> str:
     rest = _ENDS.sub("", rest)
     if not rest:
         raise ConfigError(f"The API base {shown(text)} is not an http(s) URL with a host")
+    beginning = f"{rest}/".lower()
     for row in (*overlays.endpoints.values(), *load_catalog().endpoints):
         known = row.url.partition("://")[2]
-        if row.protocol == "openai" and f"{known}/".lower().startswith(f"{rest}/".lower()):
+        if row.protocol == "openai" and f"{known}/".lower().startswith(beginning):
             return check_url(row.url)
     local = re.match(r"(localhost|127\.|10\.|192\.168\.)", rest)
     url = f"{scheme or ('http' if local else 'https')}://{rest}"
@@ -187,7 +188,6 @@ def check_number(field: str, text: str) -> float:
         number = kind(plain)
     if not least <= number <= most:
         whole = "a whole number" if kind is int else "a number"
-        raise ConfigError(
-            f"{field} is {shown(text.strip())}, but must be {whole} from {least:,} to {most:,}"
-        )
+        allowed = f"{whole} from {least:,} to {most:,}"
+        raise ConfigError(f"{field} is {shown(text.strip())}, but must be {allowed}")
     return number
