@@ -35,8 +35,9 @@ def adopt(connection: Connection, run: str, again: str) -> int:
     """Give a run's low items the answers of the run that asked again; returns how many."""
     first, second = columns.alias(), columns.alias()
     mine, better = suggestions.alias(), suggestions.alias()
+    copied = [better.c[name] for name in _COPIED]
     query = (
-        select(mine.c.id.label("mine"), *(better.c[name] for name in _COPIED))
+        select(mine.c.id.label("mine"), *copied)
         .select_from(first)
         .join(mine, mine.c.column_id == first.c.id)
         .join(
@@ -55,5 +56,6 @@ def adopt(connection: Connection, run: str, again: str) -> int:
     found: Sequence[Row[Any]] = connection.execute(query).all()
     for row in found:
         values = {name: getattr(row, name) for name in _COPIED}
-        connection.execute(update(suggestions).where(suggestions.c.id == row.mine).values(**values))
+        low = update(suggestions).where(suggestions.c.id == row.mine)
+        connection.execute(low.values(**values))
     return len(found)

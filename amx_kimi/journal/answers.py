@@ -54,8 +54,9 @@ def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
     along."""
     _reuse_imported(connection, run)
     foreign = ("inherited",) if shared else ("inherited", "shared")
+    newest_id = func.max(suggestions.c.id).label("id")
     newest = (
-        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
+        select(suggestions.c.reuse_key, newest_id)
         .where(suggestions.c.reused_from.is_(None), suggestions.c.signal.not_in(foreign))
         .group_by(suggestions.c.reuse_key)
         .subquery()
@@ -110,14 +111,12 @@ def _worded_since(connection: Connection, run: str, newest: Subquery) -> list[in
         .join(suggestions, suggestions.c.id == newest.c.id)
         .where(columns.c.run_id == run, columns.c.status == "pending")
     )
-    return [
-        row.id
-        for row in connection.execute(found)
-        if row.accepted
-        and any(
-            key != row.reuse_key and at > row.accepted for key, at in edits.get(_place_of(row), ())
-        )
-    ]
+    edited: list[int] = []
+    for row in connection.execute(found):
+        theirs = edits.get(_place_of(row), ())
+        if row.accepted and any(key != row.reuse_key and at > row.accepted for key, at in theirs):
+            edited.append(row.id)
+    return edited
 
 
 def _edits(connection: Connection, run: str) -> dict[tuple[str, ...], list[tuple[str, str]]]:
@@ -125,8 +124,9 @@ def _edits(connection: Connection, run: str) -> dict[tuple[str, ...], list[tuple
     reuse key of what it replaced, and when, by schema, table and column."""
     # Compared by the caller: joined with the items of the run, SQLite read all rows for each.
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    place = [columns.c[name] for name in _PLACE]
     query = (
-        select(suggestions.c.reuse_key, decisions.c.decided_at, *(columns.c[n] for n in _PLACE))
+        select(suggestions.c.reuse_key, decisions.c.decided_at, *place)
         .select_from(columns)
         .join(runs, runs.c.id == columns.c.run_id)
         .join(decisions, holds(columns.c.id))
@@ -178,7 +178,8 @@ def count_known(connection: Connection, run: str, language: str) -> int:
 
 
 def _same_item(known: Subquery) -> ColumnElement[bool]:
-    return and_(*(known.c[name] == columns.c[name] for name in (*_PLACE, "type")))
+    same = [known.c[name] == columns.c[name] for name in (*_PLACE, "type")]
+    return and_(*same)
 
 
 def _newest_known(run: str, language: str) -> Subquery:
@@ -212,8 +213,9 @@ def _newest(database: Any, *where: ColumnElement[bool]) -> Subquery:
     """The newest suggestion of each item of a database that was not reused itself."""
     theirs = columns.alias()
     item = [theirs.c[name] for name in (*_PLACE, "type")]
+    newest_id = func.max(suggestions.c.id).label("id")
     return (
-        select(*item, func.max(suggestions.c.id).label("id"))
+        select(*item, newest_id)
         .join(suggestions, suggestions.c.column_id == theirs.c.id)
         .join(runs, runs.c.id == theirs.c.run_id)
         .where(suggestions.c.reused_from.is_(None), runs.c.database == database, *where)

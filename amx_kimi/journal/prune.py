@@ -130,14 +130,16 @@ def _known_elsewhere(ids: Sequence[str]) -> ColumnElement[bool]:
 
 def _keep_decisions(connection: Connection, ids: Sequence[str]) -> None:
     """The last decision about an item moves to the newest answer that other runs have for it."""
+    last_decision = func.max(decisions.c.id).label("id")
     newest = (
-        select(suggestions.c.reuse_key, func.max(decisions.c.id).label("id"))
+        select(suggestions.c.reuse_key, last_decision)
         .join(decisions, decisions.c.column_id == suggestions.c.column_id)
         .group_by(suggestions.c.reuse_key)
         .subquery()
     )
+    last_suggestion = func.max(suggestions.c.id).label("id")
     left = (
-        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
+        select(suggestions.c.reuse_key, last_suggestion)
         .where(suggestions.c.column_id.not_in(_gone(ids)))
         .group_by(suggestions.c.reuse_key)
         .subquery()

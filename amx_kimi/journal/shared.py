@@ -43,7 +43,8 @@ def share(connection: Connection, run: str, names: Collection[str]) -> int:
     )
     groups = defaultdict(list)
     for row in connection.execute(query.order_by(columns.c.id)):
-        groups[(row.column_name.lower(), *(getattr(row, name) for name in _LIKE))].append(row)
+        alike = [getattr(row, name) for name in _LIKE]
+        groups[(row.column_name.lower(), *alike)].append(row)
     waiting: list[dict[str, Any]] = []
     for rows in groups.values():
         tables = {(row.schema_name, row.table_name) for row in rows}
@@ -81,12 +82,9 @@ def fail_waiting(connection: Connection, asked: Sequence[int], error: str) -> No
     )
 
 
-_TELL = update(columns).where(columns.c.id == bindparam("item")).values(details=bindparam("told"))
-_WAIT = (
-    update(columns)
-    .where(columns.c.id == bindparam("item"))
-    .values(status="waiting", shared_with=bindparam("asked"))
-)
+_ITEM = update(columns).where(columns.c.id == bindparam("item"))
+_TELL = _ITEM.values(details=bindparam("told"))
+_WAIT = _ITEM.values(status="waiting", shared_with=bindparam("asked"))
 
 
 def _wait_for(asked: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
