@@ -163,17 +163,17 @@ class _History:
     def insert(self, table: str, values: Mapping[str, Any]) -> int:
         """A new row; returns its id."""
         known = {key: value for key, value in values.items() if key in self._columns[table]}
-        marks = ", ".join("?" * len(known))
-        done = self.db.execute(
-            f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})", list(known.values())
-        )
+        names, marks = ", ".join(known), ", ".join("?" * len(known))
+        insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+        done = self.db.execute(insert, list(known.values()))
         return int(done.lastrowid or 0)
 
     def update(self, table: str, id_: int, values: Mapping[str, Any]) -> None:
         """Change a row."""
         known = {key: value for key, value in values.items() if key in self._columns[table]}
         pairs = ", ".join(f"{key} = ?" for key in known)
-        self.db.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", [*known.values(), id_])
+        change = f"UPDATE {table} SET {pairs} WHERE id = ?"
+        self.db.execute(change, [*known.values(), id_])
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -253,11 +253,8 @@ def _change(
     if not may_go:
         return _as(change, "kept")
     if (most := too_long(dialect, place, after)) is not None:
-        return _as(
-            change,
-            "long",
-            f"{len(after):,} characters; {dialect.name} allows {most:,} {dialect.unit}",
-        )
+        allowed = f"{dialect.name} allows {most:,} {dialect.unit}"
+        return _as(change, "long", f"{len(after):,} characters; {allowed}")
     return change
 
 

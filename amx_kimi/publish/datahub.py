@@ -27,7 +27,7 @@ ENVIRONMENTS = (
     *("TST", "SIT", "SBX", "SANDBOX", "CERT"),
 )
 _ACTOR = "urn:li:corpuser:amx-kimi"
-_RESERVED = str.maketrans({c: f"%{ord(c):02X}" for c in ",()"} | {"\u241f": "%E2%90%9F"})
+_RESERVED = str.maketrans({",": "%2C", "(": "%28", ")": "%29", "\u241f": "%E2%90%9F"})
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def write_datahub(
     count = 0
     file.write("[")
     separator = "\n"
-    for (schema, table), group in groupby(rows, key=lambda row: (row.item.schema, row.item.table)):
+    tables = groupby(rows, key=lambda row: (row.item.schema, row.item.table))
+    for (schema, table), group in tables:
         chosen = [(row, text) for row in group if (text := choice.text(row)) is not None]
         for proposal in _proposals(run, chosen, home.urn(schema, table)) if chosen else ():
             file.write(separator + json.dumps(proposal, ensure_ascii=False))

@@ -116,7 +116,10 @@ def _keep(
         (one, text.text, text.model, _decision(text)) for one, text in found if one.id not in left
     ]
     journal.write_now(answers.save_imported, kept)
-    said: list[_Kept] = [((*_place(one.item), one.item.type), text) for one, text, *_ in kept]
+    said: list[_Kept] = []
+    for stored_item, wording, *_ in kept:
+        item = stored_item.item
+        said.append(((*_place(item), item.type), wording))
     return said, [one.item.name for one, _ in found if one.id in left]
 
 

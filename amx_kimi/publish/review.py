@@ -150,8 +150,8 @@ class Review:
             if not self.rows[row].decision:
                 self.at_row = row
                 return True
-        order = [*range(self.at_table + 1, len(self.tables)), *range(self.at_table + 1)]
-        for table in order:
+        following = range(self.at_table + 1, len(self.tables))
+        for table in (*following, *range(self.at_table + 1)):
             schema, name = self.tables[table]
             for row, found in enumerate(self._rows_of(schema, name)):
                 if not found.decision:

@@ -51,7 +51,8 @@ def quoted(text: str) -> str:
 def flow(value: Any) -> str:
     """A value on one line; keys are words of ours, which need no quotes."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
+        entries = [f"{key}: {flow(one)}" for key, one in value.items()]
+        return "{" + ", ".join(entries) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(flow, value)) + "]"
     return quoted(value) if isinstance(value, str) else json.dumps(value)
@@ -81,7 +82,8 @@ class _Plan(NamedTuple):
     write: Callable[[Any], str]
 
     def edit(self) -> _Edit:
-        return _Edit(*self[:4], self.write(self.value), array("q", self.prints(self.value)))
+        written = self.write(self.value)
+        return _Edit(*self[:4], written, array("q", self.prints(self.value)))
 
 
 @dataclass(frozen=True)

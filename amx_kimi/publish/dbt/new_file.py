@@ -70,7 +70,8 @@ def _write_table(
 ) -> int:
     own = next((row for row in table if not row.item.column), None)
     columns = [row for row in table if row.item.column]
-    file.write(f"{indent}- name: {quoted(escape_name(table[0].item.table))}\n")
+    name = quoted(escape_name(table[0].item.table))
+    file.write(f"{indent}- name: {name}\n")
     if own:
         _write_entry(file, own, run, choice, indent + "  ")
     if columns:
