@@ -176,7 +176,9 @@ class FilesSource(DuckdbSource):
         ).fetchall()
         if not lines:
             raise SourceError("it is empty")
-        header = said.header == "yes" if said.header else not looks_like_data(lines[0], lines[1:])
+        header = said.header == "yes"
+        if not said.header:
+            header = not looks_like_data(lines[0], lines[1:])
         return Layout(self._encodings[path], separator, header)
 
     def _separator(self, place: str) -> str:
@@ -296,8 +298,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     found: list[str] = []
     for stem, alone, name, alone_too, path in whole:
         best = stem if alone else name if alone_too else str(path)
-        same = sum(
-            other.casefold() == str(path).casefold() for other in map(str, paths[: len(found)])
-        )
+        earlier = [str(other).casefold() for other in paths[: len(found)]]
+        same = earlier.count(str(path).casefold())
         found.append(f"{best} ({same + 1})" if same else best)
     return found

@@ -118,7 +118,8 @@ class DuckdbSource:
         relations = {(row[0], row[1]): row for row in self._rows(_RELATIONS)}
         keys = _Keys.of(self._rows(_CONSTRAINTS))
         generated = {tuple(row[:3]): row[3] for row in self._generated()}
-        for place, columns in groupby(self._rows(_COLUMNS), key=lambda row: (row[0], row[1])):
+        tables = groupby(self._rows(_COLUMNS), key=lambda row: (row[0], row[1]))
+        for place, columns in tables:
             relation = relations.get(place)
             if relation and selection.takes(*place):
                 yield _table(relation, keys)
@@ -257,7 +258,8 @@ class _Keys:
         others = list(target_names or ())
         if len(names) > 1:
             refers = f" -> {target} ({', '.join(others)})" if target else ""
-            self.composite[schema, table].append(f"{word} ({', '.join(names)}){refers}")
+            members = ", ".join(names)
+            self.composite[schema, table].append(f"{word} ({members}){refers}")
         for name, other in zip(names, others or [""] * len(names), strict=False):
             if role != "unique" or len(names) == 1:
                 self.roles[schema, table, name].add(role)

@@ -86,7 +86,8 @@ def identity_of(url: URL) -> str:
 
 def reason_of(error: SQLAlchemyError) -> str:
     """The server's message, in one line, without the statement."""
-    return " ".join(str(getattr(error, "orig", None) or error).partition("\nLINE ")[0].split())
+    message = str(getattr(error, "orig", None) or error)
+    return " ".join(message.partition("\nLINE ")[0].split())
 
 
 def without_secrets(url: URL) -> URL:

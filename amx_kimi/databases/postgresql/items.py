@@ -65,7 +65,8 @@ class Structure:
         numbers = numbers or ()
         if len(numbers) > 1:
             refers = f" -> {target} ({', '.join(target_names)})" if target else ""
-            self.keys[relation].append(f"{_KEYS[kind]} ({', '.join(names)}){refers}")
+            members = ", ".join(names)
+            self.keys[relation].append(f"{_KEYS[kind]} ({members}){refers}")
         if kind != "u" or len(numbers) == 1:
             for place, number in enumerate(numbers):
                 self.roles[relation, number].add(_ROLES[kind])

@@ -52,7 +52,8 @@ def _facts(rows: int, sampled: int, figures: Sequence[Any]) -> RawFacts:
         return RawFacts(nulls=nulls if rows else None, values=frequent, seen=len(elements))
     common = zip(values or [], frequencies or [], strict=False)
     # The histogram leaves out the most common values.
-    ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
+    known = [value for value in (least, greatest, *(values or ())) if value is not None]
+    ordered = sorted(known, key=_order)
     return RawFacts(
         nulls=nulls if rows else None,
         # ANALYZE counts no different values where it finds none at all.
