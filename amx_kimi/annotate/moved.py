@@ -56,9 +56,11 @@ def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _codes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    if not 0 < max(before.get("distinct") or 0, now.get("distinct") or 0) <= _CODES:
+    most = max(before.get("distinct") or 0, now.get("distinct") or 0)
+    if not 0 < most <= _CODES:
         return ""
-    old, new = set(before.get("samples") or ()), set(now.get("samples") or ())
+    old = set(before.get("samples") or ())
+    new = set(now.get("samples") or ())
     if not old or not new or len(old & new) * 2 >= len(new):
         return ""
     return f"values {', '.join(sorted(map(str, new - old)))}"
@@ -72,8 +74,8 @@ def _largest(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _told(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    other = [key for key in _SCHEMA if key in before and key in now and before[key] != now[key]]
-    return ", ".join(other)
+    known = [key for key in _SCHEMA if key in before and key in now]
+    return ", ".join(key for key in known if before[key] != now[key])
 
 
 def _number(value: Any) -> float | None:

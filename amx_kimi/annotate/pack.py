@@ -68,7 +68,8 @@ class Expectation:
 
     def most_items(self, budget: int, most: int = _MOST_ITEMS) -> int:
         """How many items (1 to `most`) fit a budget at the first try."""
-        fitting = (n for n in range(most, 1, -1) if self.output(n) <= budget * _SHARE_OF_BUDGET)
+        room = budget * _SHARE_OF_BUDGET
+        fitting = (items for items in range(most, 1, -1) if self.output(items) <= room)
         return next(fitting, 1)
 
     def corrected(self, items: int, counted_prompt: int, reply: Reply) -> "Expectation":

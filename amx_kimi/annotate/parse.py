@@ -145,7 +145,8 @@ def _confidence_of(texts: list[str | None]) -> Confidence | None:
     levels = [_CONFIDENCE.get(word) for word in re.split(r"[\W_]+", label) if word]
     if levels and None not in levels:
         return levels[0]
-    is_short = len(first) <= _MOST_LABEL and not first.rstrip().endswith((".", "。", "!", "?"))
+    is_sentence = first.rstrip().endswith((".", "。", "!", "?"))
+    is_short = len(first) <= _MOST_LABEL and not is_sentence
     is_label = is_short and first and others and 3 * len(first) <= min(map(len, others))
     return "low" if is_label else None
 
