@@ -74,7 +74,8 @@ def _chat(
 
     raise_if_cancelled(phase="LLM call")
     started = time.perf_counter()
-    extra = {k: v for k, v in kwargs.items() if k not in (*_OURS, *_NOT_SENT) and k[:1] != "_"}
+    known = (*_OURS, *_NOT_SENT)
+    extra = {k: v for k, v in kwargs.items() if k not in known and k[:1] != "_"}
     chat_messages = _with_reasoning(messages)
     ask = Ask(
         messages=chat_messages,
