@@ -101,7 +101,8 @@ class State:
     @property
     def at_once(self) -> float:
         """How many requests may run concurrently."""
-        return min(self.limits.concurrency or math.inf, max(1, math.floor(min(self.allowed, 1e9))))
+        allowed = math.floor(min(self.allowed, 1e9))
+        return min(self.limits.concurrency or math.inf, max(1, allowed))
 
 
 @dataclass(frozen=True)
@@ -263,7 +264,9 @@ def _tpm_free(window: tuple[tuple[float, int], ...], limits: Limits, tokens: int
         excess -= used
         if excess <= 0:
             return start + limits.length
-    return -math.inf if not window or excess <= 0 else window[-1][0] + limits.length
+    if not window or excess <= 0:
+        return -math.inf
+    return window[-1][0] + limits.length
 
 
 class Limiter:

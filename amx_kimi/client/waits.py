@@ -107,7 +107,8 @@ def _of_text(text: str) -> float | None:
     for pattern, part in ((_RUN, _RUN_PART), (_DURATION, _PART)):
         for found in pattern.finditer(text):
             if _LEAD.search(text[max(0, found.start() - 50) : found.start()]):
-                return sum(float(n) * _factor(unit) for n, unit in part.findall(found[0]))
+                parts = part.findall(found[0])
+                return sum(float(number) * _factor(unit) for number, unit in parts)
     if _RESETS.search(text) and (date := _ISO.search(text)):
         return _of_iso(date[0])
     return None
