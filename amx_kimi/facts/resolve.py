@@ -106,7 +106,8 @@ def resolve(
 
 def _variant(model: str) -> str:
     """A gateway's `:free` or `:nitro`: another price and other machines behind the same model."""
-    return "".join(model.strip().lower().rpartition("/")[2].partition(":")[1:])
+    name = model.strip().lower().rpartition("/")[2]
+    return "".join(name.partition(":")[1:])
 
 
 def cost(usage: Usage, prices: Prices | None) -> Decimal | None:
