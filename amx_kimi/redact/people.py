@@ -76,7 +76,9 @@ def _is_joined(word: str) -> bool:
     """Whether a word is a name without its blank; `in_progress` and `kd_typ` are none."""
     parts = _JOINED.split(word)
     is_code = "_" in word and word.islower()
-    return len(parts) > 1 and not is_code and any(map(_is_pair, parts, parts[1:]))
+    if len(parts) < 2 or is_code:
+        return False
+    return any(map(_is_pair, parts, parts[1:]))
 
 
 def _is_pair(first: str, last: str) -> bool:
@@ -154,7 +156,8 @@ def _surname(value: str) -> str:
         return ""
     script = _script(value)
     tables = {"HANGUL": ("hangul",), "CJK": ("japanese", "han")}.get(script, ())
-    known = (value[:n] for name in tables for n in (3, 2, 1) if value[:n] in surnames()[name])
+    starts = [value[:length] for length in (3, 2, 1)]
+    known = (start for name in tables for start in starts if start in surnames()[name])
     found = next(known, "")
     # One sign is a Chinese or Korean surname, and two more at most follow it.
     is_name = len(found) < len(value) and (len(found) > 1 or len(value) <= 3)
