@@ -60,7 +60,8 @@ def one_line(text: str) -> str:
 
 def visible(text: str) -> str:
     """The same with its lines kept."""
-    return "\n".join(HIDDEN.sub("�", line) for line in text.replace("\t", " ").split("\n"))
+    lines = text.replace("\t", " ").split("\n")
+    return "\n".join(HIDDEN.sub("�", line) for line in lines)
 
 
 def printable(text: str, keep: str = "") -> str:
