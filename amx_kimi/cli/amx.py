@@ -60,7 +60,8 @@ def status(as_json: bool) -> int:
         echo_json({**vars(now), "folder": str(now.folder)})
     else:
         click.echo(f"AMX: {now.amx or 'not installed in this environment'}")
-        click.echo(f"Kimi inside: {'enabled' if now.enabled else 'not enabled'} ({now.folder})")
+        state = "enabled" if now.enabled else "not enabled"
+        click.echo(f"Kimi inside: {state} ({now.folder})")
         for line in now.misfits:
             click.echo(f"Does not fit, so nothing is attached: {line}")
     return 1 if now.enabled and (now.misfits or not now.amx) else 0

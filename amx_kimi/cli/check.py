@@ -85,7 +85,8 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
 
 
 def _by_table(missing: "Sequence[Item]") -> Iterator[list[str]]:
-    for (schema, table), items in groupby(missing, key=lambda item: (item.schema, item.table)):
+    tables = groupby(missing, key=lambda item: (item.schema, item.table))
+    for (schema, table), items in tables:
         names = [item.column for item in items]
         place = ".".join(filter(None, (schema, table)))
         yield [place, f"{len(names):,}", ", ".join(names)]

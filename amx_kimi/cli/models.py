@@ -94,9 +94,8 @@ def _served(profile: "Profile", settings: "Settings", *, refresh: bool) -> "Serv
         warn(f"{error.message}. Showing {since}.")
         return known
     sizes = {str(row["id"]): row.get("context_length") for row in rows if row.get("id")}
-    return store.note_served(
-        profile.base_url, {i: size if isinstance(size, int) else 0 for i, size in sizes.items()}
-    )
+    known_sizes = {id_: size if isinstance(size, int) else 0 for id_, size in sizes.items()}
+    return store.note_served(profile.base_url, known_sizes)
 
 
 def _bare(name: str) -> str:

@@ -95,7 +95,9 @@ def _plain(currency: str | None) -> Callable[[Progress], None]:
 
 
 def _spent(progress: Progress, currency: str | None) -> str:
-    cost = f", {progress.cost:.4f} {currency}" if progress.cost is not None else ""
+    cost = ""
+    if progress.cost is not None:
+        cost = f", {progress.cost:.4f} {currency}"
     waiting = f", {waiting}" if (waiting := _waiting(progress)) else ""
     return f"{counted(progress.requests, 'request')}{cost}{waiting}"
 

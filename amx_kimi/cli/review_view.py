@@ -101,7 +101,8 @@ def shortened(text: str, columns: int) -> str:
     at their end."""
     if get_cwidth(text) <= columns:
         return text
-    tail = _that_fit(text[::-1], (columns - 1) // 2)[::-1]
+    half = (columns - 1) // 2
+    tail = _that_fit(text[::-1], half)[::-1]
     head = _that_fit(text, columns - 1 - get_cwidth(tail))
     return f"{head}…{tail}"
 
@@ -119,7 +120,8 @@ def _that_fit(letters: Sequence[str], columns: int) -> str:
 
 def _wrapped(head: str, text: str, columns: int) -> str:
     """A paragraph as wide as the terminal, not broken within words."""
-    lines = textwrap.wrap(head + one_line(text), max(20, columns - 1), subsequent_indent="    ")
+    width = max(20, columns - 1)
+    lines = textwrap.wrap(head + one_line(text), width, subsequent_indent="    ")
     return "\n".join(lines or [head]) + "\n"
 
 

@@ -36,7 +36,8 @@ class _RunCommand(KimiCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # click would take the URL after a bare --only-changed as its value.
         bare = "--only-changed"
-        return super().parse_args(ctx, [f"{bare}=schema" if arg == bare else arg for arg in args])
+        with_value = [f"{bare}=schema" if arg == bare else arg for arg in args]
+        return super().parse_args(ctx, with_value)
 
 
 @click.command(cls=_RunCommand)

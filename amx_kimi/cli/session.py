@@ -79,8 +79,9 @@ def _run(line: str, group: click.Group) -> bool:
         return False
     name = words[0].removeprefix("/")
     if not words[0].startswith("/"):
-        known = f": /{name}" if name in (*group.commands, *_OWN, "quit") else "; /help lists them"
-        click.echo(f"Commands begin with a slash{known}", err=True)
+        is_known = name in (*group.commands, *_OWN, "quit")
+        meant = f": /{name}" if is_known else "; /help lists them"
+        click.echo(f"Commands begin with a slash{meant}", err=True)
     elif name in ("exit", "quit"):
         return True
     elif name not in (*group.commands, *_OWN):

@@ -148,7 +148,8 @@ def _room(
     """The width of each column, by index. Columns of prose share what the others leave, the
     shortest first."""
     room = {place: widths[place] for place in beside}
-    prose = sorted((p for p in beside if columns[p].flows), key=lambda place: widths[place])
+    flowing = [place for place in beside if columns[place].flows]
+    prose = sorted(flowing, key=lambda place: widths[place])
     gaps = _GAP * (len(beside) - 1)
     others = sum(room[place] for place in beside if place not in prose)
     left = width - gaps - others
@@ -195,8 +196,9 @@ def _below(
             short.append(text if column.plain else f"{column.head}: {text}")
     texts = [(text, "dim") for text in _together(short, room)]
     for place in places:
-        if columns[place].flows and row[place].text:
-            texts += [(text, row[place].style) for text in _wrapped(row[place].text, room)]
+        cell = row[place]
+        if columns[place].flows and cell.text:
+            texts += [(text, cell.style) for text in _wrapped(cell.text, room)]
     return [Text(" " * _INDENT).append(text, style or None) for text, style in texts]
 
 
@@ -221,4 +223,5 @@ def _wrapped(text: str, width: int) -> list[str]:
     if _width(text) == len(text):
         words = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False)
         return words.wrap(text) or [""]
-    return [line.plain.rstrip() for line in Text(text).wrap(_console(), max(width, 1))]
+    lines = Text(text).wrap(_console(), max(width, 1))
+    return [line.plain.rstrip() for line in lines]
