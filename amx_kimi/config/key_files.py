@@ -61,8 +61,8 @@ def _ours(folder: Path, reference: str) -> Path | None:
     path = Path(reference.removeprefix(_KIND))
     with suppress(RuntimeError):  # ~nobody
         path = path.expanduser()
-    mine = reference.startswith(_KIND) and path.parent == _keys(folder) and path.suffix == ".key"
-    return path if mine else None
+    is_key = path.parent == _keys(folder) and path.suffix == ".key"
+    return path if is_key and reference.startswith(_KIND) else None
 
 
 def _remove(path: Path) -> None:

@@ -50,7 +50,8 @@ def active_profile(settings: Settings) -> str | None:
 def active_of(document: Mapping[str, Any], entries: Mapping[str, Any]) -> str | None:
     """Like `active_profile`, for a document that is already read."""
     # AMX skips entries that are not mappings. If none is one, loading the profile says so.
-    names = [name for name, entry in entries.items() if isinstance(entry, Mapping)] or [*entries]
+    mappings = [name for name, entry in entries.items() if isinstance(entry, Mapping)]
+    names = mappings or [*entries]
     active = str(document.get("active_llm_profile") or "default")
     return active if active in names else next(iter(names), None)
 
@@ -165,4 +166,5 @@ def _document(folder: Path) -> dict[str, Any]:
 
 def _entries(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     check_config(document, path)
-    return {str(name): entry for name, entry in (document.get("llm_profiles") or {}).items()}
+    entries = document.get("llm_profiles") or {}
+    return {str(name): entry for name, entry in entries.items()}

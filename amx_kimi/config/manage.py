@@ -138,7 +138,8 @@ def remove_profile(settings: Settings, name: str) -> Removed:
     active: list[str | None] = [None]
 
     def change(document: dict[str, Any]) -> None:
-        left = {str(key): entry for key, entry in (document.get("llm_profiles") or {}).items()}
+        entries = document.get("llm_profiles") or {}
+        left = {str(key): entry for key, entry in entries.items()}
         if str(document.get("active_llm_profile")) == name:
             document["active_llm_profile"] = quoted(active_of({}, left) or "")
             document.pop("llm", None)  # the mirror of the removed profile

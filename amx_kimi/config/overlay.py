@@ -70,7 +70,8 @@ class OverlayFile:
             known = [*self.endpoints, *(r.name for r in load_catalog().endpoints if r.url)]
             near = difflib.get_close_matches(name, known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"Unknown endpoint {shown(name)}.{hint} Known: {', '.join(known)}")
+            names = ", ".join(known)
+            raise ConfigError(f"Unknown endpoint {shown(name)}.{hint} Known: {names}")
         return row
 
     def _at(self, api_base: str | None) -> EndpointRow:
@@ -191,7 +192,8 @@ def _masking(entry: Any, where: str) -> Masking:
     if isinstance(entry, Mapping) and isinstance(countries := entry.get("countries"), list):
         # YAML 1.1 reads Norway's `no` as false.
         words = ["no" if code is False else code for code in countries]
-        entry = {**entry, "countries": [w.lower() if isinstance(w, str) else w for w in words]}
+        codes = [word.lower() if isinstance(word, str) else word for word in words]
+        entry = {**entry, "countries": codes}
     masking = build(Masking, {} if entry is None else entry, where, ConfigFileError)
     for code in masking.countries:
         if len(code) != 2 or not code.isascii() or not code.isalpha():

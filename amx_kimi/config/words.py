@@ -72,7 +72,8 @@ def clean_key(text: str, where: str = "") -> Secret:
     origin = f" from {where}" if where else ""
     if not key:
         raise ConfigError(f"The API key{origin} is empty", remedy="Keys start with sk-.")
-    if not key.isascii() or not key.isprintable() or " " in key or len(key) > 4_096:
+    is_plain = key.isascii() and key.isprintable() and " " not in key
+    if not is_plain or len(key) > 4_096:
         raise ConfigError(
             f"The API key{origin} has blanks, line breaks or other invalid characters",
             remedy="Copy only the key; it starts with sk-.",
@@ -183,7 +184,8 @@ def check_number(field: str, text: str) -> float:
     """
     kind, least, most = RANGES[field]
     number = least - 1
-    plain = text.strip().replace("_", "").replace(",", "." if kind is float else "")
+    for_comma = "." if kind is float else ""
+    plain = text.strip().replace("_", "").replace(",", for_comma)
     with suppress(ValueError):
         number = kind(plain)
     if not least <= number <= most:
