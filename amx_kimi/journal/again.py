@@ -25,7 +25,8 @@ def spent_again(connection: Connection, run: str) -> Decimal:
     """What the runs cost that asked again what was low in this one."""
     again = runs.c.options.like(f'%"again_of": "{run}"%')
     found = connection.execute(select(runs.c.id).where(again)).scalars()
-    return sum((totals(connection, id_).cost or Decimal(0) for id_ in found), Decimal(0))
+    costs = (totals(connection, id_).cost for id_ in found)
+    return sum((cost or Decimal(0) for cost in costs), Decimal(0))
 
 
 _OWN = suggestions.c.column_id == columns.c.id

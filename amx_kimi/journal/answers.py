@@ -39,6 +39,8 @@ __all__ = [
     "save_suggestions",
 ]
 
+_Edits = dict[tuple[str, ...], list[tuple[str, str]]]
+
 _AT_ONCE = 500
 _PLACE = ("schema_name", "table_name", "column_name")
 _DESCRIBED = (
@@ -119,7 +121,7 @@ def _worded_since(connection: Connection, run: str, newest: Subquery) -> list[in
     return edited
 
 
-def _edits(connection: Connection, run: str) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+def _edits(connection: Connection, run: str) -> _Edits:
     """The items of a run's database whose last decision in some run is a person's own text: the
     reuse key of what it replaced, and when, by schema, table and column."""
     # Compared by the caller: joined with the items of the run, SQLite read all rows for each.
@@ -133,7 +135,7 @@ def _edits(connection: Connection, run: str) -> dict[tuple[str, ...], list[tuple
         .join(suggestions, suggestions.c.column_id == columns.c.id)
         .where(runs.c.database == database, decisions.c.action == "edit")
     )
-    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    found: _Edits = {}
     for row in connection.execute(query):
         found.setdefault(_place_of(row), []).append((row.reuse_key, row.decided_at))
     return found
@@ -174,7 +176,8 @@ def count_known(connection: Connection, run: str, language: str) -> int:
     newest = _newest_known(run, language)
     mine = columns.join(newest, _same_item(newest))
     pending = (columns.c.run_id == run, columns.c.status == "pending", columns.c.kind == "column")
-    return connection.execute(select(func.count()).select_from(mine).where(*pending)).scalar_one()
+    count = select(func.count()).select_from(mine).where(*pending)
+    return connection.execute(count).scalar_one()
 
 
 def _same_item(known: Subquery) -> ColumnElement[bool]:
@@ -338,7 +341,8 @@ def replace_suggestion(connection: Connection, item: int, new: Suggestion, model
     key = select(columns.c.reuse_key).where(columns.c.id == item)
     values = _row(model, item, connection.execute(key).scalar_one(), new)
     mine = suggestions.c.column_id == item
-    found = connection.execute(update(suggestions).where(mine).values(**values, reused_from=None))
+    replaced = update(suggestions).where(mine).values(**values, reused_from=None)
+    found = connection.execute(replaced)
     if not found.rowcount:
         connection.execute(insert(suggestions).values(**values))
     described = update(columns).where(columns.c.id == item)

@@ -152,7 +152,8 @@ def _keep_decisions(connection: Connection, ids: Sequence[str]) -> None:
         .where(decisions.c.column_id.in_(_gone(ids)))
     )
     for id_, heir in connection.execute(query).all():
-        connection.execute(update(decisions).where(decisions.c.id == id_).values(column_id=heir))
+        decision = update(decisions).where(decisions.c.id == id_)
+        connection.execute(decision.values(column_id=heir))
 
 
 def _make_originals(connection: Connection, ids: Sequence[str]) -> None:
@@ -167,9 +168,10 @@ def _make_originals(connection: Connection, ids: Sequence[str]) -> None:
         )
         .scalar_subquery()
     )
+    lost = select(original.c.id).where(original.c.column_id.in_(gone))
     loses_its_own = and_(
         suggestions.c.column_id.not_in(gone),
-        suggestions.c.reused_from.in_(select(original.c.id).where(original.c.column_id.in_(gone))),
+        suggestions.c.reused_from.in_(lost),
     )
     connection.execute(update(suggestions).where(loses_its_own).values(reused_from=first))
     connection.execute(

@@ -218,8 +218,8 @@ def settle_request(connection: Connection, request: int, attempt: Attempt) -> in
         )
     )
     of = select(requests.c.run_id).where(requests.c.id == request).scalar_subquery()
-    fence = connection.execute(select(runs.c.fence).where(runs.c.id == of)).scalar()
-    return int(fence or 0)
+    fence = select(runs.c.fence).where(runs.c.id == of)
+    return int(connection.execute(fence).scalar() or 0)
 
 
 def totals(connection: Connection, run: str) -> Totals:
@@ -318,7 +318,8 @@ def speeds(connection: Connection) -> dict[str, float]:
         .where(spent.outcome == "ok", spent.completion_tokens > 0, spent.seconds > 0)
         .group_by(spent.model)
     )
-    return {model: int(tokens) / float(took) for model, tokens, took in connection.execute(query)}
+    found = connection.execute(query)
+    return {model: int(tokens) / float(took) for model, tokens, took in found}
 
 
 def _counts(connection: Connection, run: str) -> dict[str, int]:

@@ -71,8 +71,9 @@ def spread(connection: Connection, asked: Sequence[int]) -> None:
         literal(now()),
     ).join(suggestions, suggestions.c.column_id == columns.c.shared_with)
     target = ("column_id", "reuse_key", *copied, "signal", "created_at")
-    connection.execute(insert(suggestions).from_select(target, answers.where(*_wait_for(asked))))
-    connection.execute(update(columns).where(*_wait_for(asked)).values(status="shared"))
+    waiting = _wait_for(asked)
+    connection.execute(insert(suggestions).from_select(target, answers.where(*waiting)))
+    connection.execute(update(columns).where(*waiting).values(status="shared"))
 
 
 def fail_waiting(connection: Connection, asked: Sequence[int], error: str) -> None:
