@@ -117,7 +117,8 @@ def accepted_texts(path: Path, profile: str) -> Iterator[AmxText]:
     if not path.is_file():
         raise SourceError(f"There is no AMX history at {path}")
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        read_only = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(read_only, uri=True)) as db:
             db.row_factory = sqlite3.Row
             rows = db.execute(_ACCEPTED, {"profile": profile}).fetchall()
     except sqlite3.Error as error:
@@ -162,18 +163,24 @@ class _History:
 
     def insert(self, table: str, values: Mapping[str, Any]) -> int:
         """A new row; returns its id."""
-        known = {key: value for key, value in values.items() if key in self._columns[table]}
-        names, marks = ", ".join(known), ", ".join("?" * len(known))
+        known = self._known(table, values)
+        names = ", ".join(known)
+        marks = ", ".join("?" * len(known))
         insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
         done = self.db.execute(insert, list(known.values()))
         return int(done.lastrowid or 0)
 
     def update(self, table: str, id_: int, values: Mapping[str, Any]) -> None:
         """Change a row."""
-        known = {key: value for key, value in values.items() if key in self._columns[table]}
+        known = self._known(table, values)
         pairs = ", ".join(f"{key} = ?" for key in known)
         change = f"UPDATE {table} SET {pairs} WHERE id = ?"
         self.db.execute(change, [*known.values(), id_])
+
+    def _known(self, table: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values for which this version of AMX has a column."""
+        there = self._columns[table]
+        return {key: value for key, value in values.items() if key in there}
 
 
 def _connect(path: Path) -> sqlite3.Connection:

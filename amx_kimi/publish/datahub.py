@@ -53,7 +53,8 @@ def home_of(run: Run) -> Home:
     kind = kind_of(run.database)
     if kind is None or kind.name == "files":
         return Home(name)
-    return Home(kind.platform, PurePath(rest).stem if kind.file else rest.rpartition("/")[2])
+    database = PurePath(rest).stem if kind.file else rest.rpartition("/")[2]
+    return Home(kind.platform, database)
 
 
 def write_datahub(

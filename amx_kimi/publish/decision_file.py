@@ -173,8 +173,10 @@ def _shown(cell: str) -> str:
 def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row]:
     before = _cells(row)
     for field in _FIELDS[1:4] + _FIELDS[8 : 8 + _WORDINGS]:
-        if field in cells and _same(cells[field]) != _same(before.get(field, "")):
-            given, expected = cells[field], before.get(field, "")
+        if field not in cells:
+            continue
+        given, expected = cells[field], before.get(field, "")
+        if _same(given) != _same(expected):
             why = f"{field} is {given!r:.60}, not {expected!r:.60}"
             hint = "; enter your own text in `text`" if field.startswith("wording") else ""
             yield Row(number, refused=why + hint)

@@ -108,7 +108,9 @@ def _keep(
     if not texts:
         return [], []
     places = {(schema, table) for schema, table, _ in texts}
-    stored = (one for place in sorted(places) for one in journal.read(items.stored_of, run, *place))
+    stored: list[items.Stored] = []
+    for schema, table in sorted(places):
+        stored += journal.read(items.stored_of, run, schema, table)
     found = [(one, text) for one in stored if (text := texts.get(_place(one.item)))]
     mine = journal.read(decisions.worded_elsewhere, run, [one.id for one, _ in found])
     left = {one.id for one, text in found if _is_ours(mine.get(one.id), text)}
@@ -117,8 +119,8 @@ def _keep(
     ]
     journal.write_now(answers.save_imported, kept)
     said: list[_Kept] = []
-    for stored_item, wording, *_ in kept:
-        item = stored_item.item
+    for answered, wording, *_ in kept:
+        item = answered.item
         said.append(((*_place(item), item.type), wording))
     return said, [one.item.name for one, _ in found if one.id in left]
 
