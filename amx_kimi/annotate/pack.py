@@ -134,7 +134,8 @@ class Packer:
         repeated.
         """
         most = self.most
-        if self._weight and self._weight + self._weigh(piece) > most >= self._weigh(piece):
+        weight = self._weigh(piece)
+        if self._weight and self._weight + weight > most >= weight:
             yield from self.flush()
         rest: Piece | None = piece
         while rest is not None:

@@ -133,7 +133,8 @@ def _entry(content: str, start: int, end: int, alternatives: int, *, markup: boo
         return None
     wordings = tuple(dict.fromkeys(wording for wording, _ in written))[:alternatives]
     first = written[0][1]
-    return Entry(wordings, confidence or "low", (first.start() + 1, first.end() - 1))
+    inside_quotes = (first.start() + 1, first.end() - 1)
+    return Entry(wordings, confidence or "low", inside_quotes)
 
 
 def _confidence_of(texts: list[str | None]) -> Confidence | None:
