@@ -86,7 +86,8 @@ def _by_its_bytes(head: bytes) -> str:
             return name
     if b"\0" not in head:
         return ""
-    even, odd = head[::2].count(0), head[1::2].count(0)
+    even = head[::2].count(0)
+    odd = head[1::2].count(0)
     return "utf-16-le" if odd > even else "utf-16-be"
 
 

@@ -235,7 +235,8 @@ def _meant(text: str) -> list[Path] | None:
     if _kind(path) not in FILE_KINDS:
         return None
     if any(letter in text for letter in "*?[") and not path.exists():
-        matches = Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))
+        pattern = str(path.relative_to(path.anchor))
+        matches = Path(path.anchor or ".").glob(pattern)
         if not (found := _data_files(matches)):
             raise SourceError(f"No file matches {text!r}")
         return found
@@ -252,7 +253,8 @@ def _data_files(paths: Iterable[Path]) -> list[Path]:
 
 def files_url(paths: Sequence[Path]) -> URL:
     """A URL that names the files, for the journal to open them again."""
-    return URL.create("files", query={"path": tuple(str(_placed(path)) for path in paths)})
+    places = tuple(str(_placed(path)) for path in paths)
+    return URL.create("files", query={"path": places})
 
 
 def _text(text: str) -> str:

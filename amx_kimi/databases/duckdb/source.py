@@ -228,14 +228,17 @@ class DuckdbSource:
             raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
 
 
+_Place = tuple[str, ...]  # (schema, table), and perhaps a column
+
+
 class _Keys:
     """What constraints say, by (schema, table)."""
 
     def __init__(self) -> None:
-        self.roles: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        self.targets: dict[tuple[str, ...], str] = {}
-        self.checks: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        self.composite: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self.roles: dict[_Place, set[str]] = defaultdict(set)
+        self.targets: dict[_Place, str] = {}
+        self.checks: dict[_Place, list[str]] = defaultdict(list)
+        self.composite: dict[_Place, list[str]] = defaultdict(list)
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> "_Keys":
@@ -264,7 +267,8 @@ class _Keys:
             if role != "unique" or len(names) == 1:
                 self.roles[schema, table, name].add(role)
             if target:
-                self.targets.setdefault((schema, table, name), f"{schema}.{target}.{other}")
+                its_target = f"{schema}.{target}.{other}"
+                self.targets.setdefault((schema, table, name), its_target)
 
 
 def _table(row: Sequence[Any], keys: _Keys) -> Item:

@@ -81,7 +81,8 @@ def set_session(connection: Connection, *, statement: str, lock: str) -> None:
 def identity_of(url: URL) -> str:
     """The identity of a URL's database, without driver, user or password."""
     host = url.host or url.query.get("host", "localhost")
-    return f"postgresql://{host}:{url.port or 5432}/{url.database or url.username}"
+    database = url.database or url.username
+    return f"postgresql://{host}:{url.port or 5432}/{database}"
 
 
 def reason_of(error: SQLAlchemyError) -> str:

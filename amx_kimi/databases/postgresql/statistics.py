@@ -43,7 +43,8 @@ def _facts(rows: int, sampled: int, figures: Sequence[Any]) -> RawFacts:
     # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
     count = round(-distinct * rows) if distinct < 0 else round(distinct)
     if documents is not None or (values and values[0].startswith("{") and elements is None):
-        keys = document_keys((value, 1) for value in (*(documents or ()), *(values or ())))
+        texts = (*(documents or ()), *(values or ()))
+        keys = document_keys((text, 1) for text in texts)
         if keys:
             return RawFacts(nulls=nulls if rows else None, keys=keys)
     if elements:  # the elements of arrays say more than whole arrays
