@@ -21,6 +21,8 @@ from amx_kimi.types import Ask, Reply
 
 __all__ = ["chat", "configure_env"]
 
+_Callback = Callable[[str], None]
+
 _LABEL = "DESCRIPTION_1:"  # AMX's own format of an answer
 _MOST_TURNS = 1_000
 _OURS = ("tools", "tool_choice")
@@ -112,7 +114,7 @@ def _chat(
     return _result(reply, time.perf_counter() - started)
 
 
-def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+def _quiet(callback: _Callback | None) -> _Callback | None:
     """A callback whose errors do not affect the answer, as in AMX."""
     if callback is None:
         return None
@@ -126,7 +128,7 @@ def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | No
     return call
 
 
-def _cumulative(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+def _cumulative(callback: _Callback | None) -> _Callback | None:
     """AMX's `on_thinking`, which gets the whole thinking so far each time."""
     quiet, so_far = _quiet(callback), [""]
     if quiet is None:
