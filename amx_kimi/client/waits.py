@@ -70,7 +70,8 @@ def limit_of(headers: Mapping[str, str], text: str) -> tuple[str, int | None]:
     """Which limit a 429 names, and its figure: from its text, else from `X-RateLimit-*` headers."""
     if found := _LIMIT.search(text):
         figure = found["figure"] or found["figure2"]
-        return (found["kind"] or found["kind2"]).lower(), int(figure or 0) or None
+        kind = found["kind"] or found["kind2"]
+        return kind.lower(), int(figure or 0) or None
     for kind, name in _HEADERS.items():
         if headers.get(f"x-ratelimit-remaining-{name}") == "0":
             return kind, stated_limits(headers).get(kind)
@@ -106,7 +107,8 @@ def _of_text(text: str) -> float | None:
     """The first duration after a word such as `after`, `in` or `wait`; else a date."""
     for pattern, part in ((_RUN, _RUN_PART), (_DURATION, _PART)):
         for found in pattern.finditer(text):
-            if _LEAD.search(text[max(0, found.start() - 50) : found.start()]):
+            before = text[max(0, found.start() - 50) : found.start()]
+            if _LEAD.search(before):
                 parts = part.findall(found[0])
                 return sum(float(number) * _factor(unit) for number, unit in parts)
     if _RESETS.search(text) and (date := _ISO.search(text)):
