@@ -119,5 +119,6 @@ def cost(usage: Usage, prices: Prices | None) -> Decimal | None:
         return None
     miss = max(0, usage.prompt - usage.cached)
     written = usage.cache_write * (prices.write_5m - prices.miss if prices.write_5m else 0)
-    total = usage.cached * prices.hit + miss * prices.miss + usage.completion * prices.output
+    prompt = usage.cached * prices.hit + miss * prices.miss
+    total = prompt + usage.completion * prices.output
     return (total + written) / 1_000_000
