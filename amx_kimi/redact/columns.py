@@ -132,7 +132,8 @@ def _ending(*lists: str) -> re.Pattern[str]:
 
 @cache
 def _beginning(*lists: str) -> re.Pattern[str]:
-    return re.compile("|".join(_pattern("^" + word) for word in _all(lists)))
+    patterns = [_pattern("^" + word) for word in _all(lists)]
+    return re.compile("|".join(patterns))
 
 
 def _all(lists: Iterable[str]) -> Iterable[str]:

@@ -85,7 +85,7 @@ def _is_pair(first: str, last: str) -> bool:
     last = last.rstrip("0123456789") or last  # Anna Weber2
     if not (_are_letters(first, last) and _are_alike(first, last)):
         return False
-    a, b = first.casefold().rstrip("."), last.casefold().rstrip(".")
+    a, b = _bare(first), _bare(last)
     if _is_initial(first):
         return not _is_known(b) or (b in last_names() and first.endswith("."))
     if _is_initial(last):
@@ -98,11 +98,16 @@ def _is_pair(first: str, last: str) -> bool:
 
 def _is_phrase(first: str, last: str) -> bool:
     """Whether both are ordinary words, and together no name such as Mark Baker."""
-    a, b = first.casefold().rstrip("."), last.casefold().rstrip(".")
+    a, b = _bare(first), _bare(last)
     are_names = (a in first_names() and b in last_names()) or (
         a in last_names() and b in first_names()
     )
     return _is_known(a) and _is_known(b) and not are_names
+
+
+def _bare(word: str) -> str:
+    """A word as the lists of names have it: in small letters, without a period at its end."""
+    return word.casefold().rstrip(".")
 
 
 def _is_known(word: str) -> bool:
@@ -123,10 +128,14 @@ def _is_ordinary(value: str) -> bool:
 def _are_letters(*words: str) -> bool:
     """Whether words consist of letters, their marks, and what stands in names: . ' ’ -"""
     return all(
-        any(c.isalpha() for c in word)
-        and all(c in ".'’-" or unicodedata.category(c)[0] in "LM" for c in word)
+        any(c.isalpha() for c in word) and all(c in ".'’-" or _is_of_word(c) for c in word)
         for word in words
     )
+
+
+def _is_of_word(sign: str) -> bool:
+    """Whether a sign is a letter, or a mark on one."""
+    return unicodedata.category(sign)[0] in "LM"
 
 
 def _are_alike(first: str, last: str) -> bool:
@@ -160,8 +169,8 @@ def _surname(value: str) -> str:
     known = (start for name in tables for start in starts if start in surnames()[name])
     found = next(known, "")
     # One sign is a Chinese or Korean surname, and two more at most follow it.
-    is_name = len(found) < len(value) and (len(found) > 1 or len(value) <= 3)
-    return found if is_name else ""
+    is_short = len(found) > 1 or len(value) <= 3
+    return found if is_short and len(found) < len(value) else ""
 
 
 def _script(value: str) -> str:
@@ -183,5 +192,5 @@ def _has_word(value: str) -> bool:
 
 def _runs(value: str) -> Iterator[str]:
     """What stands in a row of letters and their marks."""
-    spaced = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in value)
+    spaced = "".join(c if _is_of_word(c) else " " for c in value)
     return (run for run in spaced.split() if any(c.isalpha() for c in run))
