@@ -106,7 +106,8 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
         yield _failed("endpoint", error)
         return
     else:
-        yield Check("endpoint", "ok", f"{profile.base_url} lists {counted(len(served), 'model')}")
+        listed = counted(len(served), "model")
+        yield Check("endpoint", "ok", f"{profile.base_url} lists {listed}")
     yield _check_model(client, served)
     try:
         check = await ask_once(client)
