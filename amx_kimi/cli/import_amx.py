@@ -64,5 +64,6 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
 def _say_skipped(names: Sequence[str], why: str) -> None:
     for name in names[:_MOST_NAMED]:
         warn(f"{one_line(name)}: {why}", label="Skipped")
-    if len(names) > _MOST_NAMED:
-        warn(f"and {len(names) - _MOST_NAMED:,} more: {why}", label="Skipped")
+    more = len(names) - _MOST_NAMED
+    if more > 0:
+        warn(f"and {more:,} more: {why}", label="Skipped")

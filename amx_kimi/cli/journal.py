@@ -134,7 +134,8 @@ def _delete(journal: "Journal", runs: "Sequence[Run]", *, yes: bool, as_json: bo
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("Nothing was deleted. Without a terminal, --yes is required.")
     if not yes:
-        click.confirm(f"Delete {counted(len(ids), 'run')}?", abort=True, err=True)
+        count = counted(len(ids), "run")
+        click.confirm(f"Delete {count}?", abort=True, err=True)
     journal.write_now(prune.delete_runs, ids)
     try:
         journal.compact()
