@@ -36,9 +36,10 @@ def adopt(connection: Connection, run: str, again: str) -> int:
     """Give a run's low items the answers of the run that asked again; returns how many."""
     first, second = columns.alias(), columns.alias()
     mine, better = suggestions.alias(), suggestions.alias()
+    low = mine.c.id.label("mine")
     copied = [better.c[name] for name in _COPIED]
     query = (
-        select(mine.c.id.label("mine"), *copied)
+        select(low, *copied)
         .select_from(first)
         .join(mine, mine.c.column_id == first.c.id)
         .join(
@@ -57,6 +58,6 @@ def adopt(connection: Connection, run: str, again: str) -> int:
     found: Sequence[Row[Any]] = connection.execute(query).all()
     for row in found:
         values = {name: getattr(row, name) for name in _COPIED}
-        low = update(suggestions).where(suggestions.c.id == row.mine)
-        connection.execute(low.values(**values))
+        replaced = update(suggestions).where(suggestions.c.id == row.mine)
+        connection.execute(replaced.values(**values))
     return len(found)

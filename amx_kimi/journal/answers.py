@@ -105,10 +105,11 @@ def _worded_since(connection: Connection, run: str, newest: Subquery) -> list[in
         select(func.max(imported.c.decided_at))
         .where(imported.c.column_id == suggestions.c.column_id)
         .scalar_subquery()
+        .label("accepted")
     )
     place = (columns.c[name] for name in _PLACE)
     found = (
-        select(columns.c.id, suggestions.c.reuse_key, accepted.label("accepted"), *place)
+        select(columns.c.id, suggestions.c.reuse_key, accepted, *place)
         .join(newest, _same_item(newest))
         .join(suggestions, suggestions.c.id == newest.c.id)
         .where(columns.c.run_id == run, columns.c.status == "pending")
