@@ -225,7 +225,8 @@ def _write(
             continue
         scope.setdefault(item.schema, {})[item.table] = None
         values = _result(handed.run, row, run, kind)
-        id_, settled = there.get((item.schema, item.table, item.column), (None, False))
+        place = (item.schema, item.table, item.column)
+        id_, settled = there.get(place, (None, False))
         if id_ is not None:
             handed.ids.add(id_)
         if _MARKUP.search(values["alternatives_json"] + (values["chosen_description"] or "")):
@@ -367,9 +368,11 @@ def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[di
         raise SourceError(
             f"AMX's list {path} cannot be read", remedy="Apply or clear it in AMX first."
         )
-    others = [
-        row for row in there if row.get("source") != _TOOL or row.get("result_id") not in handed.ids
-    ]
+    others: list[dict[str, Any]] = []
+    for row in there:
+        is_ours = row.get("source") == _TOOL and row.get("result_id") in handed.ids
+        if not is_ours:
+            others.append(row)
     taken = {_place(row) for row in others}
     ours = [row for row in pending if _place(row) not in taken]
     for row in pending:

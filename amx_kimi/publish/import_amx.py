@@ -104,7 +104,10 @@ def _keep(
         for item in chunk
     ]
     journal.write_now(items.add_items, run, rows)
-    texts = {_place(item): one for item in chunk if (one := accepted.pop(_place(item), None))}
+    texts: dict[tuple[str, str, str], AmxText] = {}
+    for item in chunk:
+        if one := accepted.pop(_place(item), None):
+            texts[_place(item)] = one
     if not texts:
         return [], []
     places = {(schema, table) for schema, table, _ in texts}

@@ -58,6 +58,11 @@ def flow(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
+def _line_end(found: re.Match[str] | None) -> str:
+    """The line end of what `_BREAK` found, to be used for new lines, too."""
+    return found[0] if found and found[0] in ("\r\n", "\r") else "\n"
+
+
 class _Edit(NamedTuple):
     """The text from `start` to `stop` becomes `text`, and the events from `at` to before `until`
     become those with the fingerprints `prints`."""
@@ -111,7 +116,7 @@ class Edits:
         self._lists: dict[tuple[int, str], list[Any]] = {}
         self._begun: dict[str, Any] | None = None
         found = _BREAK.search(self._text)
-        self._newline = found[0] if found and found[0] in ("\r\n", "\r") else "\n"
+        self._newline = _line_end(found)
         self._offset = _offset(document.root)
 
     def put(self, mapping: Node, path: Sequence[str], value: Any, after: str = "") -> None:
@@ -222,7 +227,7 @@ class Edits:
         found = _BREAK.search(self._text, index)
         if not found:
             return _Place(len(self._text), self._newline)
-        return _Place(found.start(), found[0] if found[0] in ("\r\n", "\r") else "\n")
+        return _Place(found.start(), _line_end(found))
 
     # What
 
@@ -256,7 +261,9 @@ class Edits:
     def _added(self, mapping: Node, pair: dict[str, Any], before: Node | None) -> _Plan:
         """A pair behind the value `before`; without one, at the end of a block mapping, or behind
         the brace."""
-        at = before.until + 1 if before else mapping.at + 1 if mapping.flow else mapping.until
+        at = mapping.at + 1 if mapping.flow else mapping.until
+        if before:
+            at = before.until + 1
         write: Callable[[Any], str]
         if mapping.flow:
             index = before.end if before else mapping.start + 1

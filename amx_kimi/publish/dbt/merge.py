@@ -173,7 +173,8 @@ class _Merge:
         lists = [_by_name(mappings(self._file.path, home, "columns"))]
         if home is not entry.node:
             model = mappings(self._file.path, entry.node, "columns")
-            lists.append(_by_name(one for one in model if included(home, text_of(one, "name"))))
+            inside = [one for one in model if included(home, text_of(one, "name"))]
+            lists.append(_by_name(inside))
         shared_with: Counter[str] = Counter()
         for row in rows:
             found = _columns_of(row, lists)
