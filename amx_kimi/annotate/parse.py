@@ -148,8 +148,9 @@ def _confidence_of(texts: list[str | None]) -> Confidence | None:
         return levels[0]
     is_sentence = first.rstrip().endswith((".", "。", "!", "?"))
     is_short = len(first) <= _MOST_LABEL and not is_sentence
-    is_label = is_short and first and others and 3 * len(first) <= min(map(len, others))
-    return "low" if is_label else None
+    if not is_short or not first or not others:
+        return None
+    return "low" if 3 * len(first) <= min(map(len, others)) else None
 
 
 def _is_wording(text: str) -> bool:
