@@ -243,8 +243,10 @@ def _with(
     day: tuple[tuple[float, int], ...], now: float, tokens: int
 ) -> tuple[tuple[float, int], ...]:
     """The day's tokens by hour, with the time of the last request, so that few entries suffice."""
-    if day and int(now // _HOUR) == int(day[-1][0] // _HOUR):
-        return (*day[:-1], (now, day[-1][1] + tokens))
+    if day:
+        last, used = day[-1]
+        if int(now // _HOUR) == int(last // _HOUR):
+            return (*day[:-1], (now, used + tokens))
     return (*day, (now, tokens))
 
 

@@ -109,11 +109,15 @@ def _of_text(text: str) -> float | None:
         for found in pattern.finditer(text):
             before = text[max(0, found.start() - 50) : found.start()]
             if _LEAD.search(before):
-                parts = part.findall(found[0])
-                return sum(float(number) * _factor(unit) for number, unit in parts)
+                return _in_seconds(part.findall(found[0]))
     if _RESETS.search(text) and (date := _ISO.search(text)):
         return _of_iso(date[0])
     return None
+
+
+def _in_seconds(parts: list[tuple[str, str]]) -> float:
+    """A duration of numbers with their units."""
+    return sum(float(number) * _factor(unit) for number, unit in parts)
 
 
 def _factor(unit: str) -> float:
@@ -138,7 +142,7 @@ def _moment(raw: str) -> float | None:
             return figure / 1000 - time.time()
         return figure - time.time() if figure >= _EPOCH_SECONDS else figure
     if _RUN.fullmatch(raw):
-        return sum(float(number) * _factor(unit) for number, unit in _RUN_PART.findall(raw))
+        return _in_seconds(_RUN_PART.findall(raw))
     try:
         return parsedate_to_datetime(raw).timestamp() - time.time() if raw else None
     except (ValueError, TypeError, OverflowError):
