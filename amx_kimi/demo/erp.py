@@ -151,7 +151,8 @@ class _Dice:
             first = date.fromisoformat(low)
             return self.after(first, 0, (date.fromisoformat(high) - first).days)
         places = len(low.partition(".")[2])
-        least, most = int(low.replace(".", "")), int(high.replace(".", ""))
+        least = int(low.replace(".", ""))
+        most = int(high.replace(".", ""))
         number = self.number(least, most)
         return Decimal(number).scaleb(-places) if places else number
 
@@ -178,9 +179,11 @@ class _Erp(_Dice):
         for nr in range(1, 1 + 180 * scale):
             self._item(nr)
         self._boms()
-        self.sold, self.bought = self._items("FE", "HW"), self._items("RO", "HW")
+        self.sold = self._items("FE", "HW")
+        self.bought = self._items("RO", "HW")
+        first_day = date(2023, 1, 2)
         for order, count in ((self._order, 140), (self._purchase, 60)):
-            days = [self.after(date(2023, 1, 2), 0, 720) for _ in range(count * scale)]
+            days = [self.after(first_day, 0, 720) for _ in range(count * scale)]
             for day in sorted(days):
                 order(day)
         for item in self.made["artst"][::8]:
@@ -249,11 +252,13 @@ class _Erp(_Dice):
     def _party(self) -> Record:
         """What customers, suppliers and plants have in common."""
         lkz, plz, ort = self.pick(_TOWNS).split()
-        firm, last, first = self.word(_FIRMS), self._sample("nname"), self._sample("vname")
+        firm = self.word(_FIRMS)
+        last, first = self._sample("nname"), self._sample("vname")
+        title = "Frau" if first[-1] in "ae" else "Herr"
         name = f"{firm} {self.word(_TRADES)} {self.pick(_FORMS)}"
         return {
             **{"plz": plz, "ort": ort, "lkz": lkz, "name1": name, "suchb": name.upper()[:10]},
-            "anspr": f"{'Frau' if first[-1] in 'ae' else 'Herr'} {first} {last}",
+            "anspr": f"{title} {first} {last}",
             "tel": f"{_PHONE[lkz]}{self.digits(3)}",
             "email": _ascii(f"{first[0]}.{last}@{firm}.example".lower()),
             "ustid": None if lkz == "CH" else f"{lkz}{self.digits(9)}",
@@ -264,7 +269,8 @@ class _Erp(_Dice):
     def _item(self, nr: int) -> None:
         kind = self.word("FE HA HA RO HW HW")
         wgr, low, high, names = _PARTS[kind]
-        word, length, width = self.word(names), self.number(2, 40) * 5, self.number(2, 30)
+        word = self.word(names)
+        length, width = self.number(2, 40) * 5, self.number(2, 30)
         name = f"{word} {length}x{width}"
         price = Decimal(self.number(low * 100, high * 100)).scaleb(-2)
         head: Record = {"artnr": f"{wgr}-{nr:05d}", "wgr": str(wgr), "artkz": kind, "bez1": name}
@@ -276,7 +282,8 @@ class _Erp(_Dice):
         for place in sorted(places):
             shelf = self.made["wkstr"][place]
             self.place[item["artnr"]] = self.add("lgbst", item, shelf, gldpr=price)
-        for plkz, factor in (("EV", 19), ("HD", 16)) if kind in ("FE", "HW") else ():
+        factors = (("EV", 19), ("HD", 16)) if kind in ("FE", "HW") else ()
+        for plkz, factor in factors:
             for amount in (1, 50) if kind == "HW" else (1,):
                 each = (price * factor * (100 - amount // 5) / 1000).quantize(_CENT)
                 self.add("preis", item, plkz=plkz, abmng=Decimal(amount), epreis=each)
@@ -290,26 +297,33 @@ class _Erp(_Dice):
                     self.add("stueli", part, posnr=nr, kopfnr=head["artnr"], kompnr=part["artnr"])
 
     def _order(self, day: date) -> None:
-        kd, late = self.pick(self.made["kdstm"]), (_TODAY - day).days > 60
+        kd = self.pick(self.made["kdstm"])
+        late = (_TODAY - day).days > 60
         stat = self.word("30 40 50 50 50 50 50 50 50 90" if late else "10 20 30")
-        ask = f" Rückfragen: {kd['anspr']}, {kd['tel']}, {kd['email']}."
+        contact = f"{kd['anspr']}, {kd['tel']}, {kd['email']}"
+        ask = f" Rückfragen: {contact}."
         notes = [self.pick(_NOTES) for _ in range(self.number(1, 6))]
         note = " ".join(notes) + ask
-        own = {"aufdt": day, "stat": stat, "abgrd": self.word("04 11") if stat == "90" else None}
-        own |= {"kurs": _RATE[kd["waers"]], "intxt": note if self.maybe(35) else None}
+        reason = self.word("04 11") if stat == "90" else None
+        text = note if self.maybe(35) else None
+        own = {"aufdt": day, "stat": stat, "abgrd": reason}
+        own |= {"kurs": _RATE[kd["waers"]], "intxt": text}
         head = self.add("aufk", kd, **own, netto=Decimal(0), mwst=Decimal(0))
         count = self.number(1, 4)
         lines = [self._line(head, self.pick(self.sold), nr, kd) for nr in range(count)]
         if stat in ("30", "40", "50"):
             delivery = self.add("liefk", head, lfdt=self.after(day, 3, 20))
-            self._move("601", delivery["lfdt"], [(line, line["gelmg"]) for line in lines], head)
+            goods = [(line, line["gelmg"]) for line in lines]
+            self._move("601", delivery["lfdt"], goods, head)
             if stat == "50":
                 self._invoice(head, delivery, kd)
 
     def _line(self, head: Record, item: Record, nr: int, kd: Record) -> Record:
-        amount = Decimal(self.number(1, 8) * (25 if item["artkz"] == "HW" else 1))
+        lot = 25 if item["artkz"] == "HW" else 1
+        amount = Decimal(self.number(1, 8) * lot)
         each = (item["stdpr"] * Decimal("1.6") * head["kurs"]).quantize(_CENT)
-        net = (amount * each * (100 - (head["rabpz"] or 0)) / 100).quantize(_CENT)
+        percent = 100 - (head["rabpz"] or 0)
+        net = (amount * each * percent / 100).quantize(_CENT)
         mwskz = {"DE": item["mwskz"], "CH": "A0"}.get(kd["lkz"], "AI")
         head["netto"] += net
         tax = {"A1": 19, "A2": 7}.get(mwskz, 0)
@@ -322,7 +336,8 @@ class _Erp(_Dice):
     def _invoice(self, head: Record, delivery: Record, kd: Record) -> None:
         billed = self.after(delivery["lfdt"], 0, 4)
         due = billed + timedelta(_DAYS[head["zbed"]])
-        gross, paid = head["netto"] + head["mwst"], self.after(billed, 3, 60)
+        gross = head["netto"] + head["mwst"]
+        paid = self.after(billed, 3, 60)
         part = gross if self.maybe(90) else (gross / 2).quantize(_CENT)
         part = part if paid < _TODAY and self.maybe(85) else Decimal(0)
         late = (_TODAY - due).days
