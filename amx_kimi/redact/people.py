@@ -42,7 +42,9 @@ def is_full_name(value: str) -> bool:
     between = between_names()
     # Of two words both are the name's: Linh Do, Le Hoa.
     parts = [word for word in words if len(words) == _PAIR or word.casefold() not in between]
-    return any(map(_is_pair, parts, parts[1:])) or any(map(_is_joined, words))
+    if any(map(_is_pair, parts, parts[1:])):
+        return True
+    return any(map(_is_joined, words))
 
 
 def are_names(values: Sequence[str]) -> bool:
@@ -55,7 +57,8 @@ def are_names(values: Sequence[str]) -> bool:
     begun = [first for value in values if (first := _surname(value))]
     # Words that begin alike (周一, 周二), or end alike (金色, 白色), are no names of people.
     ends = {value[-1:] for value in values}
-    are_various = 2 * min(len(set(begun)), len(ends)) >= len(values)
+    various = min(len(set(begun)), len(ends))
+    are_various = 2 * various >= len(values)
     return len(begun) >= _MOSTLY * len(values) and are_various
 
 
@@ -127,10 +130,12 @@ def _is_ordinary(value: str) -> bool:
 
 def _are_letters(*words: str) -> bool:
     """Whether words consist of letters, their marks, and what stands in names: . ' ’ -"""
-    return all(
-        any(c.isalpha() for c in word) and all(c in ".'’-" or _is_of_word(c) for c in word)
-        for word in words
-    )
+    for word in words:
+        if not any(sign.isalpha() for sign in word):
+            return False
+        if not all(sign in ".'’-" or _is_of_word(sign) for sign in word):
+            return False
+    return True
 
 
 def _is_of_word(sign: str) -> bool:
