@@ -81,8 +81,8 @@ def _model(draft: Draft, context: Asking) -> Draft:
     present = draft.value("model", _USUAL_MODEL)
     context.terminal.say("  Enter a number or a name; other models are possible:")
     for number, name in enumerate(listed, 1):
-        about = in_short(catalog.model(name))
-        context.terminal.say(_shortened(f"  {number:>2}  {name:<24} {about}"))
+        about = f"{name:<24} {in_short(catalog.model(name))}"
+        context.terminal.say(_shortened(f"  {number:>2}  {about}"))
 
     def parse(text: str) -> str:
         typed = context.terminal.pick(listed, text)
@@ -111,7 +111,9 @@ def in_short(row: ModelRow) -> str:
     if row.retired_on:
         return f"retired {row.retired_on}, successor {row.successor}"
     usd = row.prices.get("USD")
-    price = f"${usd.miss:g}/{usd.output:g}" if usd else "by plan"
+    price = "by plan"
+    if usd:
+        price = f"${usd.miss:g}/{usd.output:g}"
     context = f"{row.context // 1024:,}K"
     if row.context >= 1 << 20:
         context = f"{row.context >> 20}M"
