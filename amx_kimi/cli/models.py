@@ -113,11 +113,12 @@ def _unknown(served: "Served | None", rows: "Sequence[ModelRow]") -> dict[str, i
     """Kimi models that the endpoint lists but the facts lack, with their context sizes."""
     known = {name for row in rows for name in (row.id, *row.aliases)}
     listed = served.models if served else {}
-    return {
-        name: size
-        for name, size in listed.items()
-        if _bare(name) not in known and ("kimi" in name.lower() or "moonshot" in name.lower())
-    }
+    unknown = {}
+    for name, size in listed.items():
+        is_ours = "kimi" in name.lower() or "moonshot" in name.lower()
+        if is_ours and _bare(name) not in known:
+            unknown[name] = size
+    return unknown
 
 
 def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None") -> None:

@@ -89,7 +89,8 @@ def _plain(currency: str | None) -> Callable[[Progress], None]:
             return
         shown[0] = time.monotonic()
         columns = counted(progress.columns, "column")
-        warn(f"{done:,} of {columns}, {_spent(progress, currency)}")
+        spent = _spent(progress, currency)
+        warn(f"{done:,} of {columns}, {spent}")
 
     return notify
 

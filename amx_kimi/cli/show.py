@@ -120,7 +120,10 @@ def _table(rows: "list[Described]", low: bool, width: int) -> "Iterator[Text]":
     name = (one_line(place), "bold underline")
     own = next((row for row in rows if not row.item.column), None)
     sure = _confidence(own) if own and own.suggestion else None
-    yield Text.assemble(name, "  " if sure else "", (sure.text, sure.style) if sure else "")
+    if sure:
+        yield Text.assemble(name, "  ", (sure.text, sure.style))
+    else:
+        yield Text.assemble(name)
     if own and (said := _said(own)).text:
         yield from lay_out((Column("", flows=True),), [[said]], width)[1:]
     columns = [row for row in rows if row.item.column and (_is_low(row) or not low)]
