@@ -72,12 +72,13 @@ def load_profile(name: str | None = None, settings: Settings | None = None) -> P
             remedy="Add one with `amx-kimi add-llm-profile`, or try `amx-kimi demo` first.",
         )
     entry = known_entry(settings, chosen)
-    provider = str(entry.get("provider") or "").strip() if isinstance(entry, Mapping) else ""
-    if isinstance(entry, Mapping) and provider != PROVIDER:
-        raise ConfigError(
-            f"The profile {chosen!r} is for the provider {provider!r}, not {PROVIDER!r}",
-            remedy=_kimi_remedy(profile_names(settings)),
-        )
+    if isinstance(entry, Mapping):
+        provider = str(entry.get("provider") or "").strip()
+        if provider != PROVIDER:
+            raise ConfigError(
+                f"The profile {chosen!r} is for the provider {provider!r}, not {PROVIDER!r}",
+                remedy=_kimi_remedy(profile_names(settings)),
+            )
     return assemble(chosen, entry, load_overlay(settings.config_dir), path)
 
 

@@ -113,9 +113,8 @@ def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
         ConfigFileError: names the place and what is allowed.
     """
     if unknown := sorted(set(map(str, document)) - set(_SECTIONS)):
-        raise ConfigFileError(
-            f"{where}: unknown key {shown(unknown[0])} (known: {', '.join(_SECTIONS)})"
-        )
+        known = ", ".join(_SECTIONS)
+        raise ConfigFileError(f"{where}: unknown key {shown(unknown[0])} (known: {known})")
     return OverlayFile(
         profiles={
             name: _overlay(entry, f"{where}, profile {name!r}")
