@@ -50,14 +50,17 @@ class Said:
         for text in self.texts:
             if not any(text in known for known in told):
                 told.append(text)
-        if len(told) > 1 and _DULL.fullmatch(told[0].strip(" .:").lower()):
-            told = told[1:]
+        if len(told) > 1:
+            first = told[0].strip(" .:").lower()
+            if _DULL.fullmatch(first):
+                told = told[1:]
         return " | ".join(told)
 
     @property
     def probe(self) -> str:
         """Everything in one text, in which the table of refusals looks for words."""
-        return f"{' '.join(self.kinds)}: {' | '.join(self.texts)}".lower()
+        kinds, texts = " ".join(self.kinds), " | ".join(self.texts)
+        return f"{kinds}: {texts}".lower()
 
 
 def is_refusal(document: Any) -> bool:
