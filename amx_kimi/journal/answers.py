@@ -313,7 +313,8 @@ def save_suggestions(
     has an answer already keeps it."""
     ids = [stored.id for stored, _ in found]
     is_open = and_(columns.c.id.in_(ids), columns.c.status.in_(("pending", "failed")))
-    still_open = set(connection.execute(select(columns.c.id).where(is_open)).scalars())
+    open_ids = select(columns.c.id).where(is_open)
+    still_open = set(connection.execute(open_ids).scalars())
     taken: dict[int, tuple[Stored, Suggestion]] = {}
     for stored, suggestion in found:
         if stored.id in still_open:

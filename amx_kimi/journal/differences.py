@@ -176,7 +176,8 @@ def _latest(database: str, run: str, language: str) -> Subquery:
 
 def _dropped_tables(connection: Connection, run: str, database: str) -> list[Row[Any]]:
     """Those of the latest run that took in the whole database, as this one does."""
-    whole, with_extensions = runs.c.options.like(_WHOLE), runs.c.options.like(_WITH_EXTENSIONS)
+    whole = runs.c.options.like(_WHOLE)
+    with_extensions = runs.c.options.like(_WITH_EXTENSIONS)
     mine = select(with_extensions).where(runs.c.id == run, whole)
     takes_extensions = connection.execute(mine).scalar()
     if takes_extensions is None:

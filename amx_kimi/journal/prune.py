@@ -103,7 +103,8 @@ def delete_runs(connection: Connection, ids: Sequence[str]) -> None:
         connection.execute(delete(table).where(table.c.column_id.in_(gone)))
     connection.execute(delete(requests).where(requests.c.run_id.in_(ids)))
     connection.execute(delete(columns).where(columns.c.run_id.in_(ids)))
-    deleted = connection.execute(delete(runs).where(runs.c.id.in_(ids))).rowcount
+    these = delete(runs).where(runs.c.id.in_(ids))
+    deleted = connection.execute(these).rowcount
     if deleted != len(set(ids)):
         raise JournalError(
             f"{deleted} of {len(set(ids))} runs could be deleted", remedy="Nothing was deleted."
