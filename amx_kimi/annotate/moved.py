@@ -47,7 +47,8 @@ def _has_no_rows(facts: Mapping[str, Any]) -> bool | None:
 
 
 def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = before.get("distinct") or 0, now.get("distinct") or 0
+    old = before.get("distinct") or 0
+    new = now.get("distinct") or 0
     few, many = sorted((old, new))
     # Columns of ids grow anyway; but a few codes that become many values are a change.
     if not few or few > _CODES or many < few * _TIMES:
@@ -67,7 +68,8 @@ def _codes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _largest(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = _number(before.get("max")), _number(now.get("max"))
+    old = _number(before.get("max"))
+    new = _number(now.get("max"))
     if not old or not new or 1 / _MAGNITUDE < abs(new / old) < _MAGNITUDE:
         return ""
     return f"max {before['max']} -> {now['max']}"

@@ -158,7 +158,8 @@ class Packer:
         return len(piece.columns) if self._fixed else piece.size
 
     def _is_full(self) -> bool:
-        return self._tokens >= self._most_prompt or self._items >= self._grown + (self._fixed or 0)
+        most_items = self._grown + (self._fixed or 0)
+        return self._tokens >= self._most_prompt or self._items >= most_items
 
     def _cut(self, piece: Piece, room: int) -> tuple[Piece, Piece | None]:
         """The part of a piece that fits (at least one item), and the rest."""
