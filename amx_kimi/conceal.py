@@ -96,8 +96,9 @@ def key_spans(text: str) -> Iterable[tuple[int, int]]:
 
 def may_be_secret(line: str) -> bool:
     """Whether a typed line may hold a key or a password."""
-    has_key = any(True for _ in key_spans(line)) or _RANDOM_WORD.search(line) is not None
-    return has_key or _ASSIGNED.search(line) is not None
+    if any(True for _ in key_spans(line)):
+        return True
+    return _RANDOM_WORD.search(line) is not None or _ASSIGNED.search(line) is not None
 
 
 def conceal_text(text: str) -> str:
@@ -130,8 +131,10 @@ def conceal_key(text: str, key: Secret) -> str:
     secret = key.reveal()
     own = _letters(secret)
     if len(own) < _SHORTEST_PIECE:  # as it is: so few letters stand in other words, too
+        if len(own) < _SHORTEST_KEY:
+            return text
         exact = re.compile(re.escape(secret), re.IGNORECASE)
-        return exact.sub(lambda _: str(key), text) if len(own) >= _SHORTEST_KEY else text
+        return exact.sub(lambda _: str(key), text)
     starts = range(len(own) - _SHORTEST_PIECE + 1)
     pieces = {own[at : at + _SHORTEST_PIECE] for at in starts}
     if _NUMBERED.search(text):

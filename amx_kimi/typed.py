@@ -75,7 +75,8 @@ def _typed(kind: Any, value: object, where: str) -> Any:
 
 def _scalar(kind: Any, value: object, where: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind in (Decimal, float, int) and number and (kind is not int or isinstance(value, int)):
+    is_exact = kind is not int or isinstance(value, int)
+    if kind in (Decimal, float, int) and number and is_exact:
         if not 0 <= float(str(value)) < float("inf"):
             raise _Mismatch(f"{where}: {value} is not a number of zero or more")
         return kind(str(value))
