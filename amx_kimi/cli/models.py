@@ -93,9 +93,12 @@ def _served(profile: "Profile", settings: "Settings", *, refresh: bool) -> "Serv
         since = f"its list of {known.on}" if known else "the facts that come with amx-kimi"
         warn(f"{error.message}. Showing {since}.")
         return known
-    sizes = {str(row["id"]): row.get("context_length") for row in rows if row.get("id")}
-    known_sizes = {id_: size if isinstance(size, int) else 0 for id_, size in sizes.items()}
-    return store.note_served(profile.base_url, known_sizes)
+    sizes: dict[str, int] = {}
+    for row in rows:
+        if row.get("id"):
+            size = row.get("context_length")
+            sizes[str(row["id"])] = size if isinstance(size, int) else 0
+    return store.note_served(profile.base_url, sizes)
 
 
 def _bare(name: str) -> str:
