@@ -185,10 +185,10 @@ def _result(reply: Reply, seconds: float) -> Any:
         }
         if reply.usage.reasoning:
             usage["thinking_tokens"] = reply.usage.reasoning
-    calls = [
-        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"] or "{}")
-        for call in reply.tool_calls
-    ]
+    calls = []
+    for call in reply.tool_calls:
+        function = call["function"]
+        calls.append(ToolCall(call["id"], function["name"], function["arguments"] or "{}"))
     return ChatResult(
         content=reply.content,
         usage=usage,
