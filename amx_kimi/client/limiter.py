@@ -134,7 +134,8 @@ def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil | Spent:
     """
     limits = state.limits
     day = _day(state, now)
-    if limits.tpd is not None and sum(used for _, used in day) + tokens > limits.tpd:
+    used_today = sum(used for _, used in day)
+    if limits.tpd is not None and used_today + tokens > limits.tpd:
         return Spent(limits.tpd)
     if now < state.cooling_until:
         return WaitUntil(state.cooling_until)
