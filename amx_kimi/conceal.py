@@ -96,8 +96,9 @@ def key_spans(text: str) -> Iterable[tuple[int, int]]:
 
 def may_be_secret(line: str) -> bool:
     """Whether a typed line may hold a key or a password."""
-    has_key = any(True for _ in key_spans(line)) or _RANDOM_WORD.search(line) is not None
-    return has_key or _ASSIGNED.search(line) is not None
+    if any(True for _ in key_spans(line)):
+        return True
+    return _RANDOM_WORD.search(line) is not None or _ASSIGNED.search(line) is not None
 
 
 def conceal_text(text: str) -> str:
@@ -111,7 +112,9 @@ def conceal_text(text: str) -> str:
 def conceal_url(url: str) -> str:
     """A URL, or what was meant to be one, fit to show."""
     plain = conceal_text(_NO_PORT.sub(r"\1:…", _WHOLE_URL.sub(r"\1\2:…@", url)))
-    return f"…@{plain.rpartition('@')[2]}" if "@" in plain and "://" not in plain else plain
+    if "@" in plain and "://" not in plain:
+        return f"…@{plain.rpartition('@')[2]}"
+    return plain
 
 
 def shown(value: object) -> str:
@@ -128,9 +131,12 @@ def conceal_key(text: str, key: Secret) -> str:
     secret = key.reveal()
     own = _letters(secret)
     if len(own) < _SHORTEST_PIECE:  # as it is: so few letters stand in other words, too
+        if len(own) < _SHORTEST_KEY:
+            return text
         exact = re.compile(re.escape(secret), re.IGNORECASE)
-        return exact.sub(lambda _: str(key), text) if len(own) >= _SHORTEST_KEY else text
-    pieces = {own[at : at + _SHORTEST_PIECE] for at in range(len(own) - _SHORTEST_PIECE + 1)}
+        return exact.sub(lambda _: str(key), text)
+    starts = range(len(own) - _SHORTEST_PIECE + 1)
+    pieces = {own[at : at + _SHORTEST_PIECE] for at in starts}
     if _NUMBERED.search(text):
         squeezed = _letters(text)
     else:
@@ -185,7 +191,8 @@ def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(spans):
         if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+            first, last = merged[-1]
+            merged[-1] = (first, max(stop, last))
         else:
             merged.append((start, stop))
     return merged

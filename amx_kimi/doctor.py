@@ -106,7 +106,8 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
         yield _failed("endpoint", error)
         return
     else:
-        yield Check("endpoint", "ok", f"{profile.base_url} lists {counted(len(served), 'model')}")
+        listed = counted(len(served), "model")
+        yield Check("endpoint", "ok", f"{profile.base_url} lists {listed}")
     yield _check_model(client, served)
     try:
         check = await ask_once(client)
@@ -151,7 +152,9 @@ async def ask_once(client: KimiClient) -> Check:
             "the answer has no visible characters",
             "Raise AMX_LLM_MIN_MAX_TOKENS, or lower AMX_REASONING_EFFORT.",
         )
-    cost = f", {reply.cost:.6f} {client.facts.currency}" if reply.cost is not None else ""
+    cost = ""
+    if reply.cost is not None:
+        cost = f", {reply.cost:.6f} {client.facts.currency}"
     seconds = sum(attempt.seconds for attempt in reply.attempts)
     return Check(
         "request",
@@ -161,7 +164,8 @@ async def ask_once(client: KimiClient) -> Check:
 
 
 def _habit(name: str, value: object) -> str:
-    shown = f" ({value})" if isinstance(value, str | int) and value is not True else ""
+    has_value = isinstance(value, str | int) and value is not True
+    shown = f" ({value})" if has_value else ""
     return f"{name}: {HABITS.get(name, 'refused')}{shown}"
 
 

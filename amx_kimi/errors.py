@@ -111,7 +111,8 @@ class KimiError(Exception):
 
     def __str__(self) -> str:
         where = f" (in {self.call})" if self.call else ""
-        return f"{self.message}{where}" + (f"\n{self.remedy}" if self.remedy else "")
+        remedy = f"\n{self.remedy}" if self.remedy else ""
+        return f"{self.message}{where}{remedy}"
 
 
 class ConfigError(KimiError):

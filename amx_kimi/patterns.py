@@ -18,7 +18,8 @@ def is_chosen(patterns: Sequence[str], name: str, schema: str = "") -> bool:
     is given, everything else is taken in.
     """
     wanted = [pattern for pattern in patterns if not pattern.startswith(_NO)]
-    if any(_matches(pattern[1:], name, schema) for pattern in patterns if pattern[:1] == _NO):
+    unwanted = [pattern.removeprefix(_NO) for pattern in patterns if pattern.startswith(_NO)]
+    if any(_matches(pattern, name, schema) for pattern in unwanted):
         return False
     return not wanted or any(_matches(pattern, name, schema) for pattern in wanted)
 

@@ -71,5 +71,6 @@ def _weight(value: Any, known: dict[int, int]) -> int:
             raise YAMLTextError("an alias is inside of what it refers to")
         return known[id(value)]
     known[id(value)] = _UNFINISHED
-    known[id(value)] = 1 + sum(_weight(part, known) for part in parts)
+    inside = sum(_weight(part, known) for part in parts)
+    known[id(value)] = 1 + inside
     return known[id(value)]

@@ -89,7 +89,8 @@ def _read(name: str, parse: Callable[[str], _T]) -> _T | None:
 
 
 def _tokens(raw: str) -> int:
-    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw) <= 10_000_000:
+    is_whole = raw.isascii() and raw.isdigit()
+    if not is_whole or not 1 <= int(raw) <= 10_000_000:
         raise ValueError("a whole number of tokens from 1 to 10000000")
     return int(raw)
 

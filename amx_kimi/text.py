@@ -29,7 +29,9 @@ Persian and of India's languages, and emoji, are made with them."""
 
 def counted(count: int, one: str, many: str = "") -> str:
     """So many of a thing: `1 column`, `1,200 columns`; `many` is for what takes more than an s."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    if count == 1:
+        return f"{count:,} {one}"
+    return f"{count:,} {many or one + 's'}"
 
 
 def wrap(text: str, columns: int | None = None) -> str:
@@ -60,7 +62,8 @@ def one_line(text: str) -> str:
 
 def visible(text: str) -> str:
     """The same with its lines kept."""
-    return "\n".join(HIDDEN.sub("�", line) for line in text.replace("\t", " ").split("\n"))
+    lines = text.replace("\t", " ").split("\n")
+    return "\n".join(HIDDEN.sub("�", line) for line in lines)
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -42,7 +42,8 @@ def count_tokens(text: str) -> int:
 
 def count_messages(messages: Sequence[Message]) -> int:
     """An estimate of the prompt tokens of chat messages, with the roles' overhead."""
-    return sum(count_tokens(str(m.get("content", ""))) + _MESSAGE_OVERHEAD for m in messages)
+    texts = (str(message.get("content", "")) for message in messages)
+    return sum(count_tokens(text) + _MESSAGE_OVERHEAD for text in texts)
 
 
 @cache

@@ -39,11 +39,15 @@ def _build(kind: type[_T], values: object, where: str) -> _T:
         raise _Mismatch(f"{where}: expected a mapping, found {shown(values)}")
     known = {f.name: f for f in fields(kind)}
     if unknown := sorted(set(map(str, values)) - set(known)):
-        raise _Mismatch(f"{where}: unknown key {shown(unknown[0])} (known: {', '.join(known)})")
+        names = ", ".join(known)
+        raise _Mismatch(f"{where}: unknown key {shown(unknown[0])} (known: {names})")
     for name, column in known.items():
         if name not in values and column.default is MISSING and column.default_factory is MISSING:
             raise _Mismatch(f"{where}: the key {name!r} is missing")
-    return kind(**{n: _typed(known[n].type, v, f"{where}, key {n!r}") for n, v in values.items()})
+    typed: dict[str, Any] = {}
+    for name, value in values.items():
+        typed[name] = _typed(known[name].type, value, f"{where}, key {name!r}")
+    return kind(**typed)
 
 
 def _typed(kind: Any, value: object, where: str) -> Any:
@@ -52,7 +56,8 @@ def _typed(kind: Any, value: object, where: str) -> Any:
         return None if value is None else _typed(args[0], value, where)
     if origin is Literal:
         if value not in args:
-            raise _Mismatch(f"{where}: {shown(value)} is not one of {', '.join(map(repr, args))}")
+            allowed = ", ".join(map(repr, args))
+            raise _Mismatch(f"{where}: {shown(value)} is not one of {allowed}")
         return value
     if origin is tuple:
         if not isinstance(value, list):
@@ -61,7 +66,8 @@ def _typed(kind: Any, value: object, where: str) -> Any:
     if origin is Mapping:
         if not isinstance(value, dict):
             raise _Mismatch(f"{where}: expected a mapping, found {shown(value)}")
-        return {_typed(args[0], k, where): _typed(args[1], v, where) for k, v in value.items()}
+        of_key, of_value = args
+        return {_typed(of_key, k, where): _typed(of_value, v, where) for k, v in value.items()}
     if is_dataclass(kind):
         return _build(kind, value, where)  # type: ignore[arg-type]
     return _scalar(kind, value, where)
@@ -69,7 +75,8 @@ def _typed(kind: Any, value: object, where: str) -> Any:
 
 def _scalar(kind: Any, value: object, where: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind in (Decimal, float, int) and number and (kind is not int or isinstance(value, int)):
+    is_exact = kind is not int or isinstance(value, int)
+    if kind in (Decimal, float, int) and number and is_exact:
         if not 0 <= float(str(value)) < float("inf"):
             raise _Mismatch(f"{where}: {value} is not a number of zero or more")
         return kind(str(value))

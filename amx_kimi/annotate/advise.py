@@ -119,7 +119,8 @@ def duration(requests: int, seconds: float, reserved: int, limits: Limits) -> tu
         ("tokens per minute", limits.tpm and max(1, limits.tpm // reserved)),
     ):
         if most:
-            ways[name] = max(0, math.ceil(requests / most) - 1) * limits.length + seconds
+            waits = max(0, math.ceil(requests / most) - 1)
+            ways[name] = waits * limits.length + seconds
     bound = max(ways, key=lambda name: ways[name])
     return (ways[bound], bound) if requests else (0.0, "nothing to ask")
 

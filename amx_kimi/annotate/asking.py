@@ -177,7 +177,8 @@ class _Asking:
         if self._stops(error, len(error.attempts), of_one=of_one):
             return []
         if may_be_context:
-            return list(batch.bare().halves()) if batch.size > 1 else [batch.bare()]
+            bare = batch.bare()
+            return list(bare.halves()) if batch.size > 1 else [bare]
         if error.splittable and batch.size > 1:
             if isinstance(error, TooLargeError):
                 self.packer.too_large(ask.prompt_tokens)

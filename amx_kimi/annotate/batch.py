@@ -62,7 +62,8 @@ class Batch:
     def label(self) -> str:
         """The batch in a few words, for logs and errors."""
         names = list(dict.fromkeys(piece.table.name for piece in self.pieces))
-        more = f" and {counted(len(names) - 1, 'more table')}" if len(names) > 1 else ""
+        others = len(names) - 1
+        more = f" and {counted(others, 'more table')}" if others > 0 else ""
         return f"{counted(self.size, 'item')} of {names[0]}{more}"
 
     def facts_shown(self) -> dict[int, Mapping[str, object]]:
@@ -121,7 +122,9 @@ class Batch:
         """The same items in two batches; there must be at least two items."""
         ids = [stored.id for stored in self.refs.values()]
         middle = len(ids) // 2
-        return self.only(ids[:middle], tries=self.tries), self.only(ids[middle:], tries=self.tries)
+        first = self.only(ids[:middle], tries=self.tries)
+        second = self.only(ids[middle:], tries=self.tries)
+        return first, second
 
 
 def _without_fk(stored: Stored) -> Stored:

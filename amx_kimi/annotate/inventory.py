@@ -110,7 +110,8 @@ async def _reopen_moved(run: OpenRun) -> list[Difference]:
         stored = journal.read(items.columns_of, run.id, table.schema, table.table)
         ids = []
         for id_, name, before in seen:
-            now = job.redactor.column(stored[name], raw.get(name, RawFacts())).as_json()
+            facts = raw.get(name, RawFacts())
+            now = job.redactor.column(stored[name], facts).as_json()
             if what := moved(before, {**now, "rows": table.rows}):
                 found.append(Difference("moved", stored[name].name, after=what))
                 ids.append(id_)

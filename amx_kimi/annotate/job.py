@@ -73,7 +73,8 @@ def wanted_by(profile: Profile, language: str = "", *, markup: bool = False) -> 
         ConfigError: that is not the name of a language.
     """
     value = language or profile.language
-    if not value.replace("-", "").replace(" ", "").isalpha() or len(value) > _LONGEST_LANGUAGE:
+    letters = value.replace("-", "").replace(" ", "")
+    if not letters.isalpha() or len(value) > _LONGEST_LANGUAGE:
         raise ConfigError(
             f"{shown(value)} is not a language",
             remedy="Set `language` (or --language) to a name or a code, such as en or de.",

@@ -47,7 +47,8 @@ def _has_no_rows(facts: Mapping[str, Any]) -> bool | None:
 
 
 def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = before.get("distinct") or 0, now.get("distinct") or 0
+    old = before.get("distinct") or 0
+    new = now.get("distinct") or 0
     few, many = sorted((old, new))
     # Columns of ids grow anyway; but a few codes that become many values are a change.
     if not few or few > _CODES or many < few * _TIMES:
@@ -56,24 +57,27 @@ def _distinct(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _codes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    if not 0 < max(before.get("distinct") or 0, now.get("distinct") or 0) <= _CODES:
+    most = max(before.get("distinct") or 0, now.get("distinct") or 0)
+    if not 0 < most <= _CODES:
         return ""
-    old, new = set(before.get("samples") or ()), set(now.get("samples") or ())
+    old = set(before.get("samples") or ())
+    new = set(now.get("samples") or ())
     if not old or not new or len(old & new) * 2 >= len(new):
         return ""
     return f"values {', '.join(sorted(map(str, new - old)))}"
 
 
 def _largest(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = _number(before.get("max")), _number(now.get("max"))
+    old = _number(before.get("max"))
+    new = _number(now.get("max"))
     if not old or not new or 1 / _MAGNITUDE < abs(new / old) < _MAGNITUDE:
         return ""
     return f"max {before['max']} -> {now['max']}"
 
 
 def _told(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    other = [key for key in _SCHEMA if key in before and key in now and before[key] != now[key]]
-    return ", ".join(other)
+    known = [key for key in _SCHEMA if key in before and key in now]
+    return ", ".join(key for key in known if before[key] != now[key])
 
 
 def _number(value: Any) -> float | None:

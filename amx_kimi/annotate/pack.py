@@ -68,7 +68,8 @@ class Expectation:
 
     def most_items(self, budget: int, most: int = _MOST_ITEMS) -> int:
         """How many items (1 to `most`) fit a budget at the first try."""
-        fitting = (n for n in range(most, 1, -1) if self.output(n) <= budget * _SHARE_OF_BUDGET)
+        room = budget * _SHARE_OF_BUDGET
+        fitting = (items for items in range(most, 1, -1) if self.output(items) <= room)
         return next(fitting, 1)
 
     def corrected(self, items: int, counted_prompt: int, reply: Reply) -> "Expectation":
@@ -133,7 +134,8 @@ class Packer:
         repeated.
         """
         most = self.most
-        if self._weight and self._weight + self._weigh(piece) > most >= self._weigh(piece):
+        weight = self._weigh(piece)
+        if self._weight and self._weight + weight > most >= weight:
             yield from self.flush()
         rest: Piece | None = piece
         while rest is not None:
@@ -156,7 +158,8 @@ class Packer:
         return len(piece.columns) if self._fixed else piece.size
 
     def _is_full(self) -> bool:
-        return self._tokens >= self._most_prompt or self._items >= self._grown + (self._fixed or 0)
+        most_items = self._grown + (self._fixed or 0)
+        return self._tokens >= self._most_prompt or self._items >= most_items
 
     def _cut(self, piece: Piece, room: int) -> tuple[Piece, Piece | None]:
         """The part of a piece that fits (at least one item), and the rest."""

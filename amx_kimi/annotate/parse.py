@@ -133,7 +133,8 @@ def _entry(content: str, start: int, end: int, alternatives: int, *, markup: boo
         return None
     wordings = tuple(dict.fromkeys(wording for wording, _ in written))[:alternatives]
     first = written[0][1]
-    return Entry(wordings, confidence or "low", (first.start() + 1, first.end() - 1))
+    inside_quotes = (first.start() + 1, first.end() - 1)
+    return Entry(wordings, confidence or "low", inside_quotes)
 
 
 def _confidence_of(texts: list[str | None]) -> Confidence | None:
@@ -145,9 +146,11 @@ def _confidence_of(texts: list[str | None]) -> Confidence | None:
     levels = [_CONFIDENCE.get(word) for word in re.split(r"[\W_]+", label) if word]
     if levels and None not in levels:
         return levels[0]
-    is_short = len(first) <= _MOST_LABEL and not first.rstrip().endswith((".", "。", "!", "?"))
-    is_label = is_short and first and others and 3 * len(first) <= min(map(len, others))
-    return "low" if is_label else None
+    is_sentence = first.rstrip().endswith((".", "。", "!", "?"))
+    is_short = len(first) <= _MOST_LABEL and not is_sentence
+    if not is_short or not first or not others:
+        return None
+    return "low" if 3 * len(first) <= min(map(len, others)) else None
 
 
 def _is_wording(text: str) -> bool:

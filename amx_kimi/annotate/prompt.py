@@ -94,7 +94,8 @@ def table_entry(piece: Piece, number: int) -> dict[str, Any]:
     }
     asked = {stored.item.column for stored, _ in piece.columns}
     others = [name for name in piece.neighbours if name not in asked]
-    return {**{k: v for k, v in entry.items() if v is not None}, **_if("other_columns", others)}
+    known = {key: value for key, value in entry.items() if value is not None}
+    return {**known, **_if("other_columns", others)}
 
 
 def column_entry(item: Item, facts: ColumnFacts, number: int) -> dict[str, Any]:

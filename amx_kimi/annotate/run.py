@@ -150,7 +150,8 @@ def check_affordable(spec: RunSpec) -> None:
             f"A cost cap is set, but the price of {facts.model.id} at this endpoint is unknown",
             remedy="Set custom_input_cost_per_mtok and custom_output_cost_per_mtok in the profile.",
         )
-    tpm, budget = profile.overlay.tpm, plan(profile, facts, spec.settings, Ask((), 0)).budget
+    tpm = profile.overlay.tpm
+    budget = plan(profile, facts, spec.settings, Ask((), 0)).budget
     if tpm is not None and tpm < budget:
         raise ConfigError(
             f"tpm is {tpm:,}, but one request reserves {budget:,} tokens for its answer alone",

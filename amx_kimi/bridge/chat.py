@@ -21,6 +21,8 @@ from amx_kimi.types import Ask, Reply
 
 __all__ = ["chat", "configure_env"]
 
+_Callback = Callable[[str], None]
+
 _LABEL = "DESCRIPTION_1:"  # AMX's own format of an answer
 _MOST_TURNS = 1_000
 _OURS = ("tools", "tool_choice")
@@ -74,7 +76,8 @@ def _chat(
 
     raise_if_cancelled(phase="LLM call")
     started = time.perf_counter()
-    extra = {k: v for k, v in kwargs.items() if k not in (*_OURS, *_NOT_SENT) and k[:1] != "_"}
+    known = (*_OURS, *_NOT_SENT)
+    extra = {k: v for k, v in kwargs.items() if k not in known and k[:1] != "_"}
     chat_messages = _with_reasoning(messages)
     ask = Ask(
         messages=chat_messages,
@@ -111,7 +114,7 @@ def _chat(
     return _result(reply, time.perf_counter() - started)
 
 
-def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+def _quiet(callback: _Callback | None) -> _Callback | None:
     """A callback whose errors do not affect the answer, as in AMX."""
     if callback is None:
         return None
@@ -125,7 +128,7 @@ def _quiet(callback: Callable[[str], None] | None) -> Callable[[str], None] | No
     return call
 
 
-def _cumulative(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+def _cumulative(callback: _Callback | None) -> _Callback | None:
     """AMX's `on_thinking`, which gets the whole thinking so far each time."""
     quiet, so_far = _quiet(callback), [""]
     if quiet is None:
@@ -182,10 +185,10 @@ def _result(reply: Reply, seconds: float) -> Any:
         }
         if reply.usage.reasoning:
             usage["thinking_tokens"] = reply.usage.reasoning
-    calls = [
-        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"] or "{}")
-        for call in reply.tool_calls
-    ]
+    calls = []
+    for call in reply.tool_calls:
+        function = call["function"]
+        calls.append(ToolCall(call["id"], function["name"], function["arguments"] or "{}"))
     return ChatResult(
         content=reply.content,
         usage=usage,

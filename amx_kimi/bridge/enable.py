@@ -67,7 +67,8 @@ def disable() -> bool:
         ConfigError: the folder cannot be written.
     """
     folder = _folder()
-    files = [_pth(folder), _hook(folder), *(folder / "__pycache__").glob(f"{_NAME}.*")]
+    compiled = (folder / "__pycache__").glob(f"{_NAME}.*")
+    files = [_pth(folder), _hook(folder), *compiled]
     there = [path for path in files if path.exists()]
     with _writing(folder):
         for path in there:

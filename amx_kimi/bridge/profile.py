@@ -75,10 +75,14 @@ def _name(entry: Mapping[str, Any], settings: Settings) -> str:
 
 
 def _same(saved: Any, entry: Mapping[str, Any]) -> bool:
-    return isinstance(saved, Mapping) and all(
-        str(saved.get(key) or "").strip().rstrip("/") == str(entry.get(key) or "").rstrip("/")
-        for key in ("provider", "model", "api_base")
-    )
+    if not isinstance(saved, Mapping):
+        return False
+    for key in ("provider", "model", "api_base"):
+        theirs = str(saved.get(key) or "").strip().rstrip("/")
+        ours = str(entry.get(key) or "").rstrip("/")
+        if theirs != ours:
+            return False
+    return True
 
 
 def key_of(config: Any, profile: Profile, settings: Settings) -> FoundKey:

@@ -161,7 +161,10 @@ def _draft(name: str, flags: _Flags, settings: "Settings") -> "Draft":
         preset = load_preset(flags.preset, overlays)
         draft = draft.with_fields(**preset.profile).with_overlay(**preset.kimi)
     values = _from_environment() if flags.from_env else {}
-    values |= {k: v for k, v in {"model": flags.model, "api_base": flags.api_base}.items() if v}
+    if flags.model:
+        values["model"] = flags.model
+    if flags.api_base:
+        values["api_base"] = flags.api_base
     if "model" in values:
         values["model"] = overlays.aliases.get(values["model"], model_id(values["model"]))
     if "api_base" in values:

@@ -32,7 +32,8 @@ def enable() -> None:
     from amx_kimi.bridge.enable import enable, status
 
     changed, now = enable(), status()
-    warn(f"Kimi is {'' if changed else 'already '}enabled in AMX {now.amx} ({now.folder}).")
+    already = "" if changed else "already "
+    warn(f"Kimi is {already}enabled in AMX {now.amx} ({now.folder}).")
 
 
 @click.command(cls=KimiCommand)
@@ -59,7 +60,8 @@ def status(as_json: bool) -> int:
         echo_json({**vars(now), "folder": str(now.folder)})
     else:
         click.echo(f"AMX: {now.amx or 'not installed in this environment'}")
-        click.echo(f"Kimi inside: {'enabled' if now.enabled else 'not enabled'} ({now.folder})")
+        state = "enabled" if now.enabled else "not enabled"
+        click.echo(f"Kimi inside: {state} ({now.folder})")
         for line in now.misfits:
             click.echo(f"Does not fit, so nothing is attached: {line}")
     return 1 if now.enabled and (now.misfits or not now.amx) else 0

@@ -172,7 +172,8 @@ def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[s
     if options["dry_run"] or not outcome.counts["write"]:
         _hint(outcome, options)
         return _report(outcome, options)
-    question = f"Write {counted(outcome.counts['write'], 'comment')} to {database.identity}?"
+    comments = counted(outcome.counts["write"], "comment")
+    question = f"Write {comments} to {database.identity}?"
     if not _agreed(question, outcome, options):
         return 0
     return _report(apply_plan(journal, database, plan(journal, run, database, rules)), options)
@@ -185,7 +186,8 @@ def _undo(journal: "Journal", run: "Run", database: "Comments", options: dict[st
     outcome = _show(changes, None if options["dry_run"] else _SHOWN, quiet=options["as_json"])
     if not outcome.counts:
         warn(f"No comments of run {run.id} are in {database.identity}.")
-    question = f"Restore {counted(outcome.counts['undo'], 'comment')} in {database.identity}?"
+    comments = counted(outcome.counts["undo"], "comment")
+    question = f"Restore {comments} in {database.identity}?"
     if options["dry_run"]:
         return _report(outcome, options)
     if outcome.counts["undo"] and not _agreed(question, outcome, options):

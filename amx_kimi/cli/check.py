@@ -75,14 +75,18 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
         return int(not enough)
     if missing:
         print_table(_COLUMNS, _by_table(missing))
+    columns = counted(coverage.columns, "column")
+    compared = "at or above" if enough else "below"
     click.echo(
-        f"With a comment: {coverage.commented:,} of {counted(coverage.columns, 'column')}, "
-        f"{coverage.percent:.1f}% ({'at or above' if enough else 'below'} the required {least:g}%)"
+        f"With a comment: {coverage.commented:,} of {columns}, "
+        f"{coverage.percent:.1f}% ({compared} the required {least:g}%)"
     )
     return int(not enough)
 
 
 def _by_table(missing: "Sequence[Item]") -> Iterator[list[str]]:
-    for (schema, table), items in groupby(missing, key=lambda item: (item.schema, item.table)):
+    tables = groupby(missing, key=lambda item: (item.schema, item.table))
+    for (schema, table), items in tables:
         names = [item.column for item in items]
-        yield [".".join(filter(None, (schema, table))), f"{len(names):,}", ", ".join(names)]
+        place = ".".join(filter(None, (schema, table)))
+        yield [place, f"{len(names):,}", ", ".join(names)]

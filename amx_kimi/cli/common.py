@@ -140,7 +140,8 @@ def as_typed(text: str) -> str:
 def with_slash(text: str, group: click.Command) -> str:
     """`text` with `amx-kimi run` replaced by `/run`, and so for every command of `group`."""
     names = group.commands if isinstance(group, click.Group) else ()
-    return re.sub(rf"\bamx-kimi\s+(?=({'|'.join(map(re.escape, names))})\b)", "/", text)
+    command = "|".join(map(re.escape, names))
+    return re.sub(rf"\bamx-kimi\s+(?=({command})\b)", "/", text)
 
 
 def pasted(word: str) -> str:

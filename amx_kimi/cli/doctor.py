@@ -35,7 +35,8 @@ def doctor(profile: str | None, as_json: bool) -> int:
         async for check in examine(profile):
             checks.append(check)
             if not as_json:
-                say(f"  {check.name:<14} {_indented(check.detail)}", mark=marks[check.state])
+                detail = _indented(check.detail)
+                say(f"  {check.name:<14} {detail}", mark=marks[check.state])
                 if check.remedy:
                     say(f"{'':<23}{_indented(check.remedy)}")
 

@@ -48,14 +48,18 @@ def explain(profile: str | None, as_json: bool) -> None:
     click.echo(f"POST {base}/chat/completions, for a prompt of {_PROMPT_TOKENS:,} tokens")
     for name, value in planned.values.items():
         shown = "–" if value.value is None else _short(value.value)
-        click.echo(f"  {name:<22} {shown:<26}  {value.reason}")
+        _echo_row(name, shown, value.reason)
     for name, quirk in facts.quirks.items():
         if name not in planned.values:
             shown = "–" if quirk.value is None else str(quirk.value)
             about = HABITS.get(name, "refused")
-            click.echo(f"  {name:<22} {shown:<26}  {about}, learned on {quirk.learned_on}")
+            _echo_row(name, shown, f"{about}, learned on {quirk.learned_on}")
     click.echo(f"  on length              {retry}")
     click.echo(f"Settings that change this: {', '.join(_variables())}")
+
+
+def _echo_row(name: str, value: str, reason: str) -> None:
+    click.echo(f"  {name:<22} {value:<26}  {reason}")
 
 
 def _explained(loaded: "Profile", planned: "RequestPlan") -> dict[str, Any]:

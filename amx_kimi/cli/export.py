@@ -217,14 +217,15 @@ def _home(run: "Run", options: dict[str, Any]) -> Any:
         raise click.BadParameter(
             f"{options['env']!r} is not one of {', '.join(ENVIRONMENTS)}", param_hint="--env"
         )
-    if options["platform"] and not options["platform"].replace("-", "").replace("_", "").isalnum():
+    platform = options["platform"]
+    if platform and not platform.replace("-", "").replace("_", "").isalnum():
         raise click.BadParameter(
             "use letters and digits, such as snowflake", param_hint="--platform"
         )
     found = home_of(run)
     return replace(
         found,
-        platform=options["platform"] or found.platform,
+        platform=platform or found.platform,
         database=found.database if options["database"] is None else options["database"],
         instance=options["platform_instance"] or "",
         env=env,

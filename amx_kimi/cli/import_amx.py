@@ -53,19 +53,17 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
         return 0
     _say_skipped(found.gone, "the database no longer has it")
     _say_skipped(found.worded, "a person wrote its text here (amx-kimi review)")
+    accepted = counted(found.texts, "accepted text")
     if found.run is None:
-        click.echo(
-            f"Nothing new: {counted(found.texts, 'accepted text')} in AMX, all imported already"
-        )
+        click.echo(f"Nothing new: {accepted} in AMX, all imported already")
     else:
-        click.echo(
-            f"Run {found.run}: {counted(found.texts, 'accepted text')} from AMX, {found.new:,} new"
-        )
+        click.echo(f"Run {found.run}: {accepted} from AMX, {found.new:,} new")
     return 0
 
 
 def _say_skipped(names: Sequence[str], why: str) -> None:
     for name in names[:_MOST_NAMED]:
         warn(f"{one_line(name)}: {why}", label="Skipped")
-    if len(names) > _MOST_NAMED:
-        warn(f"and {len(names) - _MOST_NAMED:,} more: {why}", label="Skipped")
+    more = len(names) - _MOST_NAMED
+    if more > 0:
+        warn(f"and {more:,} more: {why}", label="Skipped")

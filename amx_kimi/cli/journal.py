@@ -134,7 +134,8 @@ def _delete(journal: "Journal", runs: "Sequence[Run]", *, yes: bool, as_json: bo
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("Nothing was deleted. Without a terminal, --yes is required.")
     if not yes:
-        click.confirm(f"Delete {counted(len(ids), 'run')}?", abort=True, err=True)
+        count = counted(len(ids), "run")
+        click.confirm(f"Delete {count}?", abort=True, err=True)
     journal.write_now(prune.delete_runs, ids)
     try:
         journal.compact()
@@ -147,15 +148,18 @@ def _delete(journal: "Journal", runs: "Sequence[Run]", *, yes: bool, as_json: bo
 
 
 def _in_words(runs: "Sequence[Run]", loss: "Loss") -> str:
-    shown = [f"{run.id} of {run.started_at[:10]}, {run.database}" for run in runs[:10]]
-    more = [f"and {counted(len(runs) - 10, 'more run')}"] if len(runs) > 10 else []
-    spent = ", ".join(f"{amount:.4f} {currency}" for currency, amount in loss.cost.items())
+    costs = [f"{amount:.4f} {currency}" for currency, amount in loss.cost.items()]
+    spent = f" ({', '.join(costs)})" if costs else ""
     lines = [
         f"This deletes {counted(len(runs), 'run')}, with "
         f"{counted(loss.described, 'description')} and the record of "
-        f"{counted(loss.requests, 'request')}" + (f" ({spent})" if spent else ""),
-        *(f"  {line}" for line in (*shown, *more)),
+        f"{counted(loss.requests, 'request')}{spent}",
     ]
+    for run in runs[:10]:
+        day = run.started_at[:10]
+        lines.append(f"  {run.id} of {day}, {run.database}")
+    if len(runs) > 10:
+        lines.append(f"  and {counted(len(runs) - 10, 'more run')}")
     if loss.only:
         lines.append(
             f"No other run describes {counted(loss.only, 'column or table', 'columns and tables')} "

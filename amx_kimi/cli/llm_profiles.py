@@ -178,5 +178,6 @@ def set_llm_profile(name: str, changes: tuple[str, ...]) -> None:
     settings = Settings.from_environment()
     written = set_fields(settings, name, pairs_of(changes))
     for field, value in written.items():
-        warn(f"{name}: {field} {'was reset to its default' if value is None else f'= {value}'}")
+        change = "was reset to its default" if value is None else f"= {value}"
+        warn(f"{name}: {field} {change}")
     warn_of_unknown(written.get("model"), settings)

@@ -50,7 +50,8 @@ def run_main(
             return error.exit_code
         hint = "" if state.debug else " Run the command again with --debug to see where."
         said = str(error).rstrip(".")
-        warn(f"This is a bug in amx-kimi: {type(error).__name__}: {said}.{hint}", label="Error")
+        bug = f"{type(error).__name__}: {said}"
+        warn(f"This is a bug in amx-kimi: {bug}.{hint}", label="Error")
         return 1
 
 

@@ -93,10 +93,12 @@ def _served(profile: "Profile", settings: "Settings", *, refresh: bool) -> "Serv
         since = f"its list of {known.on}" if known else "the facts that come with amx-kimi"
         warn(f"{error.message}. Showing {since}.")
         return known
-    sizes = {str(row["id"]): row.get("context_length") for row in rows if row.get("id")}
-    return store.note_served(
-        profile.base_url, {i: size if isinstance(size, int) else 0 for i, size in sizes.items()}
-    )
+    sizes: dict[str, int] = {}
+    for row in rows:
+        if row.get("id"):
+            size = row.get("context_length")
+            sizes[str(row["id"])] = size if isinstance(size, int) else 0
+    return store.note_served(profile.base_url, sizes)
 
 
 def _bare(name: str) -> str:
@@ -114,11 +116,12 @@ def _unknown(served: "Served | None", rows: "Sequence[ModelRow]") -> dict[str, i
     """Kimi models that the endpoint lists but the facts lack, with their context sizes."""
     known = {name for row in rows for name in (row.id, *row.aliases)}
     listed = served.models if served else {}
-    return {
-        name: size
-        for name, size in listed.items()
-        if _bare(name) not in known and ("kimi" in name.lower() or "moonshot" in name.lower())
-    }
+    unknown = {}
+    for name, size in listed.items():
+        is_ours = "kimi" in name.lower() or "moonshot" in name.lower()
+        if is_ours and _bare(name) not in known:
+            unknown[name] = size
+    return unknown
 
 
 def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None") -> None:
@@ -133,7 +136,9 @@ def _print(rows: "list[ModelRow]", new: dict[str, int], served: "Served | None")
 
 def _cells(row: "ModelRow", served: bool | None) -> list[str]:
     usd = row.prices.get("USD")
-    price = f"{usd.miss:g} / {usd.output:g}" if usd else "subscription" if row.live else "–"
+    price = "subscription" if row.live else "–"
+    if usd:
+        price = f"{usd.miss:g} / {usd.output:g}"
     retired = f" (retired on {row.retired_on}; successor {row.successor})" if row.retired_on else ""
     return [
         "*" if served else "",

@@ -33,8 +33,9 @@ def report(
     same `cap`; returns the exit code."""
     both = [result, again] if again else [result]
     same = f" --store {pasted(store)}" if store else ""
-    resume = f"amx-kimi run --resume {both[-1].run}" + (f" --max-cost {cap}" if cap else "") + same
     last = both[-1]
+    capped = f" --max-cost {cap}" if cap else ""
+    resume = f"amx-kimi run --resume {last.run}{capped}{same}"
     if as_json:
         echo_json({**summary(result), **({"escalated": summary(again)} if again else {})})
     else:
@@ -112,15 +113,16 @@ def in_words(result: "Result", profile: "Profile") -> str:
     free += [f"{totals.inherited:,} inherited from dbt"] if totals.inherited else []
     free += [f"{totals.shared:,} shared with another table"] if totals.shared else []
     reused = f" ({', '.join(free)})" if free else ""
+    columns, tables = counted(totals.columns, "column"), counted(totals.tables, "table")
+    retries = counted(totals.retries, "retry", "retries")
+    since = " since resuming" if result.resumed else ""
+    unknown = f"; unknown for {counted(totals.uncertain, 'request')}" if totals.uncertain else ""
     lines = [
-        f"Run {result.run}: {totals.described:,} of {counted(totals.columns, 'column')} "
-        f"described{reused}, and {totals.tables_described:,} of {counted(totals.tables, 'table')}",
-        f"Requests: {totals.requests:,} ({counted(totals.retries, 'retry', 'retries')})"
-        + f" in {result.seconds:.1f} s"
-        + (" since resuming" if result.resumed else ""),
-        f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), {totals.completion:,} "
-        f"completion ({totals.reasoning:,} of them reasoning)"
-        + (f"; unknown for {counted(totals.uncertain, 'request')}" if totals.uncertain else ""),
+        f"Run {result.run}: {totals.described:,} of {columns} described{reused}, "
+        f"and {totals.tables_described:,} of {tables}",
+        f"Requests: {totals.requests:,} ({retries}) in {result.seconds:.1f} s{since}",
+        f"Tokens: {totals.prompt:,} prompt ({totals.cached:,} cached), "
+        f"{totals.completion:,} completion ({totals.reasoning:,} of them reasoning){unknown}",
         f"Cost: {_cost_in_words(result, profile)}",
     ]
     if totals.requests and not _kept(totals):
@@ -154,7 +156,8 @@ def _cost_in_words(result: "Result", profile: "Profile") -> str:
     if totals.uncertain:
         unknown = counted(totals.uncertain, "request")
         notes.append(f"{unknown} of unknown usage counted at the worst case")
-    return f"{totals.cost:.4f} {result.currency}" + (f" ({'; '.join(notes)})" if notes else "")
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    return f"{totals.cost:.4f} {result.currency}{noted}"
 
 
 def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -> None:
@@ -164,7 +167,8 @@ def report_estimate(found: "Estimate", currency: str | None, *, as_json: bool) -
         return
     cost = "no price is known"
     if found.cost is not None and found.least is not None and found.most is not None:
-        cost = f"{found.least:.4f} to {found.most:.4f} {currency}, {found.cost:.4f} expected"
+        bounds = f"{found.least:.4f} to {found.most:.4f} {currency}"
+        cost = f"{bounds}, {found.cost:.4f} expected"
     click.echo(
         f"Nothing was sent. This run would ask about {found.in_words} "
         f"({found.reused:,} more known from earlier runs, {found.shared:,} with a shared answer), "

@@ -89,13 +89,16 @@ def _plain(currency: str | None) -> Callable[[Progress], None]:
             return
         shown[0] = time.monotonic()
         columns = counted(progress.columns, "column")
-        warn(f"{done:,} of {columns}, {_spent(progress, currency)}")
+        spent = _spent(progress, currency)
+        warn(f"{done:,} of {columns}, {spent}")
 
     return notify
 
 
 def _spent(progress: Progress, currency: str | None) -> str:
-    cost = f", {progress.cost:.4f} {currency}" if progress.cost is not None else ""
+    cost = ""
+    if progress.cost is not None:
+        cost = f", {progress.cost:.4f} {currency}"
     waiting = f", {waiting}" if (waiting := _waiting(progress)) else ""
     return f"{counted(progress.requests, 'request')}{cost}{waiting}"
 

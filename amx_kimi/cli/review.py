@@ -187,7 +187,8 @@ def _say_progress(
         return
     total = sum(counts.values())
     done = total - counts["open"]
-    click.echo(f"{said}. Decided: {done:,} of {counted(total, 'suggestion')}.")
+    suggested = counted(total, "suggestion")
+    click.echo(f"{said}. Decided: {done:,} of {suggested}.")
     if counts["accept"] + counts["edit"]:
         kind = kind_of(run.database)
         write = f"amx-kimi apply {run.id} --dry-run, or " if kind and kind.is_written else ""

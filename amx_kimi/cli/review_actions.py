@@ -265,7 +265,9 @@ def _are_again(undone: Sequence[Described]) -> str:
     are = "is" if len(undone) == 1 else "are"
     actions = {row.decision.action if row.decision else "open" for row in undone}
     action = actions.pop() if len(actions) == 1 else ""
-    return f"{are} {_DID.get(action, action)} again" if action else f"{are} as before"
+    if not action:
+        return f"{are} as before"
+    return f"{are} {_DID.get(action, action)} again"
 
 
 def _moved(old: Suggestion, new: Suggestion) -> str:

@@ -31,11 +31,16 @@ _SHORT_NAME = 24
 def heading(review: Review, columns: int) -> StyleAndTextTuples:
     """The table, and how much is decided. The table's name is shortened to fit."""
     where = ".".join(filter(None, review.table)) if review.table else "–"
-    place = f" · table {review.at_table + 1} of {len(review.tables)}" if review.tables else ""
-    done = f" · {review.decided:,} of {review.total:,} decided · run {review.run.id}"
-    shown = f"[{shortened(one_line(str(review.filter)), _SHORT_NAME)}] " * bool(str(review.filter))
-    room = columns - 1 - sum(map(get_cwidth, (shown, place, done)))
-    return [("", f" {shown}{shortened(one_line(where), max(8, room))}{place}{done}")]
+    place = ""
+    if review.tables:
+        place = f" · table {review.at_table + 1} of {len(review.tables)}"
+    done = f" · {review.decided:,} of {review.total:,} decided"
+    run = f" · run {review.run.id}"
+    filtered = one_line(str(review.filter))
+    shown = f"[{shortened(filtered, _SHORT_NAME)}] " if filtered else ""
+    room = columns - 1 - sum(map(get_cwidth, (shown, place, done, run)))
+    table = shortened(one_line(where), max(8, room))
+    return [("", f" {shown}{table}{place}{done}{run}")]
 
 
 def items(review: Review, columns: int, height: int) -> StyleAndTextTuples:
@@ -43,7 +48,8 @@ def items(review: Review, columns: int, height: int) -> StyleAndTextTuples:
     names = [one_line(row.item.column or "(the table)") for row in review.rows]
     half = max(_SHORT_NAME, (columns - _BESIDE_NAME) // 2)
     width = min(half, max(map(get_cwidth, names), default=0))
-    first = max(0, min(review.at_row - height // 2, len(review.rows) - height))
+    last_first = len(review.rows) - height
+    first = max(0, min(review.at_row - height // 2, last_first))
     lines: StyleAndTextTuples = []
     for number in range(first, min(first + height, len(review.rows))):
         name = shortened(names[number], width)
@@ -95,7 +101,8 @@ def shortened(text: str, columns: int) -> str:
     at their end."""
     if get_cwidth(text) <= columns:
         return text
-    tail = _that_fit(text[::-1], (columns - 1) // 2)[::-1]
+    half = (columns - 1) // 2
+    tail = _that_fit(text[::-1], half)[::-1]
     head = _that_fit(text, columns - 1 - get_cwidth(tail))
     return f"{head}…{tail}"
 
@@ -113,7 +120,8 @@ def _that_fit(letters: Sequence[str], columns: int) -> str:
 
 def _wrapped(head: str, text: str, columns: int) -> str:
     """A paragraph as wide as the terminal, not broken within words."""
-    lines = textwrap.wrap(head + one_line(text), max(20, columns - 1), subsequent_indent="    ")
+    width = max(20, columns - 1)
+    lines = textwrap.wrap(head + one_line(text), width, subsequent_indent="    ")
     return "\n".join(lines or [head]) + "\n"
 
 

@@ -36,7 +36,8 @@ class _RunCommand(KimiCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # click would take the URL after a bare --only-changed as its value.
         bare = "--only-changed"
-        return super().parse_args(ctx, [f"{bare}=schema" if arg == bare else arg for arg in args])
+        with_value = [f"{bare}=schema" if arg == bare else arg for arg in args]
+        return super().parse_args(ctx, with_value)
 
 
 @click.command(cls=_RunCommand)
@@ -304,7 +305,8 @@ def _ask_again(
         left -= (result.totals.cost or 0) + journal.read(spent_again, result.run)
         if left <= 0:
             raise BudgetError(f"{low:,} had low confidence, but nothing is left of --max-cost")
-    warn(f"{low:,} had low confidence; asking {stronger.name} ({stronger.model})", label="Note")
+    asked = f"{stronger.name} ({stronger.model})"
+    warn(f"{low:,} had low confidence; asking {asked}", label="Note")
     wanted = replace(job.wanted, alternatives=stronger.n_alternatives)
     second = replace(
         job,

@@ -115,9 +115,11 @@ def usage(by: str, store: str | None, as_json: bool) -> None:
         with _journal(store) as journal:
             found = journal.read(stored.spending, by)
     if as_json:
-        echo_json(
-            [{**vars(row), "cost": None if row.cost is None else float(row.cost)} for row in found]
-        )
+        listed = []
+        for row in found:
+            cost = None if row.cost is None else float(row.cost)
+            listed.append({**vars(row), "cost": cost})
+        echo_json(listed)
         return
     if not found:
         say("There are no requests yet. Start with: amx-kimi run URL")

@@ -79,8 +79,9 @@ def _run(line: str, group: click.Group) -> bool:
         return False
     name = words[0].removeprefix("/")
     if not words[0].startswith("/"):
-        known = f": /{name}" if name in (*group.commands, *_OWN, "quit") else "; /help lists them"
-        click.echo(f"Commands begin with a slash{known}", err=True)
+        is_known = name in (*group.commands, *_OWN, "quit")
+        meant = f": /{name}" if is_known else "; /help lists them"
+        click.echo(f"Commands begin with a slash{meant}", err=True)
     elif name in ("exit", "quit"):
         return True
     elif name not in (*group.commands, *_OWN):
@@ -91,7 +92,8 @@ def _run(line: str, group: click.Group) -> bool:
     elif name == "help" and len(words) == 1:
         _help(group)
     elif name == "help":
-        run_main(group, [words[1].removeprefix("/"), *words[2:], "--help"], session=True)
+        command = words[1].removeprefix("/")
+        run_main(group, [command, *words[2:], "--help"], session=True)
     else:
         run_main(group, [name, *words[1:]], session=True)
     return False
@@ -128,7 +130,10 @@ class _Commands(Completer):
             yield from (Completion(name, -len(typed)) for name in names)
             return
         slash = "/" if len(words) == 1 else ""
-        before = [words[0][1:], *(word for word in words[1:-1] if word)] if len(words) > 1 else []
+        before: list[str] = []
+        if len(words) > 1:
+            command = words[0].removeprefix("/")
+            before = [command, *filter(None, words[1:-1])]
         for item in self._click.get_completions(before, typed.removeprefix(slash)):
             if item.type == "plain":
                 yield Completion(slash + item.value, -len(typed), display_meta=item.help or "")

@@ -97,7 +97,7 @@ def print_tables(
     With `low`, only low-confidence items; with `most`, at most so many tables. Returns how many
     more tables there are.
     """
-    tables = (list(group) for _, group in groupby(rows, key=lambda row: _place(row)))
+    tables = (list(group) for _, group in groupby(rows, key=_place))
     tables = (table for table in tables if not low or any(map(_is_low, table)))
     shown = islice(tables, most)
     width = screen_width()
@@ -116,10 +116,14 @@ def _is_low(row: "Described") -> bool:
 def _table(rows: "list[Described]", low: bool, width: int) -> "Iterator[Text]":
     from rich.text import Text
 
-    name = (one_line(".".join(filter(None, _place(rows[0])))), "bold underline")
+    place = ".".join(filter(None, _place(rows[0])))
+    name = (one_line(place), "bold underline")
     own = next((row for row in rows if not row.item.column), None)
     sure = _confidence(own) if own and own.suggestion else None
-    yield Text.assemble(name, "  " if sure else "", (sure.text, sure.style) if sure else "")
+    if sure:
+        yield Text.assemble(name, "  ", (sure.text, sure.style))
+    else:
+        yield Text.assemble(name)
     if own and (said := _said(own)).text:
         yield from lay_out((Column("", flows=True),), [[said]], width)[1:]
     columns = [row for row in rows if row.item.column and (_is_low(row) or not low)]

@@ -55,8 +55,9 @@ def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":
 
     def agree(found: "Estimate") -> bool:
         known = f" ({known_in_words(found.known)})" if found.known else ""
+        requests = counted(found.requests, "request")
         what = (
-            f"{found.in_words} in about {counted(found.requests, 'request')} may cost "
+            f"{found.in_words} in about {requests} may cost "
             f"{found.least:.2f} to {found.most:.2f} {currency} (an estimate){known}"
         )
         if options["no_input"] or not sys.stdin.isatty():

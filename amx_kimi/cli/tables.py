@@ -134,7 +134,10 @@ def _beside(columns: Sequence[Column], widths: Sequence[int], width: int) -> lis
         for column, natural in zip(columns, widths, strict=True)
     ]
     beside = [place for place, natural in enumerate(widths) if natural]
-    while width and len(beside) > 1 and sum(least[p] + _GAP for p in beside) - _GAP > width:
+    while width and len(beside) > 1:
+        needed = sum(least[place] + _GAP for place in beside) - _GAP
+        if needed <= width:
+            break
         beside.remove(max(beside, key=lambda place: (columns[place].rank, place)))
     return beside
 
@@ -145,10 +148,14 @@ def _room(
     """The width of each column, by index. Columns of prose share what the others leave, the
     shortest first."""
     room = {place: widths[place] for place in beside}
-    prose = sorted((p for p in beside if columns[p].flows), key=lambda place: widths[place])
-    left = width - _GAP * (len(beside) - 1) - sum(room[p] for p in beside if p not in prose)
+    flowing = [place for place in beside if columns[place].flows]
+    prose = sorted(flowing, key=lambda place: widths[place])
+    gaps = _GAP * (len(beside) - 1)
+    others = sum(room[place] for place in beside if place not in prose)
+    left = width - gaps - others
     for done, place in enumerate(prose if width else ()):
-        room[place] = max(1, min(widths[place], _WIDEST, left // (len(prose) - done)))
+        share = left // (len(prose) - done)
+        room[place] = max(1, min(widths[place], _WIDEST, share))
         left -= room[place]
     return room
 
@@ -167,7 +174,9 @@ def _lines(columns: Sequence[Column], row: Sequence[Cell], room: Mapping[int, in
         for (place, wide), part in zip(room.items(), parts, strict=True):
             blank = " " * max(0, wide - _width(part))
             before, after = (blank, "") if columns[place].right else ("", blank)
-            line.append(before).append(part, row[place].style or None).append(after + " " * _GAP)
+            line.append(before)
+            line.append(part, row[place].style or None)
+            line.append(after + " " * _GAP)
         line.rstrip()
         lines.append(line)
     return lines
@@ -180,15 +189,16 @@ def _below(
     from rich.text import Text
 
     room = min(width, _LONGEST) - _INDENT
-    short = [
-        row[p].text if columns[p].plain else f"{columns[p].head}: {row[p].text}"
-        for p in places
-        if row[p].text and not columns[p].flows
-    ]
+    short: list[str] = []
+    for place in places:
+        column, text = columns[place], row[place].text
+        if text and not column.flows:
+            short.append(text if column.plain else f"{column.head}: {text}")
     texts = [(text, "dim") for text in _together(short, room)]
     for place in places:
-        if columns[place].flows and row[place].text:
-            texts += [(text, row[place].style) for text in _wrapped(row[place].text, room)]
+        cell = row[place]
+        if columns[place].flows and cell.text:
+            texts += [(text, cell.style) for text in _wrapped(cell.text, room)]
     return [Text(" " * _INDENT).append(text, style or None) for text, style in texts]
 
 
@@ -213,4 +223,5 @@ def _wrapped(text: str, width: int) -> list[str]:
     if _width(text) == len(text):
         words = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False)
         return words.wrap(text) or [""]
-    return [line.plain.rstrip() for line in Text(text).wrap(_console(), max(width, 1))]
+    lines = Text(text).wrap(_console(), max(width, 1))
+    return [line.plain.rstrip() for line in lines]

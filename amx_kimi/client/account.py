@@ -38,4 +38,5 @@ def _least(*figures: int | None) -> int | None:
 def account_name(profile: Profile, key: FoundKey) -> str:
     """The name of an account: the endpoint, and a hash of the key."""
     secret = key.secret.reveal() if key.secret else ""
-    return f"{profile.base_url} {hashlib.sha256(secret.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(secret.encode()).hexdigest()[:16]
+    return f"{profile.base_url} {digest}"

@@ -209,7 +209,8 @@ def _absorb_tool_calls(calls: dict[int, dict[str, Any]], pieces: list[dict[str, 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
     """Usage in Moonshot's shape (flat `cached_tokens`), in OpenAI's (nested), or in both; unknown
     if an essential figure is missing or impossible."""
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt = _count(usage.get("prompt_tokens"))
+    completion = _count(usage.get("completion_tokens"))
     if prompt is None or completion is None:
         return Usage(known=False)
 

@@ -42,7 +42,9 @@ class KeyReport:
             return "it lists no models"
         # A gateway may use any currency, and the answer does not name it.
         currency = ("" if endpoint.list_prices else endpoint.currency) or "(unknown currency)"
-        left = f", balance {self.balance:,.2f} {currency}" if self.balance is not None else ""
+        left = ""
+        if self.balance is not None:
+            left = f", balance {self.balance:,.2f} {currency}"
         return f"{counted(len(self.models), 'model')}{left}"
 
 

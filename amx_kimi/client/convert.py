@@ -83,9 +83,11 @@ def _status_of(said: Said) -> int:
 
 def _message(status: int, said: Said, facts: Facts) -> str:
     label = facts.endpoint.label
-    inside = f" with an error inside ({said.status})" if said.status else " with an error inside"
+    inside = ""
+    if status == _OK:
+        inside = " with an error inside" + (f" ({said.status})" if said.status else "")
     shown = service_text(said.text) or said.kind or f"HTTP {status}"
-    return f"{label} answered {status}{inside if status == _OK else ''}: {shown}"
+    return f"{label} answered {status}{inside}: {shown}"
 
 
 def _region_hint(facts: Facts) -> str:

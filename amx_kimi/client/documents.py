@@ -155,7 +155,7 @@ def _split(data: bytes) -> list[bytes]:
     if b"\r" not in data:
         return data.split(b"\n")
     held = b"\r" if data.endswith(b"\r") else b""  # perhaps half of a line end
-    body = data[: len(data) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    body = data.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     *lines, last = body.split(b"\n")
     return [*lines, last + held]
 

@@ -101,7 +101,8 @@ class State:
     @property
     def at_once(self) -> float:
         """How many requests may run concurrently."""
-        return min(self.limits.concurrency or math.inf, max(1, math.floor(min(self.allowed, 1e9))))
+        allowed = math.floor(min(self.allowed, 1e9))
+        return min(self.limits.concurrency or math.inf, max(1, allowed))
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def decide(state: State, now: float, tokens: int) -> Grant | WaitUntil | Spent:
     """
     limits = state.limits
     day = _day(state, now)
-    if limits.tpd is not None and sum(used for _, used in day) + tokens > limits.tpd:
+    used_today = sum(used for _, used in day)
+    if limits.tpd is not None and used_today + tokens > limits.tpd:
         return Spent(limits.tpd)
     if now < state.cooling_until:
         return WaitUntil(state.cooling_until)
@@ -242,8 +244,10 @@ def _with(
     day: tuple[tuple[float, int], ...], now: float, tokens: int
 ) -> tuple[tuple[float, int], ...]:
     """The day's tokens by hour, with the time of the last request, so that few entries suffice."""
-    if day and int(now // _HOUR) == int(day[-1][0] // _HOUR):
-        return (*day[:-1], (now, day[-1][1] + tokens))
+    if day:
+        last, used = day[-1]
+        if int(now // _HOUR) == int(last // _HOUR):
+            return (*day[:-1], (now, used + tokens))
     return (*day, (now, tokens))
 
 
@@ -263,7 +267,9 @@ def _tpm_free(window: tuple[tuple[float, int], ...], limits: Limits, tokens: int
         excess -= used
         if excess <= 0:
             return start + limits.length
-    return -math.inf if not window or excess <= 0 else window[-1][0] + limits.length
+    if not window or excess <= 0:
+        return -math.inf
+    return window[-1][0] + limits.length
 
 
 class Limiter:

@@ -50,14 +50,17 @@ class Said:
         for text in self.texts:
             if not any(text in known for known in told):
                 told.append(text)
-        if len(told) > 1 and _DULL.fullmatch(told[0].strip(" .:").lower()):
-            told = told[1:]
+        if len(told) > 1:
+            first = told[0].strip(" .:").lower()
+            if _DULL.fullmatch(first):
+                told = told[1:]
         return " | ".join(told)
 
     @property
     def probe(self) -> str:
         """Everything in one text, in which the table of refusals looks for words."""
-        return f"{' '.join(self.kinds)}: {' | '.join(self.texts)}".lower()
+        kinds, texts = " ".join(self.kinds), " | ".join(self.texts)
+        return f"{kinds}: {texts}".lower()
 
 
 def is_refusal(document: Any) -> bool:
@@ -76,7 +79,8 @@ def is_refusal(document: Any) -> bool:
         pieces = choices if isinstance(choices, list) else []
         return any(isinstance(piece, Mapping) and piece.get("error") for piece in pieces)
     has_words = any(document.get(key) for key in ("message", "msg", "error_msg", "errmsg"))
-    has_code = any(_is_bad(document.get(key)) for key in _CODES) or document.get("success") is False
+    has_bad_code = any(_is_bad(document.get(key)) for key in _CODES)
+    has_code = has_bad_code or document.get("success") is False
     has_reason = document.get("errors") or (document.get("detail") and "data" not in document)
     return bool(has_reason or (has_words and has_code))
 
@@ -119,7 +123,8 @@ def _walk(node: Any, depth: int = 0, budget: list[int] | None = None) -> Iterato
     if not isinstance(node, Mapping):
         return
     if isinstance(place := node.get("loc"), list):  # FastAPI: where, then what
-        node = {**node, "msg": f"{'.'.join(map(str, place))}: {node.get('msg', '')}"}
+        where = ".".join(map(str, place))
+        node = {**node, "msg": f"{where}: {node.get('msg', '')}"}
     for key in (*_KINDS, "headers"):
         if key in node:
             yield key, node[key]

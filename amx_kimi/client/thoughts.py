@@ -106,5 +106,7 @@ def _either(texts: list[str]) -> re.Pattern[str]:
 def _safe(text: str, marks: tuple[str, ...]) -> int:
     """The place where an incomplete mark could begin; else the end."""
     tail = text[-max(map(len, marks)) + 1 :].lower()
-    places = (at for at in range(len(tail)) if any(mark.startswith(tail[at:]) for mark in marks))
-    return len(text) - len(tail) + next(places, len(tail))
+    for at in range(len(tail)):
+        if any(mark.startswith(tail[at:]) for mark in marks):
+            return len(text) - len(tail) + at
+    return len(text)

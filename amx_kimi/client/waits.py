@@ -70,7 +70,8 @@ def limit_of(headers: Mapping[str, str], text: str) -> tuple[str, int | None]:
     """Which limit a 429 names, and its figure: from its text, else from `X-RateLimit-*` headers."""
     if found := _LIMIT.search(text):
         figure = found["figure"] or found["figure2"]
-        return (found["kind"] or found["kind2"]).lower(), int(figure or 0) or None
+        kind = found["kind"] or found["kind2"]
+        return kind.lower(), int(figure or 0) or None
     for kind, name in _HEADERS.items():
         if headers.get(f"x-ratelimit-remaining-{name}") == "0":
             return kind, stated_limits(headers).get(kind)
@@ -106,11 +107,17 @@ def _of_text(text: str) -> float | None:
     """The first duration after a word such as `after`, `in` or `wait`; else a date."""
     for pattern, part in ((_RUN, _RUN_PART), (_DURATION, _PART)):
         for found in pattern.finditer(text):
-            if _LEAD.search(text[max(0, found.start() - 50) : found.start()]):
-                return sum(float(n) * _factor(unit) for n, unit in part.findall(found[0]))
+            before = text[max(0, found.start() - 50) : found.start()]
+            if _LEAD.search(before):
+                return _in_seconds(part.findall(found[0]))
     if _RESETS.search(text) and (date := _ISO.search(text)):
         return _of_iso(date[0])
     return None
+
+
+def _in_seconds(parts: list[tuple[str, str]]) -> float:
+    """A duration of numbers with their units."""
+    return sum(float(number) * _factor(unit) for number, unit in parts)
 
 
 def _factor(unit: str) -> float:
@@ -135,7 +142,7 @@ def _moment(raw: str) -> float | None:
             return figure / 1000 - time.time()
         return figure - time.time() if figure >= _EPOCH_SECONDS else figure
     if _RUN.fullmatch(raw):
-        return sum(float(number) * _factor(unit) for number, unit in _RUN_PART.findall(raw))
+        return _in_seconds(_RUN_PART.findall(raw))
     try:
         return parsedate_to_datetime(raw).timestamp() - time.time() if raw else None
     except (ValueError, TypeError, OverflowError):

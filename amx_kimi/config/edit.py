@@ -127,11 +127,14 @@ def _without(text: str, section: str, name: str) -> str:
         return text
     if not isinstance(entries, yaml.MappingNode) or entries.flow_style or len(entries.value) < 2:
         return text
-    place = next((i for i, (key, _) in enumerate(entries.value) if key.value == name), None)
-    if place is None:
+    names = [key.value for key, _ in entries.value]
+    if name not in names:
         return text
+    place = names.index(name)
     starts = [key.start_mark.index - key.start_mark.column for key, _ in entries.value]
-    start, end = starts[place], [*starts[1:], entries.value[-1][1].end_mark.index][place]
+    _, last = entries.value[-1]
+    ends = [*starts[1:], last.end_mark.index]
+    start, end = starts[place], ends[place]
     entry = text[start:end]
     end -= len(entry) - len(_COMMENTS_AT_END.sub("\n", entry))
     shorter = text[:start] + text[end:]
@@ -143,7 +146,8 @@ def _differ_by_entry(text: str, shorter: str, section: str, name: str) -> bool:
         before, after = load_yaml(text), load_yaml(shorter)
     except YAMLTextError:
         return False
-    before[section] = {k: v for k, v in before[section].items() if str(k) != name}
+    entries = before[section].items()
+    before[section] = {key: entry for key, entry in entries if str(key) != name}
     return bool(before == after)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 from amx_kimi.config.files import read_bounded, rewrite
@@ -19,8 +18,11 @@ def key_file(folder: Path, name: str, present: str = "") -> Path:
     else one that does not exist yet."""
     if (mine := _ours(folder, present)) is not None:
         return mine
-    paths = (_keys(folder) / f"{name}{'' if n == 1 else f'-{n}'}.key" for n in count(1))
-    return next(path for path in paths if not path.exists() and not path.is_symlink())
+    path, number = _keys(folder) / f"{name}.key", 1
+    while path.exists() or path.is_symlink():
+        number += 1
+        path = _keys(folder) / f"{name}-{number}.key"
+    return path
 
 
 def write_key_file(path: Path, key: Secret) -> Callable[[], None]:
@@ -59,8 +61,8 @@ def _ours(folder: Path, reference: str) -> Path | None:
     path = Path(reference.removeprefix(_KIND))
     with suppress(RuntimeError):  # ~nobody
         path = path.expanduser()
-    mine = reference.startswith(_KIND) and path.parent == _keys(folder) and path.suffix == ".key"
-    return path if mine else None
+    is_key = path.parent == _keys(folder) and path.suffix == ".key"
+    return path if is_key and reference.startswith(_KIND) else None
 
 
 def _remove(path: Path) -> None:

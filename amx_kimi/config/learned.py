@@ -128,7 +128,8 @@ class LearnedStore:
         row = self._document().get(_CHECKS, {}).get(profile, {})
         if (row.get("url"), row.get("model")) != (url, model):
             return None
-        return KeyCheck(row.get("ok") is True, str(row.get("detail")), str(row.get("on")))
+        is_ok = row.get("ok") is True
+        return KeyCheck(is_ok, str(row.get("detail")), str(row.get("on")))
 
     def note_check(self, profile: str, url: str, model: str, ok: bool, detail: str) -> None:
         """Remember how a check went.

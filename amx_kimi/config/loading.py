@@ -50,7 +50,8 @@ def active_profile(settings: Settings) -> str | None:
 def active_of(document: Mapping[str, Any], entries: Mapping[str, Any]) -> str | None:
     """Like `active_profile`, for a document that is already read."""
     # AMX skips entries that are not mappings. If none is one, loading the profile says so.
-    names = [name for name, entry in entries.items() if isinstance(entry, Mapping)] or [*entries]
+    mappings = [name for name, entry in entries.items() if isinstance(entry, Mapping)]
+    names = mappings or [*entries]
     active = str(document.get("active_llm_profile") or "default")
     return active if active in names else next(iter(names), None)
 
@@ -71,12 +72,13 @@ def load_profile(name: str | None = None, settings: Settings | None = None) -> P
             remedy="Add one with `amx-kimi add-llm-profile`, or try `amx-kimi demo` first.",
         )
     entry = known_entry(settings, chosen)
-    provider = str(entry.get("provider") or "").strip() if isinstance(entry, Mapping) else ""
-    if isinstance(entry, Mapping) and provider != PROVIDER:
-        raise ConfigError(
-            f"The profile {chosen!r} is for the provider {provider!r}, not {PROVIDER!r}",
-            remedy=_kimi_remedy(profile_names(settings)),
-        )
+    if isinstance(entry, Mapping):
+        provider = str(entry.get("provider") or "").strip()
+        if provider != PROVIDER:
+            raise ConfigError(
+                f"The profile {chosen!r} is for the provider {provider!r}, not {PROVIDER!r}",
+                remedy=_kimi_remedy(profile_names(settings)),
+            )
     return assemble(chosen, entry, load_overlay(settings.config_dir), path)
 
 
@@ -106,7 +108,9 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
     if not known:
         return "There are none."
     near = difflib.get_close_matches(name, known, 3, 0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Known: {', '.join(known)}."
 
 
 def raw_profiles(folder: Path) -> dict[str, Any]:
@@ -163,4 +167,5 @@ def _document(folder: Path) -> dict[str, Any]:
 
 def _entries(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     check_config(document, path)
-    return {str(name): entry for name, entry in (document.get("llm_profiles") or {}).items()}
+    entries = document.get("llm_profiles") or {}
+    return {str(name): entry for name, entry in entries.items()}

@@ -138,7 +138,8 @@ def remove_profile(settings: Settings, name: str) -> Removed:
     active: list[str | None] = [None]
 
     def change(document: dict[str, Any]) -> None:
-        left = {str(key): entry for key, entry in (document.get("llm_profiles") or {}).items()}
+        entries = document.get("llm_profiles") or {}
+        left = {str(key): entry for key, entry in entries.items()}
         if str(document.get("active_llm_profile")) == name:
             document["active_llm_profile"] = quoted(active_of({}, left) or "")
             document.pop("llm", None)  # the mirror of the removed profile
@@ -150,7 +151,8 @@ def remove_profile(settings: Settings, name: str) -> Removed:
         _edit_config(folder, change, cut=("llm_profiles", name))
     if ours:
         edit_yaml(overlay_path(folder), lambda _: None, cut=("profiles", name))
-    shared = {str(e.get("api_key")) for e in raw_profiles(folder).values() if isinstance(e, dict)}
+    entries = [entry for entry in raw_profiles(folder).values() if isinstance(entry, dict)]
+    shared = {str(entry.get("api_key")) for entry in entries}
     slots = [slot for slot in key_slots(name) if f"keyring:{slot}" not in shared]
     try:
         removed = Removed(active[-1], len(forget_keys(slots)))

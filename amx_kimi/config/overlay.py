@@ -70,7 +70,8 @@ class OverlayFile:
             known = [*self.endpoints, *(r.name for r in load_catalog().endpoints if r.url)]
             near = difflib.get_close_matches(name, known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"Unknown endpoint {shown(name)}.{hint} Known: {', '.join(known)}")
+            names = ", ".join(known)
+            raise ConfigError(f"Unknown endpoint {shown(name)}.{hint} Known: {names}")
         return row
 
     def _at(self, api_base: str | None) -> EndpointRow:
@@ -112,9 +113,8 @@ def parse_overlay(document: Mapping[str, Any], where: str) -> OverlayFile:
         ConfigFileError: names the place and what is allowed.
     """
     if unknown := sorted(set(map(str, document)) - set(_SECTIONS)):
-        raise ConfigFileError(
-            f"{where}: unknown key {shown(unknown[0])} (known: {', '.join(_SECTIONS)})"
-        )
+        known = ", ".join(_SECTIONS)
+        raise ConfigFileError(f"{where}: unknown key {shown(unknown[0])} (known: {known})")
     return OverlayFile(
         profiles={
             name: _overlay(entry, f"{where}, profile {name!r}")
@@ -191,7 +191,8 @@ def _masking(entry: Any, where: str) -> Masking:
     if isinstance(entry, Mapping) and isinstance(countries := entry.get("countries"), list):
         # YAML 1.1 reads Norway's `no` as false.
         words = ["no" if code is False else code for code in countries]
-        entry = {**entry, "countries": [w.lower() if isinstance(w, str) else w for w in words]}
+        codes = [word.lower() if isinstance(word, str) else word for word in words]
+        entry = {**entry, "countries": codes}
     masking = build(Masking, {} if entry is None else entry, where, ConfigFileError)
     for code in masking.countries:
         if len(code) != 2 or not code.isascii() or not code.isalpha():
@@ -210,7 +211,8 @@ def _words_of(entry: Any) -> Any:
 
 def _endpoint(name: str, entry: Any, where: str) -> EndpointRow:
     known = load_catalog().endpoint(name)
-    base = {} if known is None else {k: v for k, v in vars(known).items() if k not in ("name",)}
+    base = {} if known is None else dict(vars(known))
+    base.pop("name", None)
     if not isinstance(entry, Mapping):
         raise ConfigFileError(f"{where}: expected a mapping of columns, found {shown(entry)}")
     row = build(EndpointRow, {"url": "", **base, "name": name, **entry}, where, ConfigFileError)

@@ -41,7 +41,8 @@ def load_presets() -> dict[str, Preset]:
         ConfigFileError: a preset file is malformed; names it.
     """
     package = Path(__file__).parents[1]
-    folder = next(p for p in (package / "profiles", package.parent / "profiles") if p.is_dir())
+    places = (package / "profiles", package.parent / "profiles")
+    folder = next(place for place in places if place.is_dir())
     return {path.stem: _preset(path) for path in sorted(folder.glob("*.yml"))}
 
 

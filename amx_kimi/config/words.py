@@ -72,7 +72,8 @@ def clean_key(text: str, where: str = "") -> Secret:
     origin = f" from {where}" if where else ""
     if not key:
         raise ConfigError(f"The API key{origin} is empty", remedy="Keys start with sk-.")
-    if not key.isascii() or not key.isprintable() or " " in key or len(key) > 4_096:
+    is_plain = key.isascii() and key.isprintable() and " " not in key
+    if not is_plain or len(key) > 4_096:
         raise ConfigError(
             f"The API key{origin} has blanks, line breaks or other invalid characters",
             remedy="Copy only the key; it starts with sk-.",
@@ -112,9 +113,10 @@ def endpoint_url(text: str, overlays: OverlayFile) -> str:
     rest = _ENDS.sub("", rest)
     if not rest:
         raise ConfigError(f"The API base {shown(text)} is not an http(s) URL with a host")
+    beginning = f"{rest}/".lower()
     for row in (*overlays.endpoints.values(), *load_catalog().endpoints):
         known = row.url.partition("://")[2]
-        if row.protocol == "openai" and f"{known}/".lower().startswith(f"{rest}/".lower()):
+        if row.protocol == "openai" and f"{known}/".lower().startswith(beginning):
             return check_url(row.url)
     local = re.match(r"(localhost|127\.|10\.|192\.168\.)", rest)
     url = f"{scheme or ('http' if local else 'https')}://{rest}"
@@ -182,12 +184,12 @@ def check_number(field: str, text: str) -> float:
     """
     kind, least, most = RANGES[field]
     number = least - 1
-    plain = text.strip().replace("_", "").replace(",", "." if kind is float else "")
+    for_comma = "." if kind is float else ""
+    plain = text.strip().replace("_", "").replace(",", for_comma)
     with suppress(ValueError):
         number = kind(plain)
     if not least <= number <= most:
         whole = "a whole number" if kind is int else "a number"
-        raise ConfigError(
-            f"{field} is {shown(text.strip())}, but must be {whole} from {least:,} to {most:,}"
-        )
+        allowed = f"{whole} from {least:,} to {most:,}"
+        raise ConfigError(f"{field} is {shown(text.strip())}, but must be {allowed}")
     return number

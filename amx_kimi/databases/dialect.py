@@ -102,7 +102,8 @@ def cut(dialect: Dialect, place: Place, text: str) -> str:
         return text
     shorter = text
     while shorter and too_long(dialect, place, shorter + "…") is not None:
-        shorter = shorter[: len(shorter) - max(1, len(shorter) // 200)]
+        cut = max(1, len(shorter) // 200)
+        shorter = shorter[: len(shorter) - cut]
     return shorter.rstrip() + "…"
 
 

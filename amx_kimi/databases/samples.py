@@ -24,7 +24,8 @@ def sample_facts(counter: "Counter[Any]", *, whole: bool) -> RawFacts:
     if not whole:
         return RawFacts(values=values, seen=len(counter), keys=keys)
     ordered = sorted(counter, key=lambda v: (isinstance(v, str), v)) if not keys else []
-    least, greatest = (str(ordered[0]), str(ordered[-1])) if ordered else (None, None)
+    least = str(ordered[0]) if ordered else None
+    greatest = str(ordered[-1]) if ordered else None
     return RawFacts(nulls, len(counter), least, greatest, values, keys=keys)
 
 

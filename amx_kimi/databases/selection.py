@@ -25,7 +25,8 @@ def check_selection(source: Source, selection: Selection) -> None:
     here = Selection(selection.schemas)
     tables = [place for place in source.tables() if here.takes(*place)]
     if missing := unmet(selection.tables, tables):
-        there = near(missing[0], _names(tables, whole="." in missing[0])) or "none"
+        names = _names(tables, whole="." in missing[0])
+        there = near(missing[0], names) or "none"
         raise SourceError(
             f"There is no table {', '.join(missing)}",
             remedy="Write the name as in the database: table, schema.table, or a pattern. "

@@ -85,7 +85,8 @@ def _load(connection: sqlite3.Connection, seed: int) -> None:
     for statement in statements():
         connection.execute(statement)
     for table, records in rows(seed):
-        insert = f"insert into {table} values ({', '.join('?' * len(records[0]))})"
+        marks = ", ".join("?" * len(records[0]))
+        insert = f"insert into {table} values ({marks})"
         connection.executemany(insert, (tuple(map(_plain, record)) for record in records))
     connection.execute("commit")
     connection.execute("analyze")
@@ -150,13 +151,16 @@ class _Dice:
             first = date.fromisoformat(low)
             return self.after(first, 0, (date.fromisoformat(high) - first).days)
         places = len(low.partition(".")[2])
-        number = self.number(int(low.replace(".", "")), int(high.replace(".", "")))
+        least = int(low.replace(".", ""))
+        most = int(high.replace(".", ""))
+        number = self.number(least, most)
         return Decimal(number).scaleb(-places) if places else number
 
     def iban(self, lkz: str) -> str:
         bank, count = _IBAN[lkz]
         account = bank + self.digits(count)
-        number = int("".join(str(int(char, 36)) for char in f"{account}{lkz}00"))
+        digits = [str(int(char, 36)) for char in f"{account}{lkz}00"]
+        number = int("".join(digits))
         return f"{lkz}{98 - number % 97:02d}{account}"
 
 
@@ -175,12 +179,16 @@ class _Erp(_Dice):
         for nr in range(1, 1 + 180 * scale):
             self._item(nr)
         self._boms()
-        self.sold, self.bought = self._items("FE", "HW"), self._items("RO", "HW")
+        self.sold = self._items("FE", "HW")
+        self.bought = self._items("RO", "HW")
+        first_day = date(2023, 1, 2)
         for order, count in ((self._order, 140), (self._purchase, 60)):
-            for day in sorted(self.after(date(2023, 1, 2), 0, 720) for _ in range(count * scale)):
+            days = [self.after(first_day, 0, 720) for _ in range(count * scale)]
+            for day in sorted(days):
                 order(day)
         for item in self.made["artst"][::8]:
-            self._move("701", date(2024, 11, 30), [(item, Decimal(self.number(1, 9)))], {})
+            amount = Decimal(self.number(1, 9))
+            self._move("701", date(2024, 11, 30), [(item, amount)], {})
         for table, key, sort in (("kdstm", "kdnr", "KD"), ("artst", "artnr", "AR")):
             for record in self.made[table][::4]:
                 self.add("zusfl", objar=sort, objnr=str(record[key]))
@@ -224,28 +232,33 @@ class _Erp(_Dice):
         for nr, area in enumerate(_AREAS.split(), 1):
             for sub in range(5):
                 above = {"kstart": "VEELFFHH"[nr - 1], "uebkst": f"{nr}00000" if sub else None}
-                self.add("kstst", above, kst=f"{nr}{sub}0000", bez=f"{area} {sub or 'gesamt'}")
+                bez = f"{area} {sub or 'gesamt'}"
+                self.add("kstst", above, kst=f"{nr}{sub}0000", bez=bez)
         for nr in range(people):
             last, first = self._sample("nname"), self._sample("vname")
             name = {"nname": last, "vname": first, "iban": self.iban("DE")}
             name["anrkz"] = "F" if first[-1] in "ae" else "H"
-            name["kuerz"] = _ascii(f"{first[0]}{last}".lower()).upper()[:8]
+            short = f"{first[0]}{last}".lower()
+            name["kuerz"] = _ascii(short).upper()[:8]
             name["email"] = _ascii(f"{first}.{last}@kessel-rohr.example".lower())
             person = self.add("pers", **name, **({} if nr > 6 else {"vorges": None}))
             person["stat"] = "A" if person["austdt"] else "1"
         for werk in ("1000", "1100", "2000", "3000"):
             party = self._party()
             for nr in range(1, 11):
-                self.add("wkstr", party, werk=werk, lgort=f"{nr:04d}", bez=f"Lager {werk}/{nr}")
+                bez = f"Lager {werk}/{nr}"
+                self.add("wkstr", party, werk=werk, lgort=f"{nr:04d}", bez=bez)
 
     def _party(self) -> Record:
         """What customers, suppliers and plants have in common."""
         lkz, plz, ort = self.pick(_TOWNS).split()
-        firm, last, first = self.word(_FIRMS), self._sample("nname"), self._sample("vname")
+        firm = self.word(_FIRMS)
+        last, first = self._sample("nname"), self._sample("vname")
+        title = "Frau" if first[-1] in "ae" else "Herr"
         name = f"{firm} {self.word(_TRADES)} {self.pick(_FORMS)}"
         return {
             **{"plz": plz, "ort": ort, "lkz": lkz, "name1": name, "suchb": name.upper()[:10]},
-            "anspr": f"{'Frau' if first[-1] in 'ae' else 'Herr'} {first} {last}",
+            "anspr": f"{title} {first} {last}",
             "tel": f"{_PHONE[lkz]}{self.digits(3)}",
             "email": _ascii(f"{first[0]}.{last}@{firm}.example".lower()),
             "ustid": None if lkz == "CH" else f"{lkz}{self.digits(9)}",
@@ -256,17 +269,21 @@ class _Erp(_Dice):
     def _item(self, nr: int) -> None:
         kind = self.word("FE HA HA RO HW HW")
         wgr, low, high, names = _PARTS[kind]
-        name = f"{self.word(names)} {self.number(2, 40) * 5}x{self.number(2, 30)}"
+        word = self.word(names)
+        length, width = self.number(2, 40) * 5, self.number(2, 30)
+        name = f"{word} {length}x{width}"
         price = Decimal(self.number(low * 100, high * 100)).scaleb(-2)
         head: Record = {"artnr": f"{wgr}-{nr:05d}", "wgr": str(wgr), "artkz": kind, "bez1": name}
         head["meins"] = self.word("KG M") if kind == "RO" else "ST"
         head["hlief" if kind in ("FE", "HA") else "zchnr"] = None
         item = self.add("artst", **head, stdpr=price)
         item["umrf"] = item["vkme"] and Decimal(50)
-        for place in sorted({nr * 7 % 40, nr * self.pick([7, 11]) % 40}):
+        places = {nr * 7 % 40, nr * self.pick([7, 11]) % 40}
+        for place in sorted(places):
             shelf = self.made["wkstr"][place]
             self.place[item["artnr"]] = self.add("lgbst", item, shelf, gldpr=price)
-        for plkz, factor in (("EV", 19), ("HD", 16)) if kind in ("FE", "HW") else ():
+        factors = (("EV", 19), ("HD", 16)) if kind in ("FE", "HW") else ()
+        for plkz, factor in factors:
             for amount in (1, 50) if kind == "HW" else (1,):
                 each = (price * factor * (100 - amount // 5) / 1000).quantize(_CENT)
                 self.add("preis", item, plkz=plkz, abmng=Decimal(amount), epreis=each)
@@ -280,43 +297,57 @@ class _Erp(_Dice):
                     self.add("stueli", part, posnr=nr, kopfnr=head["artnr"], kompnr=part["artnr"])
 
     def _order(self, day: date) -> None:
-        kd, late = self.pick(self.made["kdstm"]), (_TODAY - day).days > 60
+        kd = self.pick(self.made["kdstm"])
+        late = (_TODAY - day).days > 60
         stat = self.word("30 40 50 50 50 50 50 50 50 90" if late else "10 20 30")
-        ask = f" Rückfragen: {kd['anspr']}, {kd['tel']}, {kd['email']}."
-        note = " ".join(self.pick(_NOTES) for _ in range(self.number(1, 6))) + ask
-        own = {"aufdt": day, "stat": stat, "abgrd": self.word("04 11") if stat == "90" else None}
-        own |= {"kurs": _RATE[kd["waers"]], "intxt": note if self.maybe(35) else None}
+        contact = f"{kd['anspr']}, {kd['tel']}, {kd['email']}"
+        ask = f" Rückfragen: {contact}."
+        notes = [self.pick(_NOTES) for _ in range(self.number(1, 6))]
+        note = " ".join(notes) + ask
+        reason = self.word("04 11") if stat == "90" else None
+        text = note if self.maybe(35) else None
+        own = {"aufdt": day, "stat": stat, "abgrd": reason}
+        own |= {"kurs": _RATE[kd["waers"]], "intxt": text}
         head = self.add("aufk", kd, **own, netto=Decimal(0), mwst=Decimal(0))
-        lines = [self._line(head, self.pick(self.sold), nr, kd) for nr in range(self.number(1, 4))]
+        count = self.number(1, 4)
+        lines = [self._line(head, self.pick(self.sold), nr, kd) for nr in range(count)]
         if stat in ("30", "40", "50"):
             delivery = self.add("liefk", head, lfdt=self.after(day, 3, 20))
-            self._move("601", delivery["lfdt"], [(line, line["gelmg"]) for line in lines], head)
+            goods = [(line, line["gelmg"]) for line in lines]
+            self._move("601", delivery["lfdt"], goods, head)
             if stat == "50":
                 self._invoice(head, delivery, kd)
 
     def _line(self, head: Record, item: Record, nr: int, kd: Record) -> Record:
-        amount = Decimal(self.number(1, 8) * (25 if item["artkz"] == "HW" else 1))
+        lot = 25 if item["artkz"] == "HW" else 1
+        amount = Decimal(self.number(1, 8) * lot)
         each = (item["stdpr"] * Decimal("1.6") * head["kurs"]).quantize(_CENT)
-        net = (amount * each * (100 - (head["rabpz"] or 0)) / 100).quantize(_CENT)
+        percent = 100 - (head["rabpz"] or 0)
+        net = (amount * each * percent / 100).quantize(_CENT)
         mwskz = {"DE": item["mwskz"], "CH": "A0"}.get(kd["lkz"], "AI")
         head["netto"] += net
-        head["mwst"] += (net * {"A1": 19, "A2": 7}.get(mwskz, 0) / 100).quantize(_CENT)
+        tax = {"A1": 19, "A2": 7}.get(mwskz, 0)
+        head["mwst"] += (net * tax / 100).quantize(_CENT)
         own = {"posnr": nr * 10 + 10, "menge": amount, "epreis": each, "netto": net, "mwskz": mwskz}
-        own["gelmg"] = {"30": amount // 2, "40": amount, "50": amount}.get(head["stat"], Decimal(0))
+        delivered = {"30": amount // 2, "40": amount, "50": amount}
+        own["gelmg"] = delivered.get(head["stat"], Decimal(0))
         return self.add("aufp", head, item, **own)
 
     def _invoice(self, head: Record, delivery: Record, kd: Record) -> None:
         billed = self.after(delivery["lfdt"], 0, 4)
         due = billed + timedelta(_DAYS[head["zbed"]])
-        gross, paid = head["netto"] + head["mwst"], self.after(billed, 3, 60)
+        gross = head["netto"] + head["mwst"]
+        paid = self.after(billed, 3, 60)
         part = gross if self.maybe(90) else (gross / 2).quantize(_CENT)
         part = part if paid < _TODAY and self.maybe(85) else Decimal(0)
-        level = min(3, max(0, (_TODAY - due).days // 60)) if part < gross else 0
+        late = (_TODAY - due).days
+        level = min(3, max(0, late // 60)) if part < gross else 0
         own = {"rechdt": billed, "faeldt": due, "brutto": gross, "offen": gross - part}
         own |= {"mahnst": level, "mahndt": self.after(due, 10, 50) if level else None}
         bill = self.add("rechk", head, delivery, **own)
         if part:
-            off = (part / 50).quantize(_CENT) if head["zbed"] == "S210" and paid < due else None
+            has_discount = head["zbed"] == "S210" and paid < due
+            off = (part / 50).quantize(_CENT) if has_discount else None
             text = f"RE {bill['rechnr']} v. {billed:%d.%m.%Y} {kd['name1']}"
             own = {"zdat": paid, "betr": part - (off or 0), "skbtr": off, "vwzwk": text}
             self.add("zahl", bill, kd, **own)
@@ -331,7 +362,8 @@ class _Erp(_Dice):
         head = self.add("bestk", vendor, bstdt=day, stat=stat, wert=Decimal(0))
         goods = []
         for nr in range(10, 10 * self.number(2, 5), 10):
-            item, amount = self.pick(self.bought), Decimal(self.number(1, 40) * 10)
+            item = self.pick(self.bought)
+            amount = Decimal(self.number(1, 40) * 10)
             got = {"40": amount, "30": amount // 2}.get(stat, Decimal(0))
             head["wert"] += amount * item["stdpr"]
             own = {"posnr": nr, "menge": amount, "epreis": item["stdpr"], "wemg": got}
@@ -342,7 +374,8 @@ class _Erp(_Dice):
 
     def _move(self, bwart: str, day: date, goods: list[tuple[Record, Decimal]], of: Record) -> None:
         shkz, gkto = _MOVES[bwart]
-        belnr = self.made["mabu"][-1]["belnr"] + 1 if self.made["mabu"] else 4900001
+        moves = self.made["mabu"]
+        belnr = moves[-1]["belnr"] + 1 if moves else 4900001
         for nr, (line, amount) in enumerate((pair for pair in goods if pair[1]), 1):
             stock = self.place[line["artnr"]]
             own = {"belnr": belnr, "buzl": nr, "bwart": bwart, "buchdt": day, "menge": amount}

@@ -46,7 +46,8 @@ class Catalog:
 
 def model_key(model: str) -> str:
     """A model id without vendor prefix and in lower case: `moonshotai/Kimi-K2.6` -> `kimi-k2.6`."""
-    return model.strip().rsplit("/", 1)[-1].partition(":")[0].lower()
+    name = model.strip().rsplit("/", 1)[-1]
+    return name.partition(":")[0].lower()
 
 
 @cache

@@ -106,7 +106,8 @@ def resolve(
 
 def _variant(model: str) -> str:
     """A gateway's `:free` or `:nitro`: another price and other machines behind the same model."""
-    return "".join(model.strip().lower().rpartition("/")[2].partition(":")[1:])
+    name = model.strip().lower().rpartition("/")[2]
+    return "".join(name.partition(":")[1:])
 
 
 def cost(usage: Usage, prices: Prices | None) -> Decimal | None:
@@ -118,5 +119,6 @@ def cost(usage: Usage, prices: Prices | None) -> Decimal | None:
         return None
     miss = max(0, usage.prompt - usage.cached)
     written = usage.cache_write * (prices.write_5m - prices.miss if prices.write_5m else 0)
-    total = usage.cached * prices.hit + miss * prices.miss + usage.completion * prices.output
+    prompt = usage.cached * prices.hit + miss * prices.miss
+    total = prompt + usage.completion * prices.output
     return (total + written) / 1_000_000

@@ -25,7 +25,8 @@ def spent_again(connection: Connection, run: str) -> Decimal:
     """What the runs cost that asked again what was low in this one."""
     again = runs.c.options.like(f'%"again_of": "{run}"%')
     found = connection.execute(select(runs.c.id).where(again)).scalars()
-    return sum((totals(connection, id_).cost or Decimal(0) for id_ in found), Decimal(0))
+    costs = (totals(connection, id_).cost for id_ in found)
+    return sum((cost or Decimal(0) for cost in costs), Decimal(0))
 
 
 _OWN = suggestions.c.column_id == columns.c.id
@@ -35,8 +36,10 @@ def adopt(connection: Connection, run: str, again: str) -> int:
     """Give a run's low items the answers of the run that asked again; returns how many."""
     first, second = columns.alias(), columns.alias()
     mine, better = suggestions.alias(), suggestions.alias()
+    low = mine.c.id.label("mine")
+    copied = [better.c[name] for name in _COPIED]
     query = (
-        select(mine.c.id.label("mine"), *(better.c[name] for name in _COPIED))
+        select(low, *copied)
         .select_from(first)
         .join(mine, mine.c.column_id == first.c.id)
         .join(
@@ -55,5 +58,6 @@ def adopt(connection: Connection, run: str, again: str) -> int:
     found: Sequence[Row[Any]] = connection.execute(query).all()
     for row in found:
         values = {name: getattr(row, name) for name in _COPIED}
-        connection.execute(update(suggestions).where(suggestions.c.id == row.mine).values(**values))
+        replaced = update(suggestions).where(suggestions.c.id == row.mine)
+        connection.execute(replaced.values(**values))
     return len(found)

@@ -39,6 +39,8 @@ __all__ = [
     "save_suggestions",
 ]
 
+_Edits = dict[tuple[str, ...], list[tuple[str, str]]]
+
 _AT_ONCE = 500
 _PLACE = ("schema_name", "table_name", "column_name")
 _DESCRIBED = (
@@ -54,8 +56,9 @@ def reuse(connection: Connection, run: str, *, shared: bool = True) -> None:
     along."""
     _reuse_imported(connection, run)
     foreign = ("inherited",) if shared else ("inherited", "shared")
+    newest_id = func.max(suggestions.c.id).label("id")
     newest = (
-        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
+        select(suggestions.c.reuse_key, newest_id)
         .where(suggestions.c.reused_from.is_(None), suggestions.c.signal.not_in(foreign))
         .group_by(suggestions.c.reuse_key)
         .subquery()
@@ -102,38 +105,38 @@ def _worded_since(connection: Connection, run: str, newest: Subquery) -> list[in
         select(func.max(imported.c.decided_at))
         .where(imported.c.column_id == suggestions.c.column_id)
         .scalar_subquery()
+        .label("accepted")
     )
     place = (columns.c[name] for name in _PLACE)
     found = (
-        select(columns.c.id, suggestions.c.reuse_key, accepted.label("accepted"), *place)
+        select(columns.c.id, suggestions.c.reuse_key, accepted, *place)
         .join(newest, _same_item(newest))
         .join(suggestions, suggestions.c.id == newest.c.id)
         .where(columns.c.run_id == run, columns.c.status == "pending")
     )
-    return [
-        row.id
-        for row in connection.execute(found)
-        if row.accepted
-        and any(
-            key != row.reuse_key and at > row.accepted for key, at in edits.get(_place_of(row), ())
-        )
-    ]
+    edited: list[int] = []
+    for row in connection.execute(found):
+        theirs = edits.get(_place_of(row), ())
+        if row.accepted and any(key != row.reuse_key and at > row.accepted for key, at in theirs):
+            edited.append(row.id)
+    return edited
 
 
-def _edits(connection: Connection, run: str) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+def _edits(connection: Connection, run: str) -> _Edits:
     """The items of a run's database whose last decision in some run is a person's own text: the
     reuse key of what it replaced, and when, by schema, table and column."""
     # Compared by the caller: joined with the items of the run, SQLite read all rows for each.
     database = select(runs.c.database).where(runs.c.id == run).scalar_subquery()
+    place = [columns.c[name] for name in _PLACE]
     query = (
-        select(suggestions.c.reuse_key, decisions.c.decided_at, *(columns.c[n] for n in _PLACE))
+        select(suggestions.c.reuse_key, decisions.c.decided_at, *place)
         .select_from(columns)
         .join(runs, runs.c.id == columns.c.run_id)
         .join(decisions, holds(columns.c.id))
         .join(suggestions, suggestions.c.column_id == columns.c.id)
         .where(runs.c.database == database, decisions.c.action == "edit")
     )
-    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    found: _Edits = {}
     for row in connection.execute(query):
         found.setdefault(_place_of(row), []).append((row.reuse_key, row.decided_at))
     return found
@@ -174,11 +177,13 @@ def count_known(connection: Connection, run: str, language: str) -> int:
     newest = _newest_known(run, language)
     mine = columns.join(newest, _same_item(newest))
     pending = (columns.c.run_id == run, columns.c.status == "pending", columns.c.kind == "column")
-    return connection.execute(select(func.count()).select_from(mine).where(*pending)).scalar_one()
+    count = select(func.count()).select_from(mine).where(*pending)
+    return connection.execute(count).scalar_one()
 
 
 def _same_item(known: Subquery) -> ColumnElement[bool]:
-    return and_(*(known.c[name] == columns.c[name] for name in (*_PLACE, "type")))
+    same = [known.c[name] == columns.c[name] for name in (*_PLACE, "type")]
+    return and_(*same)
 
 
 def _newest_known(run: str, language: str) -> Subquery:
@@ -212,8 +217,9 @@ def _newest(database: Any, *where: ColumnElement[bool]) -> Subquery:
     """The newest suggestion of each item of a database that was not reused itself."""
     theirs = columns.alias()
     item = [theirs.c[name] for name in (*_PLACE, "type")]
+    newest_id = func.max(suggestions.c.id).label("id")
     return (
-        select(*item, func.max(suggestions.c.id).label("id"))
+        select(*item, newest_id)
         .join(suggestions, suggestions.c.column_id == theirs.c.id)
         .join(runs, runs.c.id == theirs.c.run_id)
         .where(suggestions.c.reused_from.is_(None), runs.c.database == database, *where)
@@ -307,7 +313,8 @@ def save_suggestions(
     has an answer already keeps it."""
     ids = [stored.id for stored, _ in found]
     is_open = and_(columns.c.id.in_(ids), columns.c.status.in_(("pending", "failed")))
-    still_open = set(connection.execute(select(columns.c.id).where(is_open)).scalars())
+    open_ids = select(columns.c.id).where(is_open)
+    still_open = set(connection.execute(open_ids).scalars())
     taken: dict[int, tuple[Stored, Suggestion]] = {}
     for stored, suggestion in found:
         if stored.id in still_open:
@@ -336,7 +343,8 @@ def replace_suggestion(connection: Connection, item: int, new: Suggestion, model
     key = select(columns.c.reuse_key).where(columns.c.id == item)
     values = _row(model, item, connection.execute(key).scalar_one(), new)
     mine = suggestions.c.column_id == item
-    found = connection.execute(update(suggestions).where(mine).values(**values, reused_from=None))
+    replaced = update(suggestions).where(mine).values(**values, reused_from=None)
+    found = connection.execute(replaced)
     if not found.rowcount:
         connection.execute(insert(suggestions).values(**values))
     described = update(columns).where(columns.c.id == item)

@@ -96,7 +96,8 @@ def _standing(connection: Connection, ids: Sequence[int]) -> dict[int, Decision 
     """What holds of these items now, and until the transaction ends."""
     mine = columns.c.id.in_(ids)
     # PostgreSQL: two at once take turns. SQLite has one writer at a time anyway.
-    connection.execute(select(columns.c.id).where(mine).order_by(columns.c.id).with_for_update())
+    in_turn = select(columns.c.id).where(mine).order_by(columns.c.id)
+    connection.execute(in_turn.with_for_update())
     query = select(decisions).where(decisions.c.column_id.in_(ids), holds(decisions.c.column_id))
     return {row.column_id: decision_of(row) for row in connection.execute(query)}
 
@@ -109,8 +110,9 @@ def worded_elsewhere(connection: Connection, run: str, ids: Sequence[int]) -> Ma
     others = select(runs.c.id).where(runs.c.database == database, runs.c.id != run)
     # As a list: with a join in its place, SQLite read the whole table for each call.
     other_runs = connection.scalars(others).all()
+    item = mine.c.id.label("item")
     query = (
-        select(mine.c.id.label("item"), theirs.c.run_id, decisions)
+        select(item, theirs.c.run_id, decisions)
         .select_from(mine)
         .join(theirs, and_(theirs.c.run_id.in_(other_runs), same_place(mine, theirs)))
         .join(decisions, holds(theirs.c.id))
@@ -136,8 +138,8 @@ def holds(item: ColumnElement[int]) -> ColumnElement[bool]:
     """For a join with `decisions`: the row is the one that holds for this item."""
     newer = decisions.alias()
     # A look-up for each item: joined with a grouped subquery, SQLite forgot its index.
-    newest = select(func.max(newer.c.id)).where(newer.c.column_id == item).scalar_subquery()
-    return decisions.c.id == newest
+    newest = select(func.max(newer.c.id)).where(newer.c.column_id == item)
+    return decisions.c.id == newest.scalar_subquery()
 
 
 def decision_of(row: Any) -> Decision | None:
@@ -150,8 +152,9 @@ def decision_of(row: Any) -> Decision | None:
 def progress(connection: Connection, run: str) -> Mapping[str, int]:
     """How many items of a run have a suggestion, and how many were decided, by action."""
     what = func.coalesce(decisions.c.action, "open")
+    items = func.count().label("items")
     query = (
-        select(what.label("what"), func.count().label("items"))
+        select(what.label("what"), items)
         .select_from(columns)
         .join(suggestions, suggestions.c.column_id == columns.c.id)
         .outerjoin(decisions, holds(columns.c.id))
@@ -175,8 +178,9 @@ def carry_over(connection: Connection, run: str) -> None:
     )
     already = exists().where(made.c.column_id == columns.c.id)
     copied = ("action", "text", "decided_by", "decided_at")
+    decided = [decisions.c[name] for name in copied]
     found = (
-        select(columns.c.id, *(decisions.c[name] for name in copied))
+        select(columns.c.id, *decided)
         .join(suggestions, suggestions.c.column_id == columns.c.id)
         .join(decisions, decisions.c.id == newest)
         .where(columns.c.run_id == run, columns.c.status.in_(("reused", "unchanged")), ~already)

@@ -47,8 +47,12 @@ class Difference:
     after: str = ""
 
     def __str__(self) -> str:
-        told = {"retyped": f" ({self.before} -> {self.after})", "moved": f" ({self.after})"}
-        return f"{self.kind}: {self.name}{told.get(self.kind, '')}"
+        told = ""
+        if self.kind == "retyped":
+            told = f" ({self.before} -> {self.after})"
+        elif self.kind == "moved":
+            told = f" ({self.after})"
+        return f"{self.kind}: {self.name}{told}"
 
 
 def keep_changed(connection: Connection, run: str) -> list[Difference]:
@@ -146,13 +150,15 @@ def reopen(connection: Connection, ids: Sequence[int]) -> None:
     for some in blocks(ids, _AT_ONCE):
         for table in (decisions, suggestions):  # what was copied is what is doubted
             connection.execute(delete(table).where(table.c.column_id.in_(some)))
-        connection.execute(update(columns).where(columns.c.id.in_(some)).values(status="pending"))
+        doubted = update(columns).where(columns.c.id.in_(some))
+        connection.execute(doubted.values(status="pending"))
 
 
 def _latest(database: str, run: str, language: str) -> Subquery:
     """Each item of this database as the latest of its other runs saw it: of those in this language,
     if one has it."""
-    spoken = case((runs.c.options.like(f'%"language": {json.dumps(language)}%'), columns.c.id))
+    in_language = runs.c.options.like(f'%"language": {json.dumps(language)}%')
+    spoken = case((in_language, columns.c.id))
     latest = func.coalesce(func.max(spoken), func.max(columns.c.id))
     last = (
         select(latest.label("id"))
@@ -170,7 +176,8 @@ def _latest(database: str, run: str, language: str) -> Subquery:
 
 def _dropped_tables(connection: Connection, run: str, database: str) -> list[Row[Any]]:
     """Those of the latest run that took in the whole database, as this one does."""
-    whole, with_extensions = runs.c.options.like(_WHOLE), runs.c.options.like(_WITH_EXTENSIONS)
+    whole = runs.c.options.like(_WHOLE)
+    with_extensions = runs.c.options.like(_WITH_EXTENSIONS)
     mine = select(with_extensions).where(runs.c.id == run, whole)
     takes_extensions = connection.execute(mine).scalar()
     if takes_extensions is None:
@@ -178,7 +185,8 @@ def _dropped_tables(connection: Connection, run: str, database: str) -> list[Row
     others = (runs.c.database == database, runs.c.id != run, runs.c.inventoried == 1, whole)
     # What one of them left out is not dropped.
     alike = with_extensions if takes_extensions else ~with_extensions
-    latest = select(runs.c.id).where(*others, alike).order_by(runs.c.started_at.desc()).limit(1)
+    newest_first = select(runs.c.id).where(*others, alike).order_by(runs.c.started_at.desc())
+    latest = newest_first.limit(1)
     present, before = columns.alias(), columns.alias()
     query = (
         select(before)
@@ -197,7 +205,8 @@ def _dropped(connection: Connection, run: str, before: Subquery) -> list[Row[Any
     # Compared here: joined with itself, SQLite read all of it for each of its rows.
     wanted = (before.c[name] for name in ("id", "run_id", "type", *_NAMES))
     seen = connection.execute(select(*wanted)).all()
-    mine = select(*(columns.c[name] for name in _NAMES)).where(columns.c.run_id == run)
+    names = [columns.c[name] for name in _NAMES]
+    mine = select(*names).where(columns.c.run_id == run)
     present = {tuple(row) for row in connection.execute(mine)}
     latest_run = {_table_of(row): row.run_id for row in seen if not row.column_name}
     dropped = [

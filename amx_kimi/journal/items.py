@@ -196,7 +196,8 @@ def pending_of(connection: Connection, run: str, schema: str, table: str) -> lis
 
 
 def _stored(connection: Connection, *where: ColumnElement[bool]) -> list[Stored]:
-    found = connection.execute(select(columns).where(*where).order_by(columns.c.id))
+    query = select(columns).where(*where).order_by(columns.c.id)
+    found = connection.execute(query)
     return [Stored(row.id, item_of(row), row.reuse_key) for row in found]
 
 

@@ -63,7 +63,8 @@ def renew(connection: Connection, claim: Claim) -> None:
     """
     is_mine = (runs.c.id == claim.run, runs.c.fence == claim.fence)
     end = lease_end(connection)
-    if not connection.execute(update(runs).where(*is_mine).values(lease_until=end)).rowcount:
+    renewed = update(runs).where(*is_mine).values(lease_until=end)
+    if not connection.execute(renewed).rowcount:
         raise taken_over(claim.run)
 
 

@@ -15,7 +15,8 @@ _PIDS = Path("/proc/self/ns/pid")
 
 def me() -> str:
     """This process."""
-    return f"{_host()}:{os.getpid()}:{_began(os.getpid())}"
+    pid = os.getpid()
+    return f"{_host()}:{pid}:{_began(pid)}"
 
 
 def is_here(owner: str) -> bool:

@@ -103,7 +103,8 @@ def delete_runs(connection: Connection, ids: Sequence[str]) -> None:
         connection.execute(delete(table).where(table.c.column_id.in_(gone)))
     connection.execute(delete(requests).where(requests.c.run_id.in_(ids)))
     connection.execute(delete(columns).where(columns.c.run_id.in_(ids)))
-    deleted = connection.execute(delete(runs).where(runs.c.id.in_(ids))).rowcount
+    these = delete(runs).where(runs.c.id.in_(ids))
+    deleted = connection.execute(these).rowcount
     if deleted != len(set(ids)):
         raise JournalError(
             f"{deleted} of {len(set(ids))} runs could be deleted", remedy="Nothing was deleted."
@@ -130,14 +131,16 @@ def _known_elsewhere(ids: Sequence[str]) -> ColumnElement[bool]:
 
 def _keep_decisions(connection: Connection, ids: Sequence[str]) -> None:
     """The last decision about an item moves to the newest answer that other runs have for it."""
+    last_decision = func.max(decisions.c.id).label("id")
     newest = (
-        select(suggestions.c.reuse_key, func.max(decisions.c.id).label("id"))
+        select(suggestions.c.reuse_key, last_decision)
         .join(decisions, decisions.c.column_id == suggestions.c.column_id)
         .group_by(suggestions.c.reuse_key)
         .subquery()
     )
+    last_suggestion = func.max(suggestions.c.id).label("id")
     left = (
-        select(suggestions.c.reuse_key, func.max(suggestions.c.id).label("id"))
+        select(suggestions.c.reuse_key, last_suggestion)
         .where(suggestions.c.column_id.not_in(_gone(ids)))
         .group_by(suggestions.c.reuse_key)
         .subquery()
@@ -150,7 +153,8 @@ def _keep_decisions(connection: Connection, ids: Sequence[str]) -> None:
         .where(decisions.c.column_id.in_(_gone(ids)))
     )
     for id_, heir in connection.execute(query).all():
-        connection.execute(update(decisions).where(decisions.c.id == id_).values(column_id=heir))
+        decision = update(decisions).where(decisions.c.id == id_)
+        connection.execute(decision.values(column_id=heir))
 
 
 def _make_originals(connection: Connection, ids: Sequence[str]) -> None:
@@ -165,9 +169,10 @@ def _make_originals(connection: Connection, ids: Sequence[str]) -> None:
         )
         .scalar_subquery()
     )
+    lost = select(original.c.id).where(original.c.column_id.in_(gone))
     loses_its_own = and_(
         suggestions.c.column_id.not_in(gone),
-        suggestions.c.reused_from.in_(select(original.c.id).where(original.c.column_id.in_(gone))),
+        suggestions.c.reused_from.in_(lost),
     )
     connection.execute(update(suggestions).where(loses_its_own).values(reused_from=first))
     connection.execute(

@@ -143,7 +143,8 @@ def set_status(
 
 def note_inventory(connection: Connection, run: str) -> None:
     """The inventory is whole: from here on the run can be resumed without it."""
-    connection.execute(update(runs).where(runs.c.id == run).values(inventoried=1, status="running"))
+    this = update(runs).where(runs.c.id == run)
+    connection.execute(this.values(inventoried=1, status="running"))
 
 
 def clear_inventory(connection: Connection, run: str) -> None:
@@ -217,7 +218,8 @@ def settle_request(connection: Connection, request: int, attempt: Attempt) -> in
         )
     )
     of = select(requests.c.run_id).where(requests.c.id == request).scalar_subquery()
-    return int(connection.execute(select(runs.c.fence).where(runs.c.id == of)).scalar() or 0)
+    fence = select(runs.c.fence).where(runs.c.id == of)
+    return int(connection.execute(fence).scalar() or 0)
 
 
 def totals(connection: Connection, run: str) -> Totals:
@@ -240,7 +242,8 @@ def totals(connection: Connection, run: str) -> Totals:
             func.sum(func.coalesce(spent.cost, spent.worst_cost)),
         ).where(spent.run_id == run)
     ).one()
-    priced = connection.execute(select(runs.c.currency).where(runs.c.id == run)).scalar_one()
+    currency = select(runs.c.currency).where(runs.c.id == run)
+    priced = connection.execute(currency).scalar_one()
     return Totals(
         **_counts(connection, run),
         requests=row[0],
@@ -315,7 +318,8 @@ def speeds(connection: Connection) -> dict[str, float]:
         .where(spent.outcome == "ok", spent.completion_tokens > 0, spent.seconds > 0)
         .group_by(spent.model)
     )
-    return {model: int(tokens) / float(took) for model, tokens, took in connection.execute(query)}
+    found = connection.execute(query)
+    return {model: int(tokens) / float(took) for model, tokens, took in found}
 
 
 def _counts(connection: Connection, run: str) -> dict[str, int]:

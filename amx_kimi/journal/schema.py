@@ -168,7 +168,8 @@ def _to_4(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE runs ADD COLUMN lease_until TEXT"))
 
 
-_MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
+_Migration = Callable[[Connection], None]
+_MIGRATIONS: dict[int, _Migration] = {1: _to_2, 2: _to_3, 3: _to_4}
 """From a version to the next: `{1: to_version_2}`."""
 
 

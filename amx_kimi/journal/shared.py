@@ -43,7 +43,8 @@ def share(connection: Connection, run: str, names: Collection[str]) -> int:
     )
     groups = defaultdict(list)
     for row in connection.execute(query.order_by(columns.c.id)):
-        groups[(row.column_name.lower(), *(getattr(row, name) for name in _LIKE))].append(row)
+        alike = [getattr(row, name) for name in _LIKE]
+        groups[(row.column_name.lower(), *alike)].append(row)
     waiting: list[dict[str, Any]] = []
     for rows in groups.values():
         tables = {(row.schema_name, row.table_name) for row in rows}
@@ -70,8 +71,9 @@ def spread(connection: Connection, asked: Sequence[int]) -> None:
         literal(now()),
     ).join(suggestions, suggestions.c.column_id == columns.c.shared_with)
     target = ("column_id", "reuse_key", *copied, "signal", "created_at")
-    connection.execute(insert(suggestions).from_select(target, answers.where(*_wait_for(asked))))
-    connection.execute(update(columns).where(*_wait_for(asked)).values(status="shared"))
+    waiting = _wait_for(asked)
+    connection.execute(insert(suggestions).from_select(target, answers.where(*waiting)))
+    connection.execute(update(columns).where(*waiting).values(status="shared"))
 
 
 def fail_waiting(connection: Connection, asked: Sequence[int], error: str) -> None:
@@ -81,12 +83,9 @@ def fail_waiting(connection: Connection, asked: Sequence[int], error: str) -> No
     )
 
 
-_TELL = update(columns).where(columns.c.id == bindparam("item")).values(details=bindparam("told"))
-_WAIT = (
-    update(columns)
-    .where(columns.c.id == bindparam("item"))
-    .values(status="waiting", shared_with=bindparam("asked"))
-)
+_ITEM = update(columns).where(columns.c.id == bindparam("item"))
+_TELL = _ITEM.values(details=bindparam("told"))
+_WAIT = _ITEM.values(status="waiting", shared_with=bindparam("asked"))
 
 
 def _wait_for(asked: Sequence[int]) -> tuple[ColumnElement[bool], ...]:

@@ -151,5 +151,6 @@ def _in_a_row(history: list[Row[Any]]) -> list[Row[Any]]:
 
 def _mark(connection: Connection, ids: Sequence[int], column: str) -> None:
     if ids:
-        query = update(writes).where(writes.c.id == bindparam("item")).values({column: now()})
+        item = writes.c.id == bindparam("item")
+        query = update(writes).where(item).values({column: now()})
         connection.execute(query, [{"item": id_} for id_ in ids])

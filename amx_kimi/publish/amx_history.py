@@ -117,7 +117,8 @@ def accepted_texts(path: Path, profile: str) -> Iterator[AmxText]:
     if not path.is_file():
         raise SourceError(f"There is no AMX history at {path}")
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        read_only = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(read_only, uri=True)) as db:
             db.row_factory = sqlite3.Row
             rows = db.execute(_ACCEPTED, {"profile": profile}).fetchall()
     except sqlite3.Error as error:
@@ -162,18 +163,24 @@ class _History:
 
     def insert(self, table: str, values: Mapping[str, Any]) -> int:
         """A new row; returns its id."""
-        known = {key: value for key, value in values.items() if key in self._columns[table]}
+        known = self._known(table, values)
+        names = ", ".join(known)
         marks = ", ".join("?" * len(known))
-        done = self.db.execute(
-            f"INSERT INTO {table} ({', '.join(known)}) VALUES ({marks})", list(known.values())
-        )
+        insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+        done = self.db.execute(insert, list(known.values()))
         return int(done.lastrowid or 0)
 
     def update(self, table: str, id_: int, values: Mapping[str, Any]) -> None:
         """Change a row."""
-        known = {key: value for key, value in values.items() if key in self._columns[table]}
+        known = self._known(table, values)
         pairs = ", ".join(f"{key} = ?" for key in known)
-        self.db.execute(f"UPDATE {table} SET {pairs} WHERE id = ?", [*known.values(), id_])
+        change = f"UPDATE {table} SET {pairs} WHERE id = ?"
+        self.db.execute(change, [*known.values(), id_])
+
+    def _known(self, table: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values for which this version of AMX has a column."""
+        there = self._columns[table]
+        return {key: value for key, value in values.items() if key in there}
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -218,7 +225,8 @@ def _write(
             continue
         scope.setdefault(item.schema, {})[item.table] = None
         values = _result(handed.run, row, run, kind)
-        id_, settled = there.get((item.schema, item.table, item.column), (None, False))
+        place = (item.schema, item.table, item.column)
+        id_, settled = there.get(place, (None, False))
         if id_ is not None:
             handed.ids.add(id_)
         if _MARKUP.search(values["alternatives_json"] + (values["chosen_description"] or "")):
@@ -360,9 +368,11 @@ def _queue(path: Path, pending: list[dict[str, Any]], handed: Handed) -> list[di
         raise SourceError(
             f"AMX's list {path} cannot be read", remedy="Apply or clear it in AMX first."
         )
-    others = [
-        row for row in there if row.get("source") != _TOOL or row.get("result_id") not in handed.ids
-    ]
+    others: list[dict[str, Any]] = []
+    for row in there:
+        is_ours = row.get("source") == _TOOL and row.get("result_id") in handed.ids
+        if not is_ours:
+            others.append(row)
     taken = {_place(row) for row in others}
     ours = [row for row in pending if _place(row) not in taken]
     for row in pending:

@@ -164,9 +164,10 @@ def plan_undo(journal: Journal, run: Run, database: Comments) -> Iterator["UndoT
     """What an undo would do, table by table; writes nothing."""
     found = list(journal.stream(writes.to_undo, run.id, database.identity))
     for some in blocks(found, _TABLES_AT_ONCE):
-        there = database.read([(table[0].schema, table[0].table) for table in some])
-        for table in some:
-            yield _undo_table(table, there.get((table[0].schema, table[0].table)))
+        places = [(table[0].schema, table[0].table) for table in some]
+        there = database.read(places)
+        for table, place in zip(some, places, strict=True):
+            yield _undo_table(table, there.get(place))
 
 
 def undo(journal: Journal, run: Run, database: Comments) -> Outcome:
@@ -253,11 +254,8 @@ def _change(
     if not may_go:
         return _as(change, "kept")
     if (most := too_long(dialect, place, after)) is not None:
-        return _as(
-            change,
-            "long",
-            f"{len(after):,} characters; {dialect.name} allows {most:,} {dialect.unit}",
-        )
+        allowed = f"{dialect.name} allows {most:,} {dialect.unit}"
+        return _as(change, "long", f"{len(after):,} characters; {allowed}")
     return change
 
 

@@ -27,7 +27,7 @@ ENVIRONMENTS = (
     *("TST", "SIT", "SBX", "SANDBOX", "CERT"),
 )
 _ACTOR = "urn:li:corpuser:amx-kimi"
-_RESERVED = str.maketrans({c: f"%{ord(c):02X}" for c in ",()"} | {"\u241f": "%E2%90%9F"})
+_RESERVED = str.maketrans({",": "%2C", "(": "%28", ")": "%29", "\u241f": "%E2%90%9F"})
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def home_of(run: Run) -> Home:
     kind = kind_of(run.database)
     if kind is None or kind.name == "files":
         return Home(name)
-    return Home(kind.platform, PurePath(rest).stem if kind.file else rest.rpartition("/")[2])
+    database = PurePath(rest).stem if kind.file else rest.rpartition("/")[2]
+    return Home(kind.platform, database)
 
 
 def write_datahub(
@@ -63,7 +64,8 @@ def write_datahub(
     count = 0
     file.write("[")
     separator = "\n"
-    for (schema, table), group in groupby(rows, key=lambda row: (row.item.schema, row.item.table)):
+    tables = groupby(rows, key=lambda row: (row.item.schema, row.item.table))
+    for (schema, table), group in tables:
         chosen = [(row, text) for row in group if (text := choice.text(row)) is not None]
         for proposal in _proposals(run, chosen, home.urn(schema, table)) if chosen else ():
             file.write(separator + json.dumps(proposal, ensure_ascii=False))

@@ -173,13 +173,18 @@ def _shown(cell: str) -> str:
 def _decided(number: int, cells: dict[str, str], row: Described) -> Iterator[Row]:
     before = _cells(row)
     for field in _FIELDS[1:4] + _FIELDS[8 : 8 + _WORDINGS]:
-        if field in cells and _same(cells[field]) != _same(before.get(field, "")):
-            why = f"{field} is {cells[field]!r:.60}, not {before.get(field, '')!r:.60}"
+        if field not in cells:
+            continue
+        given, expected = cells[field], before.get(field, "")
+        if _same(given) != _same(expected):
+            why = f"{field} is {given!r:.60}, not {expected!r:.60}"
             hint = "; enter your own text in `text`" if field.startswith("wording") else ""
             yield Row(number, refused=why + hint)
             return
-    said, text = cells.get("decision", "").strip().lower(), clean(cells.get("text", ""))
-    if (said, text) == (before["decision"], clean(before["text"])) or not (said or text):
+    said = cells.get("decision", "").strip().lower()
+    text = clean(cells.get("text", ""))
+    unchanged = (said, text) == (before["decision"], clean(before["text"]))
+    if unchanged or not (said or text):
         return
     decided = _decision(said, text, row)
     if isinstance(decided, Decided) and _is_same(decided, row.decision):

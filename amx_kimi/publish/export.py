@@ -114,14 +114,14 @@ def write_markdown(file: IO[str], run: Run, rows: Iterable[Described]) -> None:
     for row in rows:
         item = row.item
         text = row.text if row.suggestion else item.comment
+        described, reviewed = _md(text or ""), _md(_reviewed(row))
         if item.column:
             sure = row.suggestion.confidence if row.suggestion else row.status
-            said = (_md(item.column), _md(item.type), _md(text or ""), sure, _md(_reviewed(row)))
-            file.write(f"| {' | '.join(said)} |\n")
+            cells = (_md(item.column), _md(item.type), described, sure, reviewed)
+            file.write(f"| {' | '.join(cells)} |\n")
         else:
-            reviewed = _md(_reviewed(row))
             note = f"\n\n*Reviewed: {reviewed}*" if reviewed else ""
-            file.write(f"\n## {_md(item.name)}\n\n{_md(text or '')}{note}\n\n")
+            file.write(f"\n## {_md(item.name)}\n\n{described}{note}\n\n")
             file.write("| Column | Type | Description | Confidence | Reviewed |\n")
             file.write("|---|---|---|---|---|\n")
 
@@ -169,7 +169,8 @@ def _cell(value: Any) -> Any:
     """A cell's text, with lines and tabs, but without other control characters."""
     if not isinstance(value, str):
         return value
-    return no_formula(HIDDEN.sub(lambda m: m[0] if m[0] in "\t\r\n" else "�", value))
+    shown = HIDDEN.sub(lambda found: found[0] if found[0] in "\t\r\n" else "�", value)
+    return no_formula(shown)
 
 
 def _md(text: str) -> str:

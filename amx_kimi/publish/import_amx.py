@@ -104,11 +104,16 @@ def _keep(
         for item in chunk
     ]
     journal.write_now(items.add_items, run, rows)
-    texts = {_place(item): one for item in chunk if (one := accepted.pop(_place(item), None))}
+    texts: dict[tuple[str, str, str], AmxText] = {}
+    for item in chunk:
+        if one := accepted.pop(_place(item), None):
+            texts[_place(item)] = one
     if not texts:
         return [], []
     places = {(schema, table) for schema, table, _ in texts}
-    stored = (one for place in sorted(places) for one in journal.read(items.stored_of, run, *place))
+    stored: list[items.Stored] = []
+    for schema, table in sorted(places):
+        stored += journal.read(items.stored_of, run, schema, table)
     found = [(one, text) for one in stored if (text := texts.get(_place(one.item)))]
     mine = journal.read(decisions.worded_elsewhere, run, [one.id for one, _ in found])
     left = {one.id for one, text in found if _is_ours(mine.get(one.id), text)}
@@ -116,7 +121,10 @@ def _keep(
         (one, text.text, text.model, _decision(text)) for one, text in found if one.id not in left
     ]
     journal.write_now(answers.save_imported, kept)
-    said: list[_Kept] = [((*_place(one.item), one.item.type), text) for one, text, *_ in kept]
+    said: list[_Kept] = []
+    for answered, wording, *_ in kept:
+        item = answered.item
+        said.append(((*_place(item), item.type), wording))
     return said, [one.item.name for one, _ in found if one.id in left]
 
 

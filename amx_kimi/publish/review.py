@@ -36,10 +36,14 @@ class Filter:
             return False
         if self.confidence and row.suggestion.confidence != self.confidence:
             return False
-        if self.table and self.table.lower() not in replace(row.item, column="").name.lower():
-            return False
+        if self.table:
+            table = replace(row.item, column="").name
+            if self.table.lower() not in table.lower():
+                return False
+        if not self.text:
+            return True
         said = (row.item.name, row.item.comment, row.text or "", *row.suggestion.alternatives)
-        return not self.text or any(self.text.lower() in part.lower() for part in said)
+        return any(self.text.lower() in part.lower() for part in said)
 
     def __str__(self) -> str:
         parts = (
@@ -137,7 +141,8 @@ class Review:
 
     def move_table(self, tables: int) -> None:
         """Move to another table."""
-        target = max(0, min(len(self.tables) - 1, self.at_table + tables))
+        last = len(self.tables) - 1
+        target = max(0, min(last, self.at_table + tables))
         if self.tables and target != self.at_table:
             self._go(target, 0)
 
@@ -150,8 +155,8 @@ class Review:
             if not self.rows[row].decision:
                 self.at_row = row
                 return True
-        order = [*range(self.at_table + 1, len(self.tables)), *range(self.at_table + 1)]
-        for table in order:
+        following = range(self.at_table + 1, len(self.tables))
+        for table in (*following, *range(self.at_table + 1)):
             schema, name = self.tables[table]
             for row, found in enumerate(self._rows_of(schema, name)):
                 if not found.decision:
@@ -206,7 +211,8 @@ class Review:
         step = self._steps[-1]
         rows = self.journal.read(results.described_items, self.run.id, list(step))
         done = [replace(row, decision=step[row.id][1]) for row in rows]
-        return Step(done, [replace(row, decision=step[row.id][0]) for row in rows])
+        before = [replace(row, decision=step[row.id][0]) for row in rows]
+        return Step(done, before)
 
     def undo(self) -> Sequence[Described]:
         """Undo the last decision of this review, or the last ones that were made together.

@@ -51,10 +51,16 @@ def quoted(text: str) -> str:
 def flow(value: Any) -> str:
     """A value on one line; keys are words of ours, which need no quotes."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {flow(one)}" for key, one in value.items()) + "}"
+        entries = [f"{key}: {flow(one)}" for key, one in value.items()]
+        return "{" + ", ".join(entries) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(flow, value)) + "]"
     return quoted(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _line_end(found: re.Match[str] | None) -> str:
+    """The line end of what `_BREAK` found, to be used for new lines, too."""
+    return found[0] if found and found[0] in ("\r\n", "\r") else "\n"
 
 
 class _Edit(NamedTuple):
@@ -81,7 +87,8 @@ class _Plan(NamedTuple):
     write: Callable[[Any], str]
 
     def edit(self) -> _Edit:
-        return _Edit(*self[:4], self.write(self.value), array("q", self.prints(self.value)))
+        written = self.write(self.value)
+        return _Edit(*self[:4], written, array("q", self.prints(self.value)))
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ class Edits:
         self._lists: dict[tuple[int, str], list[Any]] = {}
         self._begun: dict[str, Any] | None = None
         found = _BREAK.search(self._text)
-        self._newline = found[0] if found and found[0] in ("\r\n", "\r") else "\n"
+        self._newline = _line_end(found)
         self._offset = _offset(document.root)
 
     def put(self, mapping: Node, path: Sequence[str], value: Any, after: str = "") -> None:
@@ -220,7 +227,7 @@ class Edits:
         found = _BREAK.search(self._text, index)
         if not found:
             return _Place(len(self._text), self._newline)
-        return _Place(found.start(), found[0] if found[0] in ("\r\n", "\r") else "\n")
+        return _Place(found.start(), _line_end(found))
 
     # What
 
@@ -254,7 +261,9 @@ class Edits:
     def _added(self, mapping: Node, pair: dict[str, Any], before: Node | None) -> _Plan:
         """A pair behind the value `before`; without one, at the end of a block mapping, or behind
         the brace."""
-        at = before.until + 1 if before else mapping.at + 1 if mapping.flow else mapping.until
+        at = mapping.at + 1 if mapping.flow else mapping.until
+        if before:
+            at = before.until + 1
         write: Callable[[Any], str]
         if mapping.flow:
             index = before.end if before else mapping.start + 1

@@ -128,7 +128,10 @@ def _events(text: str) -> Iterator[yaml.Event]:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "not valid YAML"
         # The end of a text without a last line end is to libyaml the line behind.
-        line = min(mark.line, len(text.rstrip().splitlines()) - 1) + 1 if mark else None
+        line = None
+        if mark:
+            last = len(text.rstrip().splitlines()) - 1
+            line = min(mark.line, last) + 1
         raise YAMLPlacesError(problem, line) from None
     except yaml.YAMLError as error:
         raise YAMLPlacesError(str(error).splitlines()[0]) from None
@@ -193,7 +196,8 @@ class _Composer:
             return self._before_spaces(end)
         if event.style not in _BLOCK_STYLES:
             return end
-        header = self._text[event.start_mark.index : end].split("\n", 1)[0].split("#")[0]
+        first_line = self._text[event.start_mark.index : end].split("\n", 1)[0]
+        header = first_line.split("#")[0]
         words = event.value.rstrip("\n")
         if "+" in header or words != words.rstrip():
             return end  # the empty lines behind are of the text

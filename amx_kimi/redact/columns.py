@@ -28,9 +28,10 @@ def sense_of(column: str, table: str = "") -> Sense:
     """What a column's name says; a bare `name` is of what its table's name says."""
     name = _plain(column[:_LONGEST])
     words = column_words()
-    if _ending(words["kinds"]["en"], words["kinds"]["de"], words["kinds"]["other"]).search(name):
+    kinds = words["kinds"]
+    if _ending(kinds["en"], kinds["de"], kinds["other"]).search(name):
         return "kind"
-    if _beginning(words["kinds"]["first"]).search(name):
+    if _beginning(kinds["first"]).search(name):
         return "kind"
     if _names_a_thing(name, _plain(table[:_LONGEST])):
         return "thing"
@@ -125,12 +126,14 @@ def _forms(words: Iterable[str]) -> Iterator[str]:
 
 @cache
 def _ending(*lists: str) -> re.Pattern[str]:
-    return re.compile("|".join(_pattern(word.rstrip("$") + "$") for word in _all(lists)))
+    patterns = [_pattern(word.rstrip("$") + "$") for word in _all(lists)]
+    return re.compile("|".join(patterns))
 
 
 @cache
 def _beginning(*lists: str) -> re.Pattern[str]:
-    return re.compile("|".join(_pattern("^" + word) for word in _all(lists)))
+    patterns = [_pattern("^" + word) for word in _all(lists)]
+    return re.compile("|".join(patterns))
 
 
 def _all(lists: Iterable[str]) -> Iterable[str]:

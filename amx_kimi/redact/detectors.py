@@ -104,7 +104,8 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _is_time(text: str) -> bool:
     """Whether what has two colons is no IPv6 address, such as 10:30:00."""
-    return text.count(":") == 2 and "::" not in text and not any(c.isalpha() for c in text)
+    has_letters = any(character.isalpha() for character in text)
+    return text.count(":") == 2 and "::" not in text and not has_letters
 
 
 def _is_number_of_somebody(value: str, countries: Sequence[str]) -> bool:

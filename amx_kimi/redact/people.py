@@ -42,7 +42,9 @@ def is_full_name(value: str) -> bool:
     between = between_names()
     # Of two words both are the name's: Linh Do, Le Hoa.
     parts = [word for word in words if len(words) == _PAIR or word.casefold() not in between]
-    return any(map(_is_pair, parts, parts[1:])) or any(map(_is_joined, words))
+    if any(map(_is_pair, parts, parts[1:])):
+        return True
+    return any(map(_is_joined, words))
 
 
 def are_names(values: Sequence[str]) -> bool:
@@ -55,7 +57,8 @@ def are_names(values: Sequence[str]) -> bool:
     begun = [first for value in values if (first := _surname(value))]
     # Words that begin alike (周一, 周二), or end alike (金色, 白色), are no names of people.
     ends = {value[-1:] for value in values}
-    are_various = 2 * min(len(set(begun)), len(ends)) >= len(values)
+    various = min(len(set(begun)), len(ends))
+    are_various = 2 * various >= len(values)
     return len(begun) >= _MOSTLY * len(values) and are_various
 
 
@@ -76,14 +79,16 @@ def _is_joined(word: str) -> bool:
     """Whether a word is a name without its blank; `in_progress` and `kd_typ` are none."""
     parts = _JOINED.split(word)
     is_code = "_" in word and word.islower()
-    return len(parts) > 1 and not is_code and any(map(_is_pair, parts, parts[1:]))
+    if len(parts) < 2 or is_code:
+        return False
+    return any(map(_is_pair, parts, parts[1:]))
 
 
 def _is_pair(first: str, last: str) -> bool:
     last = last.rstrip("0123456789") or last  # Anna Weber2
     if not (_are_letters(first, last) and _are_alike(first, last)):
         return False
-    a, b = first.casefold().rstrip("."), last.casefold().rstrip(".")
+    a, b = _bare(first), _bare(last)
     if _is_initial(first):
         return not _is_known(b) or (b in last_names() and first.endswith("."))
     if _is_initial(last):
@@ -96,11 +101,16 @@ def _is_pair(first: str, last: str) -> bool:
 
 def _is_phrase(first: str, last: str) -> bool:
     """Whether both are ordinary words, and together no name such as Mark Baker."""
-    a, b = first.casefold().rstrip("."), last.casefold().rstrip(".")
+    a, b = _bare(first), _bare(last)
     are_names = (a in first_names() and b in last_names()) or (
         a in last_names() and b in first_names()
     )
     return _is_known(a) and _is_known(b) and not are_names
+
+
+def _bare(word: str) -> str:
+    """A word as the lists of names have it: in small letters, without a period at its end."""
+    return word.casefold().rstrip(".")
 
 
 def _is_known(word: str) -> bool:
@@ -120,11 +130,17 @@ def _is_ordinary(value: str) -> bool:
 
 def _are_letters(*words: str) -> bool:
     """Whether words consist of letters, their marks, and what stands in names: . ' ’ -"""
-    return all(
-        any(c.isalpha() for c in word)
-        and all(c in ".'’-" or unicodedata.category(c)[0] in "LM" for c in word)
-        for word in words
-    )
+    for word in words:
+        if not any(sign.isalpha() for sign in word):
+            return False
+        if not all(sign in ".'’-" or _is_of_word(sign) for sign in word):
+            return False
+    return True
+
+
+def _is_of_word(sign: str) -> bool:
+    """Whether a sign is a letter, or a mark on one."""
+    return unicodedata.category(sign)[0] in "LM"
 
 
 def _are_alike(first: str, last: str) -> bool:
@@ -154,11 +170,12 @@ def _surname(value: str) -> str:
         return ""
     script = _script(value)
     tables = {"HANGUL": ("hangul",), "CJK": ("japanese", "han")}.get(script, ())
-    known = (value[:n] for name in tables for n in (3, 2, 1) if value[:n] in surnames()[name])
+    starts = [value[:length] for length in (3, 2, 1)]
+    known = (start for name in tables for start in starts if start in surnames()[name])
     found = next(known, "")
     # One sign is a Chinese or Korean surname, and two more at most follow it.
-    is_name = len(found) < len(value) and (len(found) > 1 or len(value) <= 3)
-    return found if is_name else ""
+    is_short = len(found) > 1 or len(value) <= 3
+    return found if is_short and len(found) < len(value) else ""
 
 
 def _script(value: str) -> str:
@@ -180,5 +197,5 @@ def _has_word(value: str) -> bool:
 
 def _runs(value: str) -> Iterator[str]:
     """What stands in a row of letters and their marks."""
-    spaced = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in value)
+    spaced = "".join(c if _is_of_word(c) else " " for c in value)
     return (run for run in spaced.split() if any(c.isalpha() for c in run))

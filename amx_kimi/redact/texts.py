@@ -62,8 +62,9 @@ def redact_sql(
             return number if is_told or len(number.strip(".")) == 1 else shape(number)
         if found["escaped"] is not None:
             return literal(re.sub(r"\\(.)|''", lambda m: m[1] or "'", found["escaped"]))
-        text = found["dollar"] if found["text"] is None else found["text"].replace("''", "'")
-        return literal(text)
+        if found["text"] is None:
+            return literal(found["dollar"])
+        return literal(found["text"].replace("''", "'"))
 
     return Masked(_SQL.sub(replace, sql))
 

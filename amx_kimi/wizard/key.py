@@ -74,7 +74,8 @@ def choose_place(draft: Draft, terminal: Terminal, settings: Settings, problem: 
     state = keyring_state()
     if draft.key.kind != "store" or (state.usable and not problem):
         return draft
-    file = key_file(settings.config_dir, draft.name, str(draft.ours.get("api_key_ref") or ""))
+    present = str(draft.ours.get("api_key_ref") or "")
+    file = key_file(settings.config_dir, draft.name, present)
     terminal.say(
         f"  The OS keyring cannot hold the key: {problem or state.description}.\n"
         f"    1  file     {file}, which only you can read\n"

@@ -75,13 +75,14 @@ def _provider(draft: Draft, context: Asking) -> None:
 
 def _model(draft: Draft, context: Asking) -> Draft:
     catalog, aliases = load_catalog(), load_overlay(context.settings.config_dir).aliases
-    rows = [*(r for r in catalog.models if r.live), *(r for r in catalog.models if not r.live)]
-    listed = [row.id for row in rows if row.live and not row.endpoints]
+    live = [row for row in catalog.models if row.live]
+    rows = [*live, *(row for row in catalog.models if not row.live)]
+    listed = [row.id for row in live if not row.endpoints]
     present = draft.value("model", _USUAL_MODEL)
     context.terminal.say("  Enter a number or a name; other models are possible:")
     for number, name in enumerate(listed, 1):
-        line = f"  {number:>2}  {name:<24} {in_short(catalog.model(name))}"
-        context.terminal.say(_shortened(line))
+        about = f"{name:<24} {in_short(catalog.model(name))}"
+        context.terminal.say(_shortened(f"  {number:>2}  {about}"))
 
     def parse(text: str) -> str:
         typed = context.terminal.pick(listed, text)
@@ -110,13 +111,19 @@ def in_short(row: ModelRow) -> str:
     if row.retired_on:
         return f"retired {row.retired_on}, successor {row.successor}"
     usd = row.prices.get("USD")
-    price = f"${usd.miss:g}/{usd.output:g}" if usd else "by plan"
-    context = f"{row.context // 1024:,}K" if row.context < 1 << 20 else f"{row.context >> 20}M"
+    price = "by plan"
+    if usd:
+        price = f"${usd.miss:g}/{usd.output:g}"
+    context = f"{row.context // 1024:,}K"
+    if row.context >= 1 << 20:
+        context = f"{row.context >> 20}M"
     return f"{context:>4} {price:<10} {row.pick}"
 
 
 def _shortened(line: str) -> str:
-    return line if len(line) <= 79 else f"{line[:78].rsplit(' ', 1)[0]} …"
+    if len(line) <= 79:
+        return line
+    return f"{line[:78].rsplit(' ', 1)[0]} …"
 
 
 def _api_base(draft: Draft, context: Asking) -> Draft:
@@ -125,7 +132,8 @@ def _api_base(draft: Draft, context: Asking) -> Draft:
     places = {row.name: row for row in known} | dict(overlays.endpoints)
     terminal.say("  Enter a number, name or URL. A key of one does not work at another:")
     for number, (name, row) in enumerate(places.items(), 1):
-        terminal.say(_shortened(f"  {number:>2}  {name:<18} {row.url:<32} {row.keys_from}"))
+        about = f"{name:<18} {row.url:<32} {row.keys_from}"
+        terminal.say(_shortened(f"  {number:>2}  {about}"))
 
     def parse(text: str) -> str:
         typed = terminal.pick(list(places), text)

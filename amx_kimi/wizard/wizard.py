@@ -137,7 +137,9 @@ def summary(profile: Profile, settings: Settings) -> str:
         sent.append(f"temperature {temperature:g}")
     job = Job(profile, wanted=wanted_by(profile))
     found = estimate_items(1_000, job, facts, settings)
-    cost = f"{found.cost:.2f} {facts.currency}" if found.cost is not None else "price unknown"
+    cost = "price unknown"
+    if found.cost is not None:
+        cost = f"{found.cost:.2f} {facts.currency}"
     return (
         f"  One request: POST {profile.base_url}/chat/completions\n"
         f"    {facts.wire_model}, {', '.join(sent)}\n"
@@ -173,7 +175,8 @@ def _try_it(draft: Draft, profile: Profile, terminal: Terminal, settings: Settin
         return None
     except KimiError as error:
         tried = Check("request", "failed", error.message, error.remedy)
-    terminal.say(f"{'✗' if tried.state == 'failed' else '✓'} {tried.detail}")
+    mark = "✗" if tried.state == "failed" else "✓"
+    terminal.say(f"{mark} {tried.detail}")
     if tried.remedy:
         terminal.say(f"  {tried.remedy}".rstrip())
     return tried

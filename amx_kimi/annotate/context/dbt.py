@@ -110,7 +110,8 @@ def _relation(key: str, entry: Any) -> Relation | None:
 def _columns(entries: Any) -> Iterator[tuple[str, str]]:
     for name, entry in entries.items() if isinstance(entries, Mapping) else ():
         if isinstance(entry, Mapping):
-            yield str(entry.get("name") or name).lower(), _text(entry.get("description"))
+            own_name = str(entry.get("name") or name)
+            yield own_name.lower(), _text(entry.get("description"))
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -21,6 +21,8 @@ from amx_kimi.types import Item
 
 __all__ = ["Context", "load_context"]
 
+_Term = tuple[str, str, str]  # a term, its meaning, and where it stands
+
 _MOST_BYTES = 20_000_000
 _MOST_MANIFEST_BYTES = 1_000_000_000
 _MOST_RULES = 8_000
@@ -58,7 +60,7 @@ def load_context(paths: Sequence[str]) -> Context:
     Raises:
         ConfigFileError: a file is missing, of an unknown kind, or invalid; says which, and where.
     """
-    terms: list[tuple[str, str, str]] = []
+    terms: list[_Term] = []
     rules: list[str] = []
     manifests: list[Manifest] = []
     files = []
@@ -96,7 +98,7 @@ def _read(path: Path) -> bytes:
         raise ConfigFileError(f"The context file {path} cannot be read: {error.strerror}") from None
 
 
-def _parse(path: Path, raw: bytes) -> tuple[list[tuple[str, str, str]], list[str]]:
+def _parse(path: Path, raw: bytes) -> tuple[list[_Term], list[str]]:
     kind = path.suffix.lower()
     try:
         text = raw.decode("utf-8-sig")
@@ -113,7 +115,7 @@ def _parse(path: Path, raw: bytes) -> tuple[list[tuple[str, str, str]], list[str
     )
 
 
-def _csv(text: str, path: Path) -> Iterator[tuple[str, str, str]]:
+def _csv(text: str, path: Path) -> Iterator[_Term]:
     head = text.partition("\n")[0]
     rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
     try:
@@ -134,11 +136,12 @@ def _csv(text: str, path: Path) -> Iterator[tuple[str, str, str]]:
         raise ConfigFileError(f"{path}, line {rows.line_num}: {error}") from None
 
 
-def _structured(document: Any, path: Path) -> tuple[list[tuple[str, str, str]], list[str]]:
+def _structured(document: Any, path: Path) -> tuple[list[_Term], list[str]]:
     """`terms:` and `rules:`; or the terms alone, as a mapping or a list."""
     rules: Any = []
     if isinstance(document, Mapping) and set(document) <= {"terms", "rules"}:
-        document, rules = document.get("terms") or {}, document.get("rules") or []
+        rules = document.get("rules") or []
+        document = document.get("terms") or {}
     if isinstance(rules, str):
         rules = [rules]
     if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
@@ -150,7 +153,7 @@ def _structured(document: Any, path: Path) -> tuple[list[tuple[str, str, str]], 
     return [_term(entry, n, path) for n, entry in enumerate(document, 1)], rules
 
 
-def _term(entry: Any, number: int, path: Path) -> tuple[str, str, str]:
+def _term(entry: Any, number: int, path: Path) -> _Term:
     where = f"{path}, entry {number}"
     if isinstance(entry, Mapping):
         term, meaning = entry.get("term"), entry.get("meaning")
@@ -181,7 +184,8 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"{twice!r} occurs twice")
     return found
 

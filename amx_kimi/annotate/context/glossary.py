@@ -9,6 +9,8 @@ from amx_kimi.errors import ConfigFileError
 
 __all__ = ["Glossary", "words_of"]
 
+_Words = tuple[str, ...]
+
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _HUMP = re.compile(r"(?<=[a-zß-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Z])(?=[A-Z][a-z])")
 _REFERENCE = re.compile(r"(?:(?:see|siehe|s\.)\s+|(?:=|→|->)\s*)(?P<term>.+?)\.?", re.IGNORECASE)
@@ -33,7 +35,7 @@ class Glossary:
             ConfigFileError: a term has two meanings or none, or references form a circle.
         """
         meanings: dict[str, str] = {}
-        spelled: dict[tuple[str, ...], tuple[str, str]] = {}
+        spelled: dict[_Words, tuple[str, str]] = {}
         for term, meaning, where in entries:
             key = words_of(term)
             if not key or not meaning.strip():
@@ -63,8 +65,8 @@ class Glossary:
         return {term: self.meanings[term] for term in self.meanings if term in found}
 
     @cached_property
-    def _by_first(self) -> Mapping[str, list[tuple[tuple[str, ...], str]]]:
-        index: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    def _by_first(self) -> Mapping[str, list[tuple[_Words, str]]]:
+        index: dict[str, list[tuple[_Words, str]]] = {}
         for term in self.meanings:
             key = words_of(term)
             index.setdefault(key[0], []).append((key, term))
@@ -79,7 +81,7 @@ class Glossary:
         return index
 
 
-def _resolved(term: str, meanings: Mapping[str, str], names: Mapping[tuple[str, ...], str]) -> str:
+def _resolved(term: str, meanings: Mapping[str, str], names: Mapping[_Words, str]) -> str:
     chain = list(_chain(term, meanings, names))
     if chain[-1] in chain[:-1]:
         raise ConfigFileError(
@@ -87,12 +89,12 @@ def _resolved(term: str, meanings: Mapping[str, str], names: Mapping[tuple[str, 
             remedy="Give one of these terms its own meaning.",
         )
     meaning = meanings[chain[-1]]
-    return meaning if len(chain) == 1 else f"{chain[-1]}: {meaning}"
+    if len(chain) == 1:
+        return meaning
+    return f"{chain[-1]}: {meaning}"
 
 
-def _chain(
-    term: str, meanings: Mapping[str, str], names: Mapping[tuple[str, ...], str]
-) -> Iterator[str]:
+def _chain(term: str, meanings: Mapping[str, str], names: Mapping[_Words, str]) -> Iterator[str]:
     passed: set[str] = set()
     while True:
         yield term

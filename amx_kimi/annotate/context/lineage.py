@@ -74,7 +74,8 @@ def _leaves(node: Any) -> Any:
 
     if isinstance(node.expression, exp.Table):
         table = node.expression
-        yield table.db, table.name, node.name.rpartition(".")[2].strip('"`')
+        column = node.name.rpartition(".")[2].strip('"`')
+        yield table.db, table.name, column
     for below in node.downstream:
         yield from _leaves(below)
 

@@ -29,6 +29,7 @@ _HEADER, _HEADER_VERSION = (
     52,
 )  # offsets in DuckDB's main header; the second is that of the library's version
 _VERSION = re.compile(r"v(\d+\.\d+)")
+_Texts = dict[str, str | None]  # by column; the table's own is that of ""
 
 _RELATIONS = """
 SELECT schema_name, table_name, 'table', comment FROM duckdb_tables()
@@ -73,7 +74,7 @@ class DuckdbComments:
     def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
         """As `Comments.read`."""
         wanted = set(tables)
-        found: dict[tuple[str, str], tuple[str, dict[str, str | None]]] = {}
+        found: dict[tuple[str, str], tuple[str, _Texts]] = {}
         for schema, table, kind, comment in self._rows(_RELATIONS):
             if (schema, table) in wanted:
                 found[schema, table] = (kind, {"": comment})

@@ -14,4 +14,5 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 def reason_of(error: Exception) -> str:
     """DuckDB's message, without the query and the row of data that it repeats."""
     lines = [line for line in str(error).splitlines() if not line.startswith("Original Line")]
-    return " ".join(" ".join(lines[:2]).partition(" LINE ")[0].split())
+    message = " ".join(lines[:2])
+    return " ".join(message.partition(" LINE ")[0].split())

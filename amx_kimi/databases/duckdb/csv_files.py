@@ -86,7 +86,9 @@ def _by_its_bytes(head: bytes) -> str:
             return name
     if b"\0" not in head:
         return ""
-    return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+    even = head[::2].count(0)
+    odd = head[1::2].count(0)
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _likely(block: bytes) -> str:
@@ -101,7 +103,8 @@ def _likely(block: bytes) -> str:
     if best and western and (western.chaos, -western.coherence) <= (best.chaos, -best.coherence):
         return _WESTERN
     runs = _HIGH.findall(foreign)
-    alone = sum(bool(_LETTER.fullmatch(run)) for run in runs) * 2 > len(runs)
+    letters = [run for run in runs if _LETTER.fullmatch(run)]
+    alone = len(letters) * 2 > len(runs)
     if best is None or (alone and best.encoding not in _LATIN):
         return "latin-1" if best is None else _WESTERN
     return best.encoding
@@ -160,7 +163,8 @@ def _is_like(cell: str, values: Sequence[str]) -> bool:
     """Whether a cell is of the same kind as the values below it."""
     if cell in values:
         return True
-    if any(map(str.isdigit, cell)) and _mostly(shape(value) == shape(cell) for value in values):
+    alike = (shape(value) == shape(cell) for value in values)
+    if any(map(str.isdigit, cell)) and _mostly(alike):
         return True
     is_name = is_full_name(cell) and not sense_of(cell)
     return is_name and _mostly(map(is_full_name, values))

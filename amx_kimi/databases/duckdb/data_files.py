@@ -176,7 +176,9 @@ class FilesSource(DuckdbSource):
         ).fetchall()
         if not lines:
             raise SourceError("it is empty")
-        header = said.header == "yes" if said.header else not looks_like_data(lines[0], lines[1:])
+        header = said.header == "yes"
+        if not said.header:
+            header = not looks_like_data(lines[0], lines[1:])
         return Layout(self._encodings[path], separator, header)
 
     def _separator(self, place: str) -> str:
@@ -233,7 +235,8 @@ def _meant(text: str) -> list[Path] | None:
     if _kind(path) not in FILE_KINDS:
         return None
     if any(letter in text for letter in "*?[") and not path.exists():
-        matches = Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))
+        pattern = str(path.relative_to(path.anchor))
+        matches = Path(path.anchor or ".").glob(pattern)
         if not (found := _data_files(matches)):
             raise SourceError(f"No file matches {text!r}")
         return found
@@ -250,7 +253,8 @@ def _data_files(paths: Iterable[Path]) -> list[Path]:
 
 def files_url(paths: Sequence[Path]) -> URL:
     """A URL that names the files, for the journal to open them again."""
-    return URL.create("files", query={"path": tuple(str(_placed(path)) for path in paths)})
+    places = tuple(str(_placed(path)) for path in paths)
+    return URL.create("files", query={"path": places})
 
 
 def _text(text: str) -> str:
@@ -296,8 +300,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     found: list[str] = []
     for stem, alone, name, alone_too, path in whole:
         best = stem if alone else name if alone_too else str(path)
-        same = sum(
-            other.casefold() == str(path).casefold() for other in map(str, paths[: len(found)])
-        )
+        earlier = [str(other).casefold() for other in paths[: len(found)]]
+        same = earlier.count(str(path).casefold())
         found.append(f"{best} ({same + 1})" if same else best)
     return found

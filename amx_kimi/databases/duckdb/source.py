@@ -118,7 +118,8 @@ class DuckdbSource:
         relations = {(row[0], row[1]): row for row in self._rows(_RELATIONS)}
         keys = _Keys.of(self._rows(_CONSTRAINTS))
         generated = {tuple(row[:3]): row[3] for row in self._generated()}
-        for place, columns in groupby(self._rows(_COLUMNS), key=lambda row: (row[0], row[1])):
+        tables = groupby(self._rows(_COLUMNS), key=lambda row: (row[0], row[1]))
+        for place, columns in tables:
             relation = relations.get(place)
             if relation and selection.takes(*place):
                 yield _table(relation, keys)
@@ -227,14 +228,17 @@ class DuckdbSource:
             raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
 
 
+_Place = tuple[str, ...]  # (schema, table), and perhaps a column
+
+
 class _Keys:
     """What constraints say, by (schema, table)."""
 
     def __init__(self) -> None:
-        self.roles: dict[tuple[str, ...], set[str]] = defaultdict(set)
-        self.targets: dict[tuple[str, ...], str] = {}
-        self.checks: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        self.composite: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self.roles: dict[_Place, set[str]] = defaultdict(set)
+        self.targets: dict[_Place, str] = {}
+        self.checks: dict[_Place, list[str]] = defaultdict(list)
+        self.composite: dict[_Place, list[str]] = defaultdict(list)
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> "_Keys":
@@ -257,12 +261,14 @@ class _Keys:
         others = list(target_names or ())
         if len(names) > 1:
             refers = f" -> {target} ({', '.join(others)})" if target else ""
-            self.composite[schema, table].append(f"{word} ({', '.join(names)}){refers}")
+            members = ", ".join(names)
+            self.composite[schema, table].append(f"{word} ({members}){refers}")
         for name, other in zip(names, others or [""] * len(names), strict=False):
             if role != "unique" or len(names) == 1:
                 self.roles[schema, table, name].add(role)
             if target:
-                self.targets.setdefault((schema, table, name), f"{schema}.{target}.{other}")
+                its_target = f"{schema}.{target}.{other}"
+                self.targets.setdefault((schema, table, name), its_target)
 
 
 def _table(row: Sequence[Any], keys: _Keys) -> Item:

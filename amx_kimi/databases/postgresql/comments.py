@@ -121,7 +121,8 @@ class PostgresqlComments:
 def _present(
     connection: Connection, tables: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Present]:
-    names = {"schemas": [schema for schema, _ in tables], "tables": [table for _, table in tables]}
+    schemas = [schema for schema, _ in tables]
+    names = {"schemas": schemas, "tables": [table for _, table in tables]}
     found: dict[tuple[str, str], dict[str, str | None]] = {}
     kinds = {}
     for row in connection.execute(_COMMENTS, names):

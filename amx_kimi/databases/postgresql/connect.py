@@ -81,12 +81,14 @@ def set_session(connection: Connection, *, statement: str, lock: str) -> None:
 def identity_of(url: URL) -> str:
     """The identity of a URL's database, without driver, user or password."""
     host = url.host or url.query.get("host", "localhost")
-    return f"postgresql://{host}:{url.port or 5432}/{url.database or url.username}"
+    database = url.database or url.username
+    return f"postgresql://{host}:{url.port or 5432}/{database}"
 
 
 def reason_of(error: SQLAlchemyError) -> str:
     """The server's message, in one line, without the statement."""
-    return " ".join(str(getattr(error, "orig", None) or error).partition("\nLINE ")[0].split())
+    message = str(getattr(error, "orig", None) or error)
+    return " ".join(message.partition("\nLINE ")[0].split())
 
 
 def without_secrets(url: URL) -> URL:

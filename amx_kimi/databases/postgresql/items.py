@@ -13,6 +13,7 @@ from amx_kimi.types import Item
 __all__ = ["Structure", "items_of"]
 
 _T = TypeVar("_T")
+_ColumnId = tuple[int, int]  # the oid of its relation, and its number there
 
 _KEYS = {"p": "primary", "u": "unique", "f": "foreign"}
 _ROLES = {"p": "pk", "u": "unique", "f": "fk"}
@@ -23,9 +24,9 @@ _STORAGE = {"m": "materialized view", "f": "foreign table"}
 class Structure:
     """What the catalogs say about tables and types, besides their columns, by oid."""
 
-    roles: dict[tuple[int, int], set[str]] = field(default_factory=lambda: defaultdict(set))
-    targets: dict[tuple[int, int], str] = field(default_factory=dict)
-    checks: dict[tuple[int, int], list[str]] = field(default_factory=lambda: defaultdict(list))
+    roles: dict[_ColumnId, set[str]] = field(default_factory=lambda: defaultdict(set))
+    targets: dict[_ColumnId, str] = field(default_factory=dict)
+    checks: dict[_ColumnId, list[str]] = field(default_factory=lambda: defaultdict(list))
     domain_checks: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     keys: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     enums: Mapping[int, list[str]] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class Structure:
     partitions: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
     parents: Mapping[int, str] = field(default_factory=dict)
     reads: Mapping[int, list[str]] = field(default_factory=dict)
-    definitions: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    definitions: Mapping[_ColumnId, str] = field(default_factory=dict)
     type_comments: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
@@ -65,7 +66,8 @@ class Structure:
         numbers = numbers or ()
         if len(numbers) > 1:
             refers = f" -> {target} ({', '.join(target_names)})" if target else ""
-            self.keys[relation].append(f"{_KEYS[kind]} ({', '.join(names)}){refers}")
+            members = ", ".join(names)
+            self.keys[relation].append(f"{_KEYS[kind]} ({members}){refers}")
         if kind != "u" or len(numbers) == 1:
             for place, number in enumerate(numbers):
                 self.roles[relation, number].add(_ROLES[kind])

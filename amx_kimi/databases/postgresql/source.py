@@ -153,8 +153,9 @@ class PostgresqlSource:
         rows."""
         percent = min(100.0, 100.0 * 2 * _SAMPLE_ROWS / rows) if rows else 100.0
         picked = ", ".join(f"left({quoted(name)}::text, {_VALUE_LENGTH})" for name in columns)
+        place = f"{quoted(table.schema)}.{quoted(table.table)}"
         query = (
-            f"SELECT {picked} FROM {quoted(table.schema)}.{quoted(table.table)} "
+            f"SELECT {picked} FROM {place} "
             f"TABLESAMPLE SYSTEM ({percent:.6f}) LIMIT {_SAMPLE_ROWS + 1}"
         )
         counters: list[Counter[Any]] = [Counter() for _ in columns]

@@ -43,7 +43,8 @@ def _facts(rows: int, sampled: int, figures: Sequence[Any]) -> RawFacts:
     # Below zero it is a share of the rows (PostgreSQL's documentation of pg_stats).
     count = round(-distinct * rows) if distinct < 0 else round(distinct)
     if documents is not None or (values and values[0].startswith("{") and elements is None):
-        keys = document_keys((value, 1) for value in (*(documents or ()), *(values or ())))
+        texts = (*(documents or ()), *(values or ()))
+        keys = document_keys((text, 1) for text in texts)
         if keys:
             return RawFacts(nulls=nulls if rows else None, keys=keys)
     if elements:  # the elements of arrays say more than whole arrays
@@ -52,7 +53,8 @@ def _facts(rows: int, sampled: int, figures: Sequence[Any]) -> RawFacts:
         return RawFacts(nulls=nulls if rows else None, values=frequent, seen=len(elements))
     common = zip(values or [], frequencies or [], strict=False)
     # The histogram leaves out the most common values.
-    ordered = sorted((v for v in (least, greatest, *(values or ())) if v is not None), key=_order)
+    known = [value for value in (least, greatest, *(values or ())) if value is not None]
+    ordered = sorted(known, key=_order)
     return RawFacts(
         nulls=nulls if rows else None,
         # ANALYZE counts no different values where it finds none at all.

@@ -113,7 +113,8 @@ class Entries:
         found = ranks[min(ranks)] if ranks else []
         found = [one for one in found if name in spellings(one.relation)] or found
         # The latest version, which may have the model's own name as its alias, is one entry.
-        return [*{id(one.version or one.node): one for one in reversed(found)}.values()]
+        entries = {id(one.version or one.node): one for one in reversed(found)}
+        return list(entries.values())
 
     def named(self, source: str, table: str) -> list[DbtTable]:
         """The entries that have this name in dbt; models, seeds and snapshots are of no source."""
@@ -174,7 +175,9 @@ def text_of(mapping: Node, *path: str) -> str:
     node: Node | None = mapping
     for key in path:
         node = value_of(node, key) if node and node.kind == "mapping" else None
-    return "" if node is None or node.kind != "scalar" or is_null(node) else str(node.value)
+    if node is None or node.kind != "scalar" or is_null(node):
+        return ""
+    return str(node.value)
 
 
 def mappings(path: Path, parent: Node, key: str) -> list[Node]:

@@ -131,7 +131,9 @@ class _Merge:
 
     def _shown(self, entry: DbtTable) -> str:
         is_own = entry.file == self._file.path
-        return self._project.shown(entry.file) if self._project and not is_own else str(entry.file)
+        if self._project and not is_own:
+            return self._project.shown(entry.file)
+        return str(entry.file)
 
     # What is there
 
@@ -171,7 +173,8 @@ class _Merge:
         lists = [_by_name(mappings(self._file.path, home, "columns"))]
         if home is not entry.node:
             model = mappings(self._file.path, entry.node, "columns")
-            lists.append(_by_name(one for one in model if included(home, text_of(one, "name"))))
+            inside = [one for one in model if included(home, text_of(one, "name"))]
+            lists.append(_by_name(inside))
         shared_with: Counter[str] = Counter()
         for row in rows:
             found = _columns_of(row, lists)
@@ -329,5 +332,6 @@ def _by_name(columns: Iterable[Node]) -> dict[str, list[Node]]:
 def _columns_of(row: Described, lists: list[dict[str, list[Node]]]) -> list[Node]:
     """The columns of a name in the first list that has any; if there are such, in its own case."""
     name = escape_name(row.item.column)
-    found = next((one[name.lower()] for one in lists if name.lower() in one), [])
+    key = name.lower()
+    found = next((one[key] for one in lists if key in one), [])
     return [one for one in found if name in spellings(text_of(one, "name"))] or found

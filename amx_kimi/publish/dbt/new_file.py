@@ -45,7 +45,8 @@ def write_dbt(
         others = known.find(item.schema, item.table, section) or known.named(source, item.table)
         if project and others:
             whole = qualified(item.schema, item.table)
-            result.problems.append(f"{whole} is described in {project.shown(others[0].file)}")
+            there = project.shown(others[0].file)
+            result.problems.append(f"{whole} is described in {there}")
             continue
         if section == "models" and item.table.lower() in names:
             result.problems.append(f"{item.name}: a model already has this table's name")
@@ -70,13 +71,15 @@ def _write_table(
 ) -> int:
     own = next((row for row in table if not row.item.column), None)
     columns = [row for row in table if row.item.column]
-    file.write(f"{indent}- name: {quoted(escape_name(table[0].item.table))}\n")
+    name = quoted(escape_name(table[0].item.table))
+    file.write(f"{indent}- name: {name}\n")
     if own:
         _write_entry(file, own, run, choice, indent + "  ")
     if columns:
         file.write(f"{indent}  columns:\n")
     for row in columns:
-        file.write(f"{indent}    - name: {quoted(escape_name(row.item.column))}\n")
+        name = quoted(escape_name(row.item.column))
+        file.write(f"{indent}    - name: {name}\n")
         _write_entry(file, row, run, choice, indent + "      ")
     return len(table)
 
@@ -85,4 +88,5 @@ def _write_entry(file: IO[str], row: Described, run: Run, choice: Choice, indent
     text = escape(choice.text(row) or "")
     file.write(f"{indent}description: {quoted(text)}\n")
     file.write(f"{indent}config:\n{indent}  meta:\n")
-    file.write(f"{indent}    amx_kimi: {flow(provenance(row, run, text))}\n")
+    origin = flow(provenance(row, run, text))
+    file.write(f"{indent}    amx_kimi: {origin}\n")

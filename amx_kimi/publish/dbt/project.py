@@ -67,7 +67,8 @@ def _property_files(folder: Path) -> Iterator[Path]:
     for name in _folders(folder):
         for path in (folder / name).rglob("*"):
             inside = path.relative_to(folder).parts
-            if path.suffix in (".yml", ".yaml") and path.is_file() and not _NOT_OURS & {*inside}:
+            is_yaml = path.suffix in (".yml", ".yaml")
+            if is_yaml and path.is_file() and not _NOT_OURS & {*inside}:
                 yield path
 
 

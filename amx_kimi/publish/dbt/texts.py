@@ -90,4 +90,5 @@ def provenance(row: Described, run: Run, text: str) -> Flow:
 
 def digest(text: str) -> str:
     """A digest that tells our text from a person's; line wrapping does not change it."""
-    return hashlib.sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:12]
+    words = " ".join(text.split())
+    return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:12]

@@ -121,7 +121,8 @@ def _earlier(connection: Connection, run: str) -> list[Earlier]:
             new = Earlier(row.id or "", row.started_at or "", row.endpoint or "", imported)
             told = found.setdefault((new.run, imported), new)
             told.columns += 1
-            told.sent.update(_sent(row.seen or row.facts, row.its_comment or row.comment))
+            sent = _sent(row.seen or row.facts, row.its_comment or row.comment)
+            told.sent.update(sent)
     return sorted(found.values(), key=lambda told: told.started_at, reverse=True)
 
 
