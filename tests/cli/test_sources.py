@@ -115,7 +115,7 @@ def test_rules_and_options_of_discretion(program: Program, home: Path) -> None:
     assert "0" in sent()["kd_nr"]["samples"]
     (home / "kimi.yml").write_text("masking: {countries: [germany]}\n")
     ended = program("payload", "data/dwh.duckdb")
-    assert (ended.code, "two-letter code" in ended.err) == (2, True)
+    assert (ended.code, "two-letter country code" in ended.err) == (2, True)
 
 
 @pytest.mark.usefixtures("data")
