@@ -257,7 +257,7 @@ def test_amx_database_profile(program: Program, documented, start_sandbox, fresh
         (["run"], ["Which database"]),
         (["run", "erp.db", "--limit", "0"], ["--limit"]),
         (["run", "--resume", "zzz"], ["There is no run 'zzz'"]),
-        (["run", "--resume", "last", "--all"], ["--resume goes on"]),
+        (["run", "--resume", "last", "--all"], ["--resume keeps"]),
         (["run", "erp.db", "--store", "mysql://x/y"], ["SQLite or PostgreSQL"]),
         (["run", "empty.db"], ["has no tables"]),
         (["run", "text.db"], ["cannot be read as SQLite"]),
