@@ -53,7 +53,7 @@ REFUSED: dict[str, tuple[int, str]] = {
     "model-401": (2, r"can only access models.*\nThe key may not use this model"),
     "expired-403": (2, r"Token has expired.*\n.*key"),
     "proxy-407": (1, r"Proxy Authentication Required.*\n.*proxy"),
-    "web-page": (2, r"answered with a web page \(Sign in\).*\n.*correct api_base"),
+    "web-page": (2, r"answered with a web page \(Sign in\).*\n.*Correct api_base"),
 }
 PASSING = {"wait-ms", "wait-minutes"}
 
