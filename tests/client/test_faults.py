@@ -400,7 +400,7 @@ def test_what_may_have_been_generated_counts_at_its_worst_case(script: list[byte
 def test_no_redirect_is_followed(start_sandbox: Start, status: int) -> None:
     elsewhere = start_sandbox()
     script = response("", status, location=f"{elsewhere.url}/chat/completions")
-    with Scripted(script) as server, pytest.raises(ServiceError, match="Correct api_base"):
+    with Scripted(script) as server, pytest.raises(ServiceError, match="correct api_base"):
         chat(profile(server.url))
     assert len(server.requests) == 1
     assert elsewhere.seen == []
