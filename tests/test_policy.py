@@ -72,7 +72,7 @@ def test_the_snapshots_leave_no_row_out() -> None:
     ("effort", "reason"),
     [
         ("medium", "effort medium from AMX_REASONING_EFFORT"),
-        ("max", "the nearest that the model has to effort max from AMX_REASONING_EFFORT"),
+        ("max", "the model's nearest value to effort max from AMX_REASONING_EFFORT"),
     ],
 )
 def test_the_reason_of_an_effort(effort: Any, reason: str) -> None:

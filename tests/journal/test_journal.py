@@ -214,7 +214,6 @@ def test_a_folder_or_nothing_where_the_file_should_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("store", "text"),
     [
-        ("no url", "The journal .no url. cannot be opened|cannot be opened"),
         ("mysql://u:secret-pw@host/db", "not in mysql|No module|cannot be opened"),
         ("duckdb:///x", "not in duckdb|cannot be opened"),
         ("postgresql+nosuch://u:secret-pw@host/db", "'nosuch' is not supported by amx-kimi"),
