@@ -860,7 +860,7 @@ def test_a_run_is_not_resumed_against_another_database(
     other.execute("CREATE TABLE t (a, b)")
     world.database = other
     job = job_of(run, world.job().profile)
-    with pytest.raises(SourceError, match=f"{run.id} is of .*source.db, not of .*other.db"):
+    with pytest.raises(SourceError, match=f"{run.id} describes .*source.db, not .*other.db"):
         world.run(resume=run, job=job)
     assert world.sandbox.totals.requests == 1
     world.database = sqlite_database

@@ -369,7 +369,7 @@ def test_odd_lists_of_models(document: dict[str, object], expected: object) -> N
 
 @pytest.mark.parametrize("body", ["no json", "[" * 100_000])
 def test_a_list_of_models_that_is_no_json(body: str) -> None:
-    with Scripted(response(body)) as server, pytest.raises(ReplyError, match="no JSON"):
+    with Scripted(response(body)) as server, pytest.raises(ReplyError, match="did not send JSON"):
         with_client(profile(server.url), lambda client: client.models())
 
 

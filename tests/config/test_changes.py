@@ -178,7 +178,7 @@ def test_a_reference_leaves_amx_key_blank(files: Any, settings: Settings) -> Non
         ("n_alternatives", "6", "from 1 to 5"),
         ("temperature", "hot", "from 0 to 2"),
         ("tier", "9", "no tier 9"),
-        ("effort", "huge", "none of"),
+        ("effort", "huge", "not one of"),
         ("endpoint", "moonshot-c", "Did you mean"),
         ("api_base", "http://example.com", "unencrypted"),
         ("api_key_ref", "sk-0123456789abcdef", "must be env:NAME"),
