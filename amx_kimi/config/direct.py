@@ -66,6 +66,6 @@ def direct_key(profile: Profile, api_key: str, settings: Settings) -> FoundKey:
     try:
         return find_key(profile, settings)
     except MissingKeyError:
-        if profile.endpoint.name != "any":
+        if profile.endpoint.name != "any" or profile.overlay.api_key_ref:
             raise
         return FoundKey(None, "none was given")
