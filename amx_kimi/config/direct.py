@@ -58,7 +58,7 @@ def direct_key(profile: Profile, api_key: str, settings: Settings) -> FoundKey:
     """The caller's own key, or the profile's; no key at an unknown endpoint, which may need none.
 
     Raises:
-        MissingKeyError: the endpoint is known, and there is no key.
+        MissingKeyError: there is no key, and the endpoint is known or the profile names a place.
         ConfigError: the key is malformed.
     """
     if api_key:

@@ -169,7 +169,7 @@ def test_an_amx_of_tomorrow_runs_untouched(tomorrow: Path, python: Python, start
         "print(is_attached())\n"
     )
     done = python("-c", script)
-    assert "is not one that this amx-kimi knows" in done.stdout
+    assert "is not supported by this amx-kimi" in done.stdout
     assert "LLMProvider.chat: is not there" in done.stdout
     assert done.stdout.endswith("False\n")
     assert not start_sandbox().seen

@@ -163,7 +163,7 @@ def test_amx_sees_our_run_and_applies_what_was_accepted(
         handed = ours("export", "last", "--format", "amx", "--db-profile", "shop")
     finally:
         del os.environ["PGHOST"]
-    assert "waiting for its /apply: " in handed.stdout
+    assert "waiting for its /apply" in handed.stdout
     shown = hosted(database, "history", "results", "1")
     assert "Saved alternatives - run #1" in shown
     assert "customer" in shown, shown
