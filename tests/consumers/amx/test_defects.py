@@ -72,6 +72,7 @@ def test_01_floor_and_effort(both: Any, start_sandbox: Start) -> None:
     assert (ours["max_tokens"], ours["reasoning"]) == (32768, {"effort": "high"})
 
 
+@pytest.mark.slow
 def test_01_the_floor_of_the_environment(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     both({"config": kimi(sandbox.url)}, AMX_LLM_MIN_MAX_TOKENS="50000")
@@ -84,6 +85,7 @@ def test_02_the_profiles_own_key(both: Any, start_sandbox: Start) -> None:
     assert [seen.key for seen in chats(sandbox)] == [OPENAI, KEY]
 
 
+@pytest.mark.slow
 def test_03_a_second_profile_in_one_process(both: Any, start_sandbox: Start) -> None:
     one, two = start_sandbox(), start_sandbox()
     both({"config": kimi(one.url)}, {"config": kimi(two.url, api_key=OTHER)})
@@ -112,6 +114,7 @@ def test_05_a_null_api_base_is_moonshots(both: Any, start_sandbox: Start, home: 
     assert [seen.key for seen in chats(sandbox)] == [KEY]
 
 
+@pytest.mark.slow
 def test_07_the_fixed_temperature(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox()
     sides = both({"config": kimi(sandbox.url, temperature=0.2)})
@@ -146,6 +149,7 @@ def test_09_the_retry_and_its_tokens(both: Any, start_sandbox: Start) -> None:
     assert sides.kimi[0]["usage"]["completion_tokens"] == billed[2] + billed[3]
 
 
+@pytest.mark.slow
 def test_10_small_budgets_of_dedup_and_ask(both: Any, start_sandbox: Start) -> None:
     sandbox = start_sandbox(thinking_base=3_000)
     both({"config": kimi(sandbox.url), "chat": {"max_tokens": 400}})
@@ -179,6 +183,7 @@ def test_13_reasoning_goes_back_into_tool_calls(both: Any, start_sandbox: Start)
     assert ours.body["messages"][1]["reasoning_content"] == sides.kimi[0]["thinking"] != ""
 
 
+@pytest.mark.slow
 def test_14_column_batches_at_once(both: Any, start_sandbox: Start) -> None:
     sides = both({"config": kimi(start_sandbox().url), "workers": 5})
     assert (sides.plain[0]["workers"], sides.kimi[0]["workers"]) == (1, 5)
