@@ -42,7 +42,6 @@ def describe(
     limit: int | None = None,
     max_cost: Decimal | float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    settings: Settings | None = None,
 ) -> Run:
     """Describe the columns of a database that have no comment yet, as `amx-kimi run` does.
 
@@ -68,7 +67,6 @@ def describe(
         limit: at most so many columns.
         max_cost: stop before more than this is spent, in the endpoint's currency.
         on_progress: hears how far the run is after each answer; called in the thread that asks.
-        settings: the environment; read now when left out.
 
     Returns:
         The run as the journal has it; `run.status` is "complete".
@@ -78,7 +76,7 @@ def describe(
             then is kept: called again, it goes on with the rest.
         KeyboardInterrupt: likewise.
     """
-    settings = settings or Settings.from_environment()
+    settings = Settings.from_environment()
     who = given_profile(profile, settings, model=model, base_url=base_url)
     job = Job(
         profile=who,

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast
 import anyio
 from anyio.from_thread import start_blocking_portal
 
+from amx_kimi.client import in_event_loop
+
 __all__ = ["run_terminable"]
 
 _T = TypeVar("_T")
@@ -27,7 +29,7 @@ def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
     Raises:
         KeyboardInterrupt: the handler of SIGTERM raised it, as amx-kimi's does.
     """
-    if _has_loop():
+    if in_event_loop():
         with start_blocking_portal() as portal:
             return portal.call(function, *args)
     handler = signal.getsignal(signal.SIGTERM)
@@ -49,14 +51,6 @@ def run_terminable(function: Callable[..., Awaitable[_T]], *args: Any) -> _T:
         signal.signal(signal.SIGTERM, handler)
         if heard:
             signal.raise_signal(signal.SIGTERM)
-
-
-def _has_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 async def _until(

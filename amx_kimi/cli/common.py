@@ -108,24 +108,12 @@ def open_journal(store: str | None, settings: "Settings", *, create: bool = True
     """The journal named by `--store` (a URL or a path), or the one in AMX's folder.
 
     Raises:
-        ConfigError: `--store` is neither, such as a connection string with a password in it.
+        JournalError: it cannot be opened.
     """
     from amx_kimi.config import journal_path
-    from amx_kimi.errors import ConfigError
     from amx_kimi.journal import Journal
 
-    if store and "://" not in store:
-        if set(store) & _NOT_IN_PATHS and not Path(store).is_file():
-            raise ConfigError(
-                "--store must be a database URL or a file path",
-                remedy="Examples: postgresql://user@host/database, sqlite:///folder/file.db, or "
-                "folder/file.db.",
-            )
-        return Journal(Path(store), create=create)
     return Journal(store or journal_path(settings.config_dir), create=create)
-
-
-_NOT_IN_PATHS = frozenset("@=:")
 
 
 def as_typed(text: str) -> str:

@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,17 +27,13 @@ def amount(text: str | None) -> Decimal | None:
     Raises:
         click.BadParameter: it is not a positive amount.
     """
-    if text is None:
-        return None
+    from amx_kimi.client.budget import cap_of
+    from amx_kimi.errors import ConfigError
+
     try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal(-1)
-    if not (found.is_finite() and found > 0):
-        raise click.BadParameter(
-            f"{text!r} must be a positive amount, such as 5.00", param_hint="--max-cost"
-        )
-    return found
+        return cap_of(text)
+    except ConfigError as error:
+        raise click.BadParameter(error.message, param_hint="--max-cost") from None
 
 
 def spend_of(profile: "Profile", options: dict[str, Any]) -> "Spend":

@@ -16,7 +16,7 @@ from amx_kimi.client.budget import Budget, worst_case
 from amx_kimi.client.check import KeyReport, check_key
 from amx_kimi.client.kimi import KimiClient
 from amx_kimi.client.limiter import Limits
-from amx_kimi.client.sync import SyncKimiClient, shared_client
+from amx_kimi.client.sync import SyncKimiClient, in_event_loop, shared_client
 
 __all__ = [
     "Budget",
@@ -26,6 +26,7 @@ __all__ = [
     "SyncKimiClient",
     "account_limits",
     "check_key",
+    "in_event_loop",
     "shared_client",
     "worst_case",
 ]

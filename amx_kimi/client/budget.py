@@ -14,7 +14,7 @@ __all__ = ["Budget", "cap_of", "worst_case"]
 _ZERO = Decimal(0)
 
 
-def cap_of(max_cost: Decimal | float | None) -> Decimal | None:
+def cap_of(max_cost: Decimal | float | str | None) -> Decimal | None:
     """The cap that a caller gives.
 
     Raises:
@@ -27,7 +27,7 @@ def cap_of(max_cost: Decimal | float | None) -> Decimal | None:
     except InvalidOperation:
         cap = _ZERO
     if not (cap.is_finite() and cap > 0):
-        raise ConfigError(f"max_cost is {max_cost!r:.40}; it must be a positive amount")
+        raise ConfigError(f"{max_cost!r:.40} must be a positive amount, such as 5.00")
     return cap
 
 

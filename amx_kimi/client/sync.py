@@ -5,6 +5,7 @@ Works inside a running loop and from any thread; callbacks and cancel checks run
 own thread.
 """
 
+import asyncio
 import atexit
 import os
 import queue
@@ -25,7 +26,7 @@ from amx_kimi.config import FoundKey, Profile
 from amx_kimi.settings import Settings
 from amx_kimi.types import Reply
 
-__all__ = ["SyncKimiClient", "shared_client"]
+__all__ = ["SyncKimiClient", "in_event_loop", "shared_client"]
 
 _POLL_SECONDS = 0.1
 _LOCK = threading.Lock()
@@ -55,6 +56,15 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def in_event_loop() -> bool:
+    """Whether an event loop is running in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class SyncKimiClient:

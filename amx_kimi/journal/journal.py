@@ -45,6 +45,7 @@ __all__ = ["Journal", "RunRecorder", "digest_of"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _BUSY_SECONDS = 30.0
+_NOT_IN_PATHS = frozenset("@=:")
 _FIRST = "The first `amx-kimi run` creates it."
 
 
@@ -64,7 +65,7 @@ class Journal:
         if store is None:
             store = journal_path(Settings.from_environment().config_dir)
         if isinstance(store, str) and "://" not in store:
-            store = Path(store)
+            store = _path_of(store)
         self.name = str(store) if isinstance(store, Path) else conceal_url(store)
         try:
             self._engine = _open(store, create)
@@ -238,6 +239,18 @@ def digest_of(messages: Sequence[Message]) -> str:
     """SHA-256 of chat messages, in hexadecimal: what `payload` prints and a run keeps."""
     text = json.dumps(list(messages), ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _path_of(store: str) -> Path:
+    """The path of a journal's file, and not a connection string with a password in it."""
+    path = Path(store)
+    if set(store) & _NOT_IN_PATHS and not path.is_file():
+        raise JournalError(
+            "The journal (--store) must be a database URL or a file path",
+            remedy="Examples: postgresql://user@host/database, sqlite:///folder/file.db, or "
+            "folder/file.db.",
+        )
+    return path
 
 
 def _open(store: str | Path, create: bool) -> Engine:

@@ -1,12 +1,12 @@
 """What LiteLLM calls for the provider `kimi`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from litellm import ModelResponse
 from litellm.llms.custom_llm import CustomLLM
 
+from amx_kimi.client import in_event_loop
 from amx_kimi.litellm_provider.call import Call
 from amx_kimi.litellm_provider.stream import Stream
 
@@ -36,12 +36,4 @@ class KimiLLM(CustomLLM):
     def astreaming(self, *_: Any, **call: Any) -> AsyncIterator[Any]:  # type: ignore[override]
         """As `streaming`, for the caller's event loop; LiteLLM calls it in a thread."""
         stream = Stream(Call(call))
-        return (stream if _in_event_loop() else stream.begun()).pieces_later()
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        return (stream if in_event_loop() else stream.begun()).pieces_later()
