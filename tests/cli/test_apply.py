@@ -317,6 +317,20 @@ def test_sql_for_others(
     assert "SQLite cannot store comments" in refused.err
 
 
+def test_sql_without_a_database_keeps_what_people_wrote(
+    program: Program, documented: Any, start_sandbox: Any, tmp_path: Path
+) -> None:
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER, b INTEGER)")
+        connection.execute("COMMENT ON COLUMN t.a IS 'By people'")
+    documented(start_sandbox().url)
+    assert program("run", "w.duckdb", "--all", "--yes").code == 0
+    options = ("--unreviewed", "--sql", "c.sql", "--dialect", "snowflake", "--json")
+    ended = program("apply", "last", *options)
+    assert (ended.json["write"], ended.json["kept_names"]) == (2, ["main.t.a"])
+    assert program("apply", "last", *options, "--overwrite").json["write"] == 3
+
+
 def test_too_long_is_refused_or_cut(
     program: Program, documented: Any, start_sandbox: Any, erp: Path, tmp_path: Path
 ) -> None:
