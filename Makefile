@@ -4,13 +4,17 @@ BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 # Python compiles what it imports; pip would compile all of every environment, for minutes.
 export PIP_NO_COMPILE = 1
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos mutants lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
+.PHONY: demo test suite chaos mutants lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
 
-test: .venv/test lint
+test: .venv/test
+	$(MAKE) --jobs 2 lint suite
+
+suite: .venv/test
 	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/consumers
 
 # Ten minutes of seeded trouble (ARGS="--minutes 60", "--seed 7 --kills 100", --help): docs/reliability.md

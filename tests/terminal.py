@@ -1,10 +1,12 @@
 """A real terminal of 24 lines with the program in it; and a real Secret Service for its keys."""
 
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,9 @@ from pathlib import Path
 import pexpect
 import pyte
 import pytest
+from pexpect.fdpexpect import fdspawn
+
+from tests import warm
 
 NEEDED = ("dbus-run-session", "gnome-keyring-daemon")
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
@@ -81,20 +86,21 @@ def put_key(environment: dict[str, str], username: str, key: str) -> None:
 
 
 class Screen:
-    """`amx-kimi ARGUMENTS` in a pseudo-terminal."""
+    """`amx-kimi ARGUMENTS` in a pseudo-terminal of 24 lines."""
 
     def __init__(
         self, *arguments: str, env: dict[str, str] | None = None, columns: int = 80
     ) -> None:
         environment = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", **os.environ, **(env or {})}
-        self._program = pexpect.spawn(
-            sys.executable,
-            ["-W", "error", "-m", "amx_kimi", *arguments],
-            env=environment,  # type: ignore[arg-type]
-            dimensions=(24, columns),
-            encoding="utf-8",
-            timeout=30,
+        master, slave = pty.openpty()
+        termios.tcsetwinsize(master, (24, columns))
+        self._process = warm.start_in_terminal(
+            "amx_kimi", *arguments, env=environment, terminal=os.ttyname(slave)
         )
+        self._program = fdspawn(master, encoding="utf-8", timeout=30)
+        while not os.tcgetpgrp(master) and self._process.is_alive():
+            time.sleep(0.001)  # until it has opened the terminal as its own
+        os.close(slave)  # so that its end is the terminal's
         self._all = ""
 
     @property
@@ -140,7 +146,8 @@ class Screen:
         self._program.expect(pexpect.EOF)
         self._all += self._program.before or ""
         self._program.close()
-        return int(self._program.exitstatus if self._program.exitstatus is not None else -1)
+        self._process.join(30)
+        return int(self._process.exitcode if self._process.exitcode is not None else -1)
 
 
 class Window(Screen):

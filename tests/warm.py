@@ -3,7 +3,7 @@
 Most of what the command line takes in a test is importing; hundreds of tests start it. LiteLLM
 takes longer to import than all the rest, and no command does: what needs it has a server of its
 own. Where the start itself is what matters (signals, kills, what is imported, in which order),
-tests start Python instead: the wizard's, the chaos's, AMX's.
+tests start Python instead: the chaos's, AMX's.
 """
 
 import atexit
@@ -24,7 +24,7 @@ from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 from typing import Any
 
-__all__ = ["begin", "run_code", "run_module"]
+__all__ = ["begin", "run_code", "run_module", "start_in_terminal"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _LOCK = threading.Lock()
@@ -57,6 +57,16 @@ def run_code(code: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         subprocess.TimeoutExpired: it was killed.
     """
     return _run("", code, (), **options)
+
+
+def start_in_terminal(
+    name: str, *arguments: str, env: Mapping[str, str], terminal: str
+) -> ForkServerProcess:
+    """`python -W error -m NAME ARGUMENTS`, as the program that a terminal was opened for."""
+    job = (name, "", arguments, dict(env), Path.cwd(), [Path(terminal)] * 3, True)
+    process = _CONTEXT.Process(target=_fork, args=job)
+    _start(process, _server(False))
+    return process
 
 
 def _run(
@@ -105,7 +115,10 @@ def _fork(
     env: dict[str, str],
     cwd: Path,
     streams: list[Path],
+    in_terminal: bool = False,
 ) -> None:
+    if in_terminal:
+        os.setsid()  # what it opens next is its terminal
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
@@ -117,7 +130,7 @@ def _fork(
         io.TextIOWrapper(
             *(open(number, mode, closefd=False), "utf-8"),  # noqa: SIM115 - for the whole process
             errors="backslashreplace" if number == 2 else "surrogateescape" * (number < 1) or None,
-            line_buffering=number == 2,
+            line_buffering=number == 2 or in_terminal,
         )
         for number, mode in ((0, "rb"), (1, "wb"), (2, "wb"))
     )
