@@ -4,6 +4,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -113,14 +114,24 @@ def versioned(base_url: str) -> str | None:
 
 def _tls(settings: Settings) -> ssl.SSLContext:
     """The system's certificate authorities (a corporate CA's place), certifi's, and the user's."""
+    if not settings.ca_bundle:
+        return _usual_tls(certifi.where())
+    context = _trusting(certifi.where())
+    try:
+        open_regular(Path(settings.ca_bundle)).close()  # a pipe would be waited for
+        context.load_verify_locations(settings.ca_bundle)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"AMX_CA_BUNDLE {settings.ca_bundle}: not a PEM file: {error}") from None
+    return context
+
+
+@cache
+def _usual_tls(authorities: str) -> ssl.SSLContext:
+    """One for all clients of this process: to read the authorities takes longer than a request."""
+    return _trusting(authorities)
+
+
+def _trusting(authorities: str) -> ssl.SSLContext:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(certifi.where())
-    if settings.ca_bundle:
-        try:
-            open_regular(Path(settings.ca_bundle)).close()  # a pipe would be waited for
-            context.load_verify_locations(settings.ca_bundle)
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigError(
-                f"AMX_CA_BUNDLE {settings.ca_bundle}: not a PEM file: {error}"
-            ) from None
+    context.load_verify_locations(authorities)
     return context

@@ -18,7 +18,6 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from amx_kimi.client.account import account_limits, account_name
 from amx_kimi.client.answers import Callbacks, WireReply
-from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.budget import Budget, cap_of, worst_case
 from amx_kimi.client.corrections import MOST_CORRECTIONS, correction, without_stream
 from amx_kimi.client.journey import (
@@ -30,8 +29,9 @@ from amx_kimi.client.journey import (
     reply_of,
     truncated,
 )
-from amx_kimi.client.limiter import Limits, Refusal, shared
+from amx_kimi.client.limiter import Limits, shared
 from amx_kimi.client.question import Question, Wishes, ask_of
+from amx_kimi.client.retries import BACKOFF, PATIENCE, RETRIES, Retries
 from amx_kimi.client.service import Service
 from amx_kimi.client.wire import exchange
 from amx_kimi.conceal import conceal_key
@@ -43,9 +43,7 @@ from amx_kimi.errors import (
     KimiError,
     ModelNotFoundError,
     NotAnApiError,
-    RateLimitError,
     SilenceError,
-    UnreachableError,
 )
 from amx_kimi.facts import Facts, Quirk, cost
 from amx_kimi.log import get_logger
@@ -55,10 +53,6 @@ from amx_kimi.types import Attempt, Recorder, Reply, Usage
 
 __all__ = ["ClientOptions", "KimiClient"]
 
-_RETRIES = 7
-_MORE_RETRIES = 5  # if others are answered meanwhile
-_FEW_RETRIES = 2  # if nothing was answered yet, or the service cannot be reached
-_PATIENCE = 1_800.0
 _MOST_PLACES = 1_000
 
 
@@ -115,9 +109,9 @@ class KimiClient:
         key: FoundKey | None = None,
         budget: Budget | None = None,
         limits: Limits | None = None,
-        retries: int = _RETRIES,
-        patience: float = _PATIENCE,
-        backoff: float = 0.25,
+        retries: int = RETRIES,
+        patience: float = PATIENCE,
+        backoff: float = BACKOFF,
     ) -> None:
         self.settings = settings or Settings.from_environment()
         self.profile = who = given_profile(profile, self.settings, model=model, base_url=base_url)
@@ -129,19 +123,14 @@ class KimiClient:
         self.budget = budget or Budget(cap_of(max_cost))
         self.requests = 0
         self.answers = 0
-        self.resting = 0
-        self.refusals = 0  # by the account's limits, since the last answer
-        self._found_places = False
-        self._trouble = 0  # failures of any question since the last answer
         self.on_change: Callable[[], None] = lambda: None
         self.budget.on_wait = lambda: self.on_change()
         self._account = account_name(who, self.key)
         self._recorder: Recorder | None = None
         learned = self._learned.limits(self._account)
         self._limiter = shared(self._account, limits or account_limits(who, learned))
-        self._retries = retries
-        self._patience = patience
-        self._backoff = backoff
+        self._retries = Retries(self._limiter, self._learn_limit, retries, patience, backoff)
+        self._retries.on_change = lambda: self.on_change()
         self._service = Service(self.profile, self.key, self.settings, self.facts)
         self._service.moved = lambda base: self.learn(Quirk("api_base", "set", base))
         self._log = get_logger()
@@ -160,14 +149,13 @@ class KimiClient:
     def record_with(self, recorder: Recorder, run: str) -> None:
         """Keep a durable row of each attempt from now on, and name the run in each event."""
         self._recorder = recorder
-        self._log = self._log.bind(run=run)
+        self._log = self._retries.log = self._log.bind(run=run)
 
     async def aclose(self) -> None:
         """Close the connections; the discovered concurrency is remembered."""
-        if self._found_places and self._limiter.state.proven < math.inf:
-            with suppress(ConfigError):  # the file cannot be written: found again next time
-                places = int(self._limiter.state.proven)
-                self._learned.learn_limit(self._account, "concurrency", places)
+        proven = self._limiter.state.proven
+        if self._retries.found_concurrency and proven < math.inf:
+            self._learn_limit("concurrency", int(proven))
         await self._service.aclose()
 
     async def chat(
@@ -240,7 +228,7 @@ class KimiClient:
             except (BadRequestError, ModelNotFoundError, BrokenStreamError) as error:
                 quirk = self._correction(journey, error, current.body, facts)
                 if quirk is None or error.retryable:
-                    await self._pause(journey, error)
+                    await self._retries.pause(journey, error)
                 if quirk is None:
                     continue
                 facts = facts.with_quirk(quirk)
@@ -249,7 +237,7 @@ class KimiClient:
                 if not error.retryable:
                     journey.reason = f"without {quirk.parameter}"
             except KimiError as error:
-                await self._pause(journey, error)
+                await self._retries.pause(journey, error)
             else:
                 self._remember(journey, wire)
                 return wire, current
@@ -295,8 +283,9 @@ class KimiClient:
                 wire = await self._exchange(journey, current)
                 if refusal := refused_content(journey, wire, self.facts):
                     raise refusal
-                outcome, self._trouble, self.refusals = "ok", 0, 0
+                outcome = "ok"
                 self.answers += 1
+                self._retries.answered()
                 self._limiter.answered()
                 for kind, figure in wire.limits.items():
                     self._limiter.learn(kind, figure)
@@ -375,68 +364,6 @@ class KimiClient:
                     reply.logprobs = []
         return reply
 
-    async def _pause(self, journey: Journey, error: KimiError) -> None:
-        """Wait before the next try, or raise `error` if there is none."""
-        if error.limit_hit:
-            journey.held += 1
-        else:
-            journey.failures += 1
-            self._trouble += 1
-        # While others are answered, the service works: only lasting trouble lengthens the pause.
-        tries = journey.held if error.limit_hit else min(journey.failures, self._trouble)
-        seconds = pause_seconds(error, tries, self._backoff)
-        if seconds is None or not self._has_try(journey, error, seconds):
-            raise error
-        journey.reason = type(error).__name__
-        self._log.warning(
-            "request.retry",
-            label=journey.ask.label,
-            error=type(error).__name__,
-            message=error.message,
-            seconds=round(seconds, 3),
-        )
-        if not isinstance(error, RateLimitError):
-            await self._rest(seconds)
-            return
-        self._refused(error, seconds, journey.entry)
-        if error.which == "concurrency":  # any other limit: the limiter holds everybody
-            await anyio.sleep(seconds)
-
-    def _refused(
-        self, error: RateLimitError, seconds: float, entry: tuple[float, int] | None
-    ) -> None:
-        self._limiter.refused(Refusal(error.which, error.figure, seconds), entry)
-        self.refusals += 1
-        self.on_change()
-        if error.which == "concurrency":
-            self._found_places = True
-        elif error.figure:
-            with suppress(ConfigError):  # the file cannot be written: learnt again next time
-                self._learned.learn_limit(self._account, error.which, error.figure)
-
-    async def _rest(self, seconds: float) -> None:
-        """Pause because the service is busy; another question may use the place meanwhile."""
-        self.resting += 1
-        self.on_change()
-        try:
-            await anyio.sleep(seconds)
-        finally:
-            self.resting -= 1
-
-    def _has_try(self, journey: Journey, error: KimiError, seconds: float) -> bool:
-        """Wait for a rate limit. Hits are not counted, but the total waiting time is limited."""
-        if journey.heard:
-            return False
-        if error.limit_hit:
-            journey.waited += seconds
-            return journey.waited <= self._patience
-        others_answered = self._trouble < journey.failures
-        allowed = self._retries + (_MORE_RETRIES if self._retries and others_answered else 0)
-        few = isinstance(error, UnreachableError | SilenceError) and not others_answered
-        if few or (isinstance(error, BrokenStreamError) and not self.answers):
-            allowed = min(allowed, _FEW_RETRIES)
-        return journey.failures <= allowed
-
     def _may_correct(self, journey: Journey, quirk: Quirk) -> bool:
         if quirk.parameter in journey.ask.own:  # a caller's own parameter may just be wrong
             return False
@@ -470,6 +397,10 @@ class KimiClient:
         except ConfigError as error:  # an answer was paid for: not knowing it next time is cheaper
             self._log.warning("endpoint.not_remembered", message=error.message)
 
+    def _learn_limit(self, kind: str, figure: int) -> None:
+        with suppress(ConfigError):  # the file cannot be written: found again next time
+            self._learned.learn_limit(self._account, kind, figure)
+
     @property
     def places(self) -> int:
         """How many questions could be asked now.
@@ -480,12 +411,17 @@ class KimiClient:
         if self.budget.waiting:
             return 0
         at_once = int(min(self._limiter.state.at_once, _MOST_PLACES))
-        return at_once + min(self.resting, at_once)
+        return at_once + min(self._retries.resting, at_once)
 
     @property
     def limits(self) -> Limits:
         """The account's limits, as far as they are known by now."""
         return self._limiter.state.limits
+
+    @property
+    def refusals(self) -> int:
+        """How often the account's limits refused a question since the last answer."""
+        return self._retries.refusals
 
     @property
     def held(self) -> float:
