@@ -13,16 +13,16 @@ from tests.chaos.mixes import mix
 from tests.chaos.troubles import TROUBLES, Trouble, clock
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_mix_of_faults(seed: int, tmp_path: Path) -> None:
     lives, wrong = mix(seed, tmp_path / "home")
     assert (lives > 0, wrong) == (True, [])
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_ends_at_random_points(seed: int, tmp_path: Path) -> None:
-    ended, wrong = kills(seed, tmp_path / "home", most=6)
-    assert (ended, wrong) == (6, [])
+    ended, wrong = kills(seed, tmp_path / "home", most=8)
+    assert (ended, wrong) == (8, [])
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)

@@ -349,7 +349,7 @@ def test_writers_at_the_same_time_lose_nothing(home: Path) -> None:
 
 def test_killed_writers_lose_nothing_that_they_acknowledged(home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, kills.__file__, str(home), "200", "7"],
+        [sys.executable, kills.__file__, str(home), "100", "7"],
         capture_output=True,
         text=True,
         timeout=240,

@@ -82,7 +82,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(STEPS)
 def test_each_step_is_undone_at_once(steps: list[str]) -> None:
     with (

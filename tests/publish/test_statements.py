@@ -101,7 +101,7 @@ def test_a_text_is_one_literal(name: str, text: str) -> None:
     assert parsed.expressions[0].this == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TEXT, TEXT.filter(bool))
 def test_duckdb_keeps_text_and_names(text: str, name: str) -> None:
     with duckdb.connect() as connection:
