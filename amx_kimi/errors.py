@@ -13,6 +13,7 @@
     ├── ReplyError                an answer that cannot be used
     │   └── TruncatedError        finish_reason=length, also with the larger budget
     ├── BudgetError               the next request could pass the cost cap
+    ├── HaltedError               the client was told to send nothing more
     ├── TransportError            no whole answer arrived
     │   ├── UnreachableError      nothing was sent
     │   ├── SilenceError          sent, then nothing for too long
@@ -63,6 +64,7 @@ __all__ = [
     "ContentFilterError",
     "ContextError",
     "FactsError",
+    "HaltedError",
     "JournalError",
     "KeyringError",
     "KimiError",
@@ -185,6 +187,12 @@ class BudgetError(KimiError):
 
     stops_run = True
     exit_code = 3
+
+
+class HaltedError(KimiError):
+    """The client was told to send nothing more, and this question was not sent."""
+
+    charged = False
 
 
 class TransportError(KimiError):

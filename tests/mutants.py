@@ -106,12 +106,14 @@ def _mutants(source: str) -> Iterator[str]:
         operator = get_operator(name)()
         places = sum(len(list(operator.mutation_positions(node))) for node in nodes)
         for place in range(places):
-            yield mutate_code(source, operator, place) or source
+            mutant = mutate_code(source, operator, place) or source
+            yield source if "@dataclass(" in _changed_line(source, mutant) else mutant
 
 
 def _changed_line(source: str, mutant: str) -> str:
     pairs = zip(source.splitlines(), mutant.splitlines(), strict=False)
-    number, line = next((n, new) for n, (old, new) in enumerate(pairs, 1) if old != new)
+    changed = ((n, new) for n, (old, new) in enumerate(pairs, 1) if old != new)
+    number, line = next(changed, (0, ""))
     return f"{number}: {line.strip()}"
 
 

@@ -23,6 +23,7 @@ from amx_kimi.client import KimiClient
 from amx_kimi.errors import (
     ContentFilterError,
     ContextError,
+    HaltedError,
     KimiError,
     TooLargeError,
     TruncatedError,
@@ -95,7 +96,7 @@ class _Asking:
                     self._active += 1
                     group.start_soon(self._work, batch)
             except KimiError as error:  # the source was lost; running requests still count
-                self.stop = self.stop or error
+                self._stop(error)
 
     async def _work(self, batch: Batch) -> None:
         """Ask a batch, and the smaller ones that follow from it."""
@@ -104,7 +105,7 @@ class _Asking:
             while todo and not self.stop:
                 todo += await self._ask(todo.pop())
         except KimiError as error:  # from the journal, which can keep nothing more
-            self.stop = self.stop or error
+            self._stop(error)
         finally:
             self._active -= 1
             self._signal()
@@ -132,6 +133,8 @@ class _Asking:
         ask = question(batch, self.job, expected, self.run.id)
         try:
             reply = await self.client.chat(ask)
+        except HaltedError:
+            return []
         except KimiError as error:
             return await self._failed(batch, ask, error)
         counted = round(ask.prompt_tokens / expected.prompt_ratio)
@@ -203,8 +206,12 @@ class _Asking:
 
     def _stops(self, error: KimiError, requests: int, *, of_one: bool = False) -> bool:
         if self.trial.failed(error, requests, of_one=of_one):
-            self.stop = self.stop or error
+            self._stop(error)
         return self.stop is not None
+
+    def _stop(self, error: KimiError) -> None:
+        self.stop = self.stop or error
+        self.client.halt()
 
     async def _give_up(self, batch: Batch, ids: list[int], why: str) -> None:
         await self.journal.write(items.fail_items, ids, why)

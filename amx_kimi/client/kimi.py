@@ -6,8 +6,8 @@ recorded, sent (wire), settled; then corrected, retried, asked again with more r
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from types import TracebackType
@@ -40,6 +40,7 @@ from amx_kimi.errors import (
     BadRequestError,
     BrokenStreamError,
     ConfigError,
+    HaltedError,
     KimiError,
     ModelNotFoundError,
     NotAnApiError,
@@ -125,6 +126,8 @@ class KimiClient:
         self.answers = 0
         self.on_change: Callable[[], None] = lambda: None
         self.budget.on_wait = lambda: self.on_change()
+        self._halted = False
+        self._waiting: set[anyio.CancelScope] = set()
         self._account = account_name(who, self.key)
         self._recorder: Recorder | None = None
         learned = self._learned.limits(self._account)
@@ -150,6 +153,13 @@ class KimiClient:
         """Keep a durable row of each attempt from now on, and name the run in each event."""
         self._recorder = recorder
         self._log = self._retries.log = self._log.bind(run=run)
+
+    def halt(self) -> None:
+        """Send nothing more: a question that waits for its turn ends with `HaltedError`, one that
+        was sent is still answered."""
+        self._halted = True
+        for scope in self._waiting:
+            scope.cancel()
 
     async def aclose(self) -> None:
         """Close the connections; the discovered concurrency is remembered."""
@@ -228,7 +238,7 @@ class KimiClient:
             except (BadRequestError, ModelNotFoundError, BrokenStreamError) as error:
                 quirk = self._correction(journey, error, current.body, facts)
                 if quirk is None or error.retryable:
-                    await self._retries.pause(journey, error)
+                    await self._pause(journey, error)
                 if quirk is None:
                     continue
                 facts = facts.with_quirk(quirk)
@@ -237,10 +247,14 @@ class KimiClient:
                 if not error.retryable:
                     journey.reason = f"without {quirk.parameter}"
             except KimiError as error:
-                await self._retries.pause(journey, error)
+                await self._pause(journey, error)
             else:
                 self._remember(journey, wire)
                 return wire, current
+
+    async def _pause(self, journey: Journey, error: KimiError) -> None:
+        with self._until_halted():
+            await self._retries.pause(journey, error)
 
     def _correction(
         self, journey: Journey, error: KimiError, body: Mapping[str, Any], facts: Facts
@@ -262,39 +276,38 @@ class KimiClient:
     async def _attempt(self, journey: Journey, current: RequestPlan) -> WireReply:
         """Send one HTTP request, with everything around it: limits, budget, journal, log."""
         worst = worst_case(current, self.facts)
-        reservation = await self.budget.reserve(worst)
+        with self._until_halted():
+            reservation = await self.budget.reserve(worst)
         started, wire, outcome, charged = 0.0, None, "Cancelled", None
         request: int | None = None
+        has_place = False
         try:
-            journey.entry = await self._limiter.acquire(current.reserved, journey.ticket)
-            try:
-                if self._recorder:
-                    with anyio.CancelScope(shield=True):  # no row is left behind unsettled
-                        request = await self._recorder.begin(
-                            journey.ask,
-                            model=self.facts.wire_model,
-                            budget=current.budget,
-                            reason=journey.reason,
-                            worst=worst,
-                        )
-                    await checkpoint_if_cancelled()
-                self.requests += 1
-                started = time.monotonic()
-                wire = await self._exchange(journey, current)
-                if refusal := refused_content(journey, wire, self.facts):
-                    raise refusal
-                outcome = "ok"
-                self.answers += 1
-                self._retries.answered()
-                self._limiter.answered()
-                for kind, figure in wire.limits.items():
-                    self._limiter.learn(kind, figure)
-                return wire
-            except KimiError as error:
-                outcome, charged = type(error).__name__, error.charged
-                raise
-            finally:
-                self._limiter.release()
+            with self._until_halted():
+                journey.entry = await self._limiter.acquire(current.reserved, journey.ticket)
+                has_place = True
+            if self._recorder:
+                with anyio.CancelScope(shield=True):  # no row is left behind unsettled
+                    request = await self._recorder.begin(
+                        journey.ask,
+                        model=self.facts.wire_model,
+                        budget=current.budget,
+                        reason=journey.reason,
+                        worst=worst,
+                    )
+                await checkpoint_if_cancelled()
+            self.requests += 1
+            started = time.monotonic()
+            wire = await self._exchange(journey, current)
+            if refusal := refused_content(journey, wire, self.facts):
+                raise refusal
+            outcome = "ok"
+            self._answered(wire)
+            self._limiter.release()
+            has_place = False
+            return wire
+        except KimiError as error:
+            outcome, charged = type(error).__name__, error.charged
+            raise
         finally:
             usage = wire.usage if wire else Usage(known=charged is False)
             spent = cost(usage, self.facts.prices)
@@ -306,8 +319,30 @@ class KimiClient:
                 number, journey.reason, current.budget, outcome, usage, spent, seconds
             )
             journey.attempts.append(attempt)
-            with anyio.CancelScope(shield=True):
-                await self._settle(journey, attempt, reservation, request)
+            try:
+                with anyio.CancelScope(shield=True):
+                    await self._settle(journey, attempt, reservation, request)
+            finally:
+                if has_place:  # not before: this failure may be the last, and nobody is to follow
+                    self._limiter.release()
+
+    @contextmanager
+    def _until_halted(self) -> Iterator[None]:
+        with anyio.CancelScope() as scope:
+            self._waiting.add(scope)
+            try:
+                yield
+            finally:
+                self._waiting.remove(scope)
+        if self._halted:
+            raise HaltedError("Nothing more is sent")
+
+    def _answered(self, wire: WireReply) -> None:
+        self.answers += 1
+        self._retries.answered()
+        self._limiter.answered()
+        for kind, figure in wire.limits.items():
+            self._limiter.learn(kind, figure)
 
     async def _settle(
         self, journey: Journey, attempt: Attempt, reservation: Decimal, request: int | None

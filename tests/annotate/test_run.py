@@ -558,6 +558,16 @@ def test_a_fatal_error_stops_and_keeps_what_is_there(
     )
 
 
+def test_after_a_fatal_error_nothing_that_waits_is_sent(
+    sqlite_database: Database, worlds: Worlds
+) -> None:
+    sqlite_database.execute(*SHOP)
+    world = worlds(sqlite_database, faults="unauthorized@3-")
+    result = world.run(batch_size=1, profile_overlay=Overlay(concurrency=8, rpm=4))
+    assert type(result.stopped).__name__ == "AuthenticationError"
+    assert world.sandbox.totals.requests == result.totals.requests == 4
+
+
 def test_eight_answers_in_a_row_without_a_usable_entry_stop(
     database: Database, worlds: Worlds
 ) -> None:

@@ -483,6 +483,15 @@ def test_a_days_tokens_are_never_passed(steps: list[tuple[float, int]]) -> None:
     assert len(state.day) <= 26
 
 
+def test_a_days_tokens_are_kept_by_the_hour() -> None:
+    state = begin(Limits(tpd=1_000_000))
+    for minute in range(0, 300, 7):
+        verdict = decide(state, minute * 60.0, 10)
+        assert isinstance(verdict, Grant)
+        state = release(verdict.state)
+    assert [used for _, used in state.day] == [90, 90, 80, 90, 80]
+
+
 def test_a_days_tokens_are_free_again_a_day_later() -> None:
     verdict = decide(begin(Limits(tpd=100)), 0.0, 100)
     assert isinstance(verdict, Grant)
