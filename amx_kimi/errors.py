@@ -111,10 +111,22 @@ class KimiError(Exception):
         super().__init__(self.message)
         self.attempts: Sequence[Attempt] = ()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is otherwise rebuilt from its message alone, which most of ours refuse.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         where = f" (in {self.call})" if self.call else ""
         remedy = f"\n{self.remedy}" if self.remedy else ""
         return f"{self.message}{where}{remedy}"
+
+
+def _rebuilt(
+    kind: type[KimiError], args: tuple[object, ...], state: dict[str, object]
+) -> KimiError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(KimiError):

@@ -73,8 +73,8 @@ class _Asking:
     ) -> None:
         self.run, self.job, self.journal = run, run.job, run.journal
         self.client, self.packer = client, packer
-        self.progress, self.notify = progress, notify
-        self.stop: KimiError | None = None
+        self.progress, self._notify = progress, notify
+        self.stop: BaseException | None = None
         self.refused: list[str] = []  # items whose content the service refuses
         self.trial = Trial(is_proven(client.facts))
         self._active = 0
@@ -125,7 +125,7 @@ class _Asking:
         shown.held, shown.refusals = client.held, client.refusals
         shown.capped, shown.requests = client.budget.waiting > 0, client.requests
         if before != (shown.held, shown.refusals, shown.capped, shown.requests):
-            self.notify(shown)
+            self.tell()
 
     async def _ask(self, batch: Batch) -> list[Batch]:
         expected = self.packer.expectation
@@ -209,7 +209,7 @@ class _Asking:
             self._stop(error)
         return self.stop is not None
 
-    def _stop(self, error: KimiError) -> None:
+    def _stop(self, error: BaseException) -> None:
         self.stop = self.stop or error
         self.client.halt()
 
@@ -227,29 +227,40 @@ class _Asking:
         if self.client.facts.prices:
             self.progress.cost = self.client.budget.spent
         self.progress.requests = self.client.requests
-        self.notify(self.progress)
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell how far the run is. If the listener raises an error, that ends the run, but what was
+        sent is still answered and kept."""
+        if self.stop:
+            return
+        try:
+            self._notify(self.progress)
+        except BaseException as error:
+            self._stop(error)
 
 
 async def ask_pending(
     run: OpenRun, client: KimiClient, notify: Callable[[Progress], None]
-) -> KimiError | None:
+) -> BaseException | None:
     """Ask about everything that is pending in a run's inventory; the journal gets the results.
 
     Returns:
-        The error that stopped the run early, or None.
+        The error that stopped the run early, or None. It is not raised here, because an event loop
+        does not survive a KeyboardInterrupt.
     """
     progress = Progress(columns=run.journal.read(items.count_pending, run.id))
-    notify(progress)
     packer = packer_of(run.job, client.facts, client.settings, client.limits)
     packer.first = first_size(progress.columns, packer.most, proven=is_proven(client.facts))
     asking = _Asking(run, client, packer, progress, notify)
+    asking.tell()
     await asking.ask_all()
     if asking.refused:
         run.reader.source.notes.append(_refused_in_words(asking.refused))
+    if not isinstance(asking.stop, KimiError) or asking.stop.stops_run:
+        return asking.stop
     is_done = not run.journal.read(items.pending, run.id, 0, 1)
-    if asking.stop and not asking.stop.stops_run and is_done:
-        return None  # everything was asked, and the rest failed
-    return asking.stop
+    return None if is_done else asking.stop  # None: everything was asked, and the rest failed
 
 
 def question(batch: Batch, job: Job, expected: Expectation, run: str) -> Ask:

@@ -71,6 +71,7 @@ def execute(spec: RunSpec, watch: Watch | None = None) -> Result:
 
     Raises:
         KimiError: nothing was asked: the key, the database or the journal is unusable.
+        BaseException: a callback of `watch` raised it; what was answered is kept.
     """
     life = _Life(time.monotonic())
     try:
@@ -84,7 +85,12 @@ def execute(spec: RunSpec, watch: Watch | None = None) -> Result:
             said = str(error) or repr(error)
             _note_end(spec, life.claim, "stopped", said)
         raise
-    return _end(spec, life, claim, "stopped" if stopped else "complete", stopped)
+    if stopped is None or isinstance(stopped, KimiError):
+        return _end(spec, life, claim, "stopped" if stopped else "complete", stopped)
+    if isinstance(stopped, KeyboardInterrupt):
+        return _end(spec, life, claim, "interrupted")
+    _note_end(spec, claim, "stopped", str(stopped) or repr(stopped))
+    raise stopped
 
 
 def dry_run(spec: RunSpec) -> Estimate:
@@ -116,7 +122,7 @@ class _Life:
     notes: list[str] = field(default_factory=list)
 
 
-async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, KimiError | None]:
+async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, BaseException | None]:
     check_affordable(spec)
     job, journal = spec.job, spec.journal
     async with Reader(lambda: spec.target.open(job)) as reader:
@@ -219,7 +225,7 @@ async def _agree(spend: Spend, run: OpenRun, client: KimiClient) -> None:
         raise BudgetError("Not started: nothing was sent")
 
 
-async def _ask(run: OpenRun, client: KimiClient, watch: Watch) -> KimiError | None:
+async def _ask(run: OpenRun, client: KimiClient, watch: Watch) -> BaseException | None:
     try:
         return await ask_pending(run, client, watch.progress)
     finally:

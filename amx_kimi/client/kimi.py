@@ -4,6 +4,7 @@ A question is planned (policy), waits for its turn (limiter), reserves its worst
 recorded, sent (wire), settled; then corrected, retried, asked again with more room, or returned.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -126,6 +127,7 @@ class KimiClient:
         self.answers = 0
         self.on_change: Callable[[], None] = lambda: None
         self.budget.on_wait = lambda: self.on_change()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._halted = False
         self._waiting: set[anyio.CancelScope] = set()
         self._account = account_name(who, self.key)
@@ -187,6 +189,7 @@ class KimiClient:
             TruncatedError: the answer was cut even with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
+        self._stay_in_loop()
         ask = ask_of(question, wishes)
         journey = Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
         if on_content is not None and ask.once:
@@ -196,6 +199,16 @@ class KimiClient:
         except KimiError as error:
             error.attempts = tuple(journey.attempts)
             raise
+
+    def _stay_in_loop(self) -> None:
+        here = asyncio.get_running_loop()
+        self._loop = self._loop or here
+        if self._loop is not here:
+            raise ConfigError(
+                "This client belongs to another event loop or process: its connections are there",
+                remedy="Create a client in each `asyncio.run` and in each process, or use "
+                "SyncKimiClient.",
+            )
 
     async def _answer(self, journey: Journey) -> Reply:
         ask, model = journey.ask, self.facts.wire_model

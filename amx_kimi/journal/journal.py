@@ -7,6 +7,7 @@ which thread they run: `await journal.write(items.add_items, run, rows)`, `journ
 import asyncio
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
@@ -35,7 +36,7 @@ from amx_kimi.journal.runs import (
     settle_request,
     totals,
 )
-from amx_kimi.journal.schema import is_journal, migrate
+from amx_kimi.journal.schema import is_journal, meta, migrate
 from amx_kimi.journal.writer import Writer
 from amx_kimi.settings import Settings
 from amx_kimi.types import Ask, Attempt, Message
@@ -296,8 +297,27 @@ def _private_sqlite(file: Path, create: bool) -> URL:
             f"The journal {file} is a link to {file.readlink()}; it must not be one",
             remedy="Put the file itself there, or name it with --store.",
         )
+    if _is_of_others(file):
+        raise JournalError(
+            f"{file} is a database of something else, not a journal: nothing was written to it",
+            remedy="Name another file; a new one is created.",
+        )
     private_file(file, tighten=False)  # a team may share one
     return URL.create("sqlite", database=str(file))
+
+
+def _is_of_others(file: Path) -> bool:
+    """Whether a file is a SQLite database with tables, but without ours. One without tables may be
+    a journal that another process is creating now."""
+    try:
+        with closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            names = {name for (name,) in rows}
+    except sqlite3.Error:  # there is no such file yet, or opening it says what is wrong
+        return False
+    return bool(names) and meta.name not in names
 
 
 def _prepare(engine: Engine, create: bool) -> None:

@@ -1,5 +1,6 @@
 """One thread that writes: jobs from a bounded queue; those that wait together commit together."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -26,6 +27,7 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._closed = False
+        self._process = os.getpid()
         self._jobs: queue.Queue[Job | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="kimi-journal", daemon=True)
         self._thread.start()
@@ -39,17 +41,22 @@ class Writer:
         """Queue `function`; blocks while the queue is full.
 
         Raises:
-            JournalError: the journal is closed.
+            JournalError: the journal is closed, or it was opened by the parent of this process.
         """
         if self._closed:
-            raise JournalError("The journal is already closed")
+            raise JournalError("The journal is already closed", remedy="Open it again.")
+        if self._process != os.getpid():  # a fork has none of its parent's threads
+            raise JournalError(
+                "The journal was opened in another process",
+                remedy="Open it again in this one: Journal(...).",
+            )
         future: Future[Any] = Future()
         self._jobs.put((function, future))
         return future
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
-        if not self._closed:
+        if not self._closed and self._process == os.getpid():
             self._closed = True
             self._jobs.put(None)
             self._thread.join()

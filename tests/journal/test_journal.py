@@ -159,7 +159,7 @@ def test_a_reader_leaves_another_database_as_it_is(tmp_path: Path, fresh_postgre
     other.close()
     before = path.read_bytes()
     for place in (path, f"sqlite:///{path}", fresh_postgres):
-        with pytest.raises(JournalError, match="This database contains no journal"):
+        with pytest.raises(JournalError, match="contains no journal|something else, not a journal"):
             Journal(place, create=False)
     assert path.read_bytes() == before
     assert not list(tmp_path.glob("other.db-*"))
@@ -193,7 +193,7 @@ def test_a_file_of_somebody_else(tmp_path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE runs (a INTEGER)")
     other.close()
-    with pytest.raises(JournalError, match="table runs already exists"):
+    with pytest.raises(JournalError, match="something else, not a journal"):
         Journal(path)
     with sqlite3.connect(path) as other:
         tables = other.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

@@ -87,13 +87,13 @@ class DuckdbSource:
 
         place = path.resolve()
         try:
-            config = {**CONFIG, "enable_external_access": False}
+            config = {**CONFIG, "enable_external_access": False, "lock_configuration": True}
             connection = duckdb.connect(str(place), read_only=True, config=config)
-            connection.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             raise SourceError(
                 f"{path} cannot be read as DuckDB: {reason_of(error)}",
-                remedy="If another process writes to the file, close it there, or copy it.",
+                remedy="If another process writes to the file, or this one has opened it itself, "
+                "close it there, or copy it.",
             ) from None
         self._begin(connection, reading)
         self.identity = f"duckdb:{place}"
