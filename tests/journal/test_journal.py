@@ -159,7 +159,7 @@ def test_a_reader_leaves_another_database_as_it_is(tmp_path: Path, fresh_postgre
     other.close()
     before = path.read_bytes()
     for place in (path, f"sqlite:///{path}", fresh_postgres):
-        with pytest.raises(JournalError, match="contains no journal|something else, not a journal"):
+        with pytest.raises(JournalError, match=r"contains no journal|something else"):
             Journal(place, create=False)
     assert path.read_bytes() == before
     assert not list(tmp_path.glob("other.db-*"))
