@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
-from amx_kimi.cli.options import choice_options, complete_runs, json_option, store_option
+from amx_kimi.cli.options import (
+    choice_options,
+    complete_paths,
+    complete_runs,
+    json_option,
+    store_option,
+)
 from amx_kimi.cli.output import mode_option, output
 from amx_kimi.databases.registry import names_of_dialects
 from amx_kimi.text import counted, one_line
@@ -40,7 +46,12 @@ _FAILED = ("gone", "long", "refused")
 
 @click.command(cls=KimiCommand)
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--to", metavar="URL", help="A database other than the run's own.")
+@click.option(
+    "--to",
+    metavar="URL",
+    shell_complete=complete_paths,
+    help="A database other than the run's own.",
+)
 @click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
 @choice_options
 @click.option("--overwrite", is_flag=True, help="Also replace text that people wrote.")
