@@ -24,6 +24,7 @@ __all__ = [
     "json_option",
     "limit_options",
     "profile_option",
+    "profile_or_preset_option",
     "prompt_options",
     "schema_option",
     "store_option",
@@ -33,7 +34,9 @@ __all__ = [
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def complete_paths(_: click.Context, __: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+def complete_paths(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
     """The shell completes this word as the path of a file; a URL has no completion."""
     from click.shell_completion import CompletionItem
 
@@ -98,11 +101,21 @@ def schema_option(function: _F) -> _F:
 
 def profile_option(function: _F) -> _F:
     """`--profile NAME`."""
+    return _profile_option(function, "The LLM profile (default: the active one).")
+
+
+def profile_or_preset_option(function: _F) -> _F:
+    """`--profile NAME`, as `find_profile` understands it."""
+    return _profile_option(
+        function,
+        "The LLM profile (default: the active one), or a preset such as kimi-deep, at the active "
+        "profile's endpoint and with its key.",
+    )
+
+
+def _profile_option(function: _F, text: str) -> _F:
     return click.option(
-        "--profile",
-        metavar="NAME",
-        shell_complete=complete_profiles,
-        help="The LLM profile (default: the active one).",
+        "--profile", metavar="NAME", shell_complete=complete_profiles, help=text
     )(function)
 
 

@@ -15,7 +15,7 @@ from amx_kimi.cli.options import (
     database_options,
     json_option,
     limit_options,
-    profile_option,
+    profile_or_preset_option,
     prompt_options,
     store_option,
 )
@@ -42,7 +42,7 @@ class _RunCommand(KimiCommand):
 
 @click.command(cls=_RunCommand)
 @database_options
-@profile_option
+@profile_or_preset_option
 @store_option
 @click.option("--all", "all_columns", is_flag=True, help="Include columns that have a comment.")
 @click.option(
