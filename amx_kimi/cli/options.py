@@ -114,9 +114,9 @@ def profile_or_preset_option(function: _F) -> _F:
 
 
 def _profile_option(function: _F, text: str) -> _F:
-    return click.option(
-        "--profile", metavar="NAME", shell_complete=complete_profiles, help=text
-    )(function)
+    return click.option("--profile", metavar="NAME", shell_complete=complete_profiles, help=text)(
+        function
+    )
 
 
 def database_options(function: _F) -> _F:
