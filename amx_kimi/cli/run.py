@@ -49,8 +49,8 @@ class _RunCommand(KimiCommand):
     "--only-changed",
     type=click.Choice(["schema", "data"]),
     metavar="[=data]",
-    help="Only columns that are new or with a changed type since earlier runs, with a list of "
-    "changes; with =data also columns whose data changed.",
+    help="Only columns that are new, or whose type changed, since earlier runs; also lists the "
+    "changes. With =data, also columns whose data changed.",
 )
 @click.option(
     "--no-shared",
