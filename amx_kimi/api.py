@@ -46,10 +46,10 @@ def describe(
     """Describe the columns of a database that have no comment yet, as `amx-kimi run` does.
 
     The descriptions go to the journal: `Journal().suggestions(run.id)` reads them. Nothing is asked
-    on a terminal; without `max_cost` nothing bounds the cost.
+    on a terminal; without `max_cost`, nothing limits the cost.
 
     Args:
-        database: a SQLAlchemy URL, the path of a SQLite or DuckDB file, or files of data.
+        database: a SQLAlchemy URL, the path of a SQLite or DuckDB file, or data files.
         profile: an LLM profile, or its name in AMX's `config.yml` (default: the active one).
         model: a model's id in place of the profile's; with it alone, no profile is needed.
         api_key: in place of the profile's own. Without one: AMX_LLM_API_KEY.
@@ -64,16 +64,17 @@ def describe(
             columns whose data changed ("data").
         names_only: send names, types and keys, and nothing else.
         samples: False sends no values, ranges or shapes of values.
-        limit: at most so many columns.
+        limit: describe at most this many columns.
         max_cost: stop before more than this is spent, in the endpoint's currency.
-        on_progress: hears how far the run is after each answer; called in the thread that asks.
+        on_progress: called with the run's progress at the start and after each answer; in the
+            calling thread, or in another one if that runs an event loop, as in a notebook.
 
     Returns:
         The run as the journal has it; `run.status` is "complete".
 
     Raises:
-        KimiError: nothing was asked, or something stopped the run early. What was described till
-            then is kept: called again, it goes on with the rest.
+        KimiError: nothing was asked, or something stopped the run early. What was described until
+            then is kept; the same call again continues with the rest.
         KeyboardInterrupt: likewise.
     """
     settings = Settings.from_environment()

@@ -115,7 +115,7 @@ async def _ask_service(client: KimiClient, profile: Profile) -> AsyncIterator[Ch
         check = _failed("request", error)
     habits = [_habit(name, quirk.value) for name, quirk in client.facts.quirks.items()]
     if habits:
-        yield Check("learnt", "note", "; ".join(habits), "`amx-kimi explain` shows what is sent.")
+        yield Check("learned", "note", "; ".join(habits), "`amx-kimi explain` shows what is sent.")
     yield check
 
 

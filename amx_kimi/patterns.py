@@ -28,7 +28,7 @@ def unmet(patterns: Sequence[str], known: Sequence[tuple[str, str]]) -> list[str
     """The patterns that match nothing of `known`, pairs of (schema, name).
 
     One that takes out may match nothing, if it is more than a name: it is a rule for whatever
-    comes. A name that is to be left out has to be there: misspelt, it would let everything in.
+    comes. A name that is to be left out has to be there: misspelled, it would let everything in.
     """
     return [
         pattern

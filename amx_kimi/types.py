@@ -84,7 +84,7 @@ class Ask:
     it. `cache_key` groups requests with a common prefix. `temperature` is the caller's own wish,
     and `extra` holds its other parameters; `logprobs` False: it has no use for them. `once`: what
     it heard of the answer it has passed on, so that it cannot be told again. `own` names parameters
-    whose refusal by the endpoint is for the caller to hear: they are neither corrected nor learnt.
+    whose refusal by the endpoint is for the caller to hear: they are neither corrected nor learned.
     `holds` tells whether a text is the answer, for servers that put it into the wrong field.
     """
 

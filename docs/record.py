@@ -53,7 +53,7 @@ def recorded() -> list[Text]:
 
 
 def in_style(row: dict[int, Char]) -> Text:
-    """One line of the terminal, with its colours."""
+    """One line of the terminal, with its colors."""
     text = Text(no_wrap=True)
     for style, cells in groupby((row[column] for column in range(COLUMNS)), style_of):
         text.append("".join(cell.data for cell in cells), style)

@@ -46,10 +46,18 @@ def test_dir_is_the_api() -> None:
     assert dir(amx_kimi) == sorted(amx_kimi.__all__)
     for name in amx_kimi.__all__:
         assert getattr(amx_kimi, name), name
-    undocumented = {
-        name for name in amx_kimi.__all__ if not (name.endswith("Error") or name in PAGE)
-    }
-    assert undocumented == {"__version__"}
+    undocumented = [name for name in amx_kimi.__all__ if not re.search(rf"\b{name}\b", PAGE)]
+    assert undocumented == []
+
+
+def test_the_table_of_errors_is_the_tree() -> None:
+    rows = re.findall(r"^\| ((?:– )*)`(\w+Error)` \|", PAGE, re.MULTILINE)
+    path: list[str] = []
+    for depth, name in ((len(marks) // 2, name) for marks, name in rows):
+        path[depth:] = [name]
+        above = Exception if depth == 0 else getattr(amx_kimi, path[depth - 1])
+        assert getattr(amx_kimi, name).__bases__ == (above,), name
+    assert {name for _, name in rows} == {n for n in amx_kimi.__all__ if n.endswith("Error")}
 
 
 def test_in_a_notebook_a_loop_runs_already(start_sandbox, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def _remember(asked: Sequence[Any], reply: Reply) -> None:
 def _with_reasoning(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
     """The history with `reasoning_content` restored in our own tool-call turns.
 
-    A turn is recognised by everything before it, because ids such as `look:0` occur repeatedly.
+    A turn is recognized by everything before it, because ids such as `look:0` occur repeatedly.
     """
     whole: list[Mapping[str, Any]] = []
     for place, message in enumerate(messages):

@@ -2,7 +2,7 @@
 
 import click
 
-from amx_kimi.cli.common import KimiCommand, echo_json, warn
+from amx_kimi.cli.common import KimiCommand, as_typed, echo_json, warn
 from amx_kimi.cli.options import json_option
 
 __all__ = ["amx", "disable", "enable", "status"]
@@ -12,14 +12,20 @@ __all__ = ["amx", "disable", "enable", "status"]
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     add_help_option=False,
 )
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def amx(arguments: tuple[str, ...]) -> None:
+@click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def amx(context: click.Context, arguments: tuple[str, ...]) -> None:
     """Run AMX with Kimi inside, for one run.
 
-    `amx-kimi amx ARGS` is `amx ARGS` with Kimi inside, without enabling anything.
+    `amx-kimi amx ARGS` is `amx ARGS` with Kimi inside, without enabling anything. All arguments are
+    AMX's own: `amx-kimi amx --help` shows AMX's help if AMX is installed, and this text otherwise.
     """
+    from amx_kimi.bridge.compare import amx_folder
     from amx_kimi.bridge.launch import hand_over
 
+    if arguments[:1] in (("--help",), ("-h",)) and amx_folder() is None:
+        click.echo(as_typed(context.get_help()))
+        return
     hand_over(list(arguments))
 
 

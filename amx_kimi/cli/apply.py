@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
-from amx_kimi.cli.options import choice_options, complete_runs, json_option, store_option
+from amx_kimi.cli.options import (
+    choice_options,
+    complete_paths,
+    complete_runs,
+    json_option,
+    store_option,
+)
 from amx_kimi.cli.output import mode_option, output
 from amx_kimi.databases.registry import names_of_dialects
 from amx_kimi.text import counted, one_line
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from amx_kimi.publish.apply import Change, Outcome, Rules
     from amx_kimi.publish.choose import Choice
 
-__all__ = ["apply", "choice_of"]
+__all__ = ["apply", "choice_of", "none_accepted"]
 
 _SHOWN = 50
 _WORDS = {
@@ -40,7 +46,12 @@ _FAILED = ("gone", "long", "refused")
 
 @click.command(cls=KimiCommand)
 @click.argument("run", shell_complete=complete_runs)
-@click.option("--to", metavar="URL", help="A database other than the run's own.")
+@click.option(
+    "--to",
+    metavar="URL",
+    shell_complete=complete_paths,
+    help="A database other than the run's own.",
+)
 @click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
 @choice_options
 @click.option("--overwrite", is_flag=True, help="Also replace text that people wrote.")
@@ -170,7 +181,8 @@ def _apply(journal: "Journal", run: "Run", database: "Comments", options: dict[s
     if database.caution and is_first and outcome.counts["write"]:
         warn(database.caution, label="Note")
     if options["dry_run"] or not outcome.counts["write"]:
-        _hint(outcome, options)
+        if not outcome.counts and not options["unreviewed"]:
+            warn(none_accepted(run))
         return _report(outcome, options)
     comments = counted(outcome.counts["write"], "comment")
     question = f"Write {comments} to {database.identity}?"
@@ -240,9 +252,12 @@ def _show(changes: "Iterable[Change]", most: int | None, *, quiet: bool) -> "Out
     return outcome
 
 
-def _hint(outcome: "Outcome", options: dict[str, Any]) -> None:
-    if not outcome.counts and not options["unreviewed"]:
-        warn("No suggestion of this run is accepted yet. Use `amx-kimi review`, or --unreviewed.")
+def none_accepted(run: "Run", part: str = "this run") -> str:
+    """Why there is nothing to publish of a run, or of a part of it, and what to do."""
+    return (
+        f"No suggestion of {part} is accepted yet. Accept some with `amx-kimi review {run.id}`, or "
+        "add --unreviewed to publish undecided ones."
+    )
 
 
 def _report(outcome: "Outcome", options: dict[str, Any]) -> int:

@@ -150,7 +150,7 @@ def pasted(word: str) -> str:
 
 def say(message: str, *, mark: str = "") -> None:
     """Print a line on stdout, without control characters. `mark` precedes it as it is, such as a
-    coloured word."""
+    colored word."""
     click.echo(mark + visible(as_typed(message)))
 
 
@@ -168,7 +168,7 @@ def echo_json(value: Any) -> None:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """A rich console; it honours NO_COLOR, TERM=dumb and pipes by itself."""
+    """A rich console; it honors NO_COLOR, TERM=dumb and pipes by itself."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)

@@ -1,4 +1,5 @@
-"""`completion`: the script with which a shell completes commands, options, profiles and runs."""
+"""`completion`: the script with which a shell completes commands, options, profiles,
+runs and paths."""
 
 from pathlib import Path
 

@@ -148,7 +148,7 @@ def _datahub(
     with output(out) if out else nullcontext(sys.stdout) as file:
         count = write_datahub(file, run, rows, choice, home)
     warn(counted(count, "description") + (f" in {out}" if out else ""))
-    _hint(count, options)
+    _hint(count, run, options)
     return 0
 
 
@@ -186,10 +186,12 @@ def _dbt(rows: "Iterator[Described]", run: "Run", out: Path | None, options: dic
     verb = "written to"
     if is_there:
         verb = "merged into" if is_news else "already in"
-    where = f" {verb} {out}" if out and (is_there or done.added) else ""
+    where = f" {verb} {out}" if out else ""
+    if out and not is_there and not done.added:
+        where = f": {out} was not written"
     _say_done(done, where)
-    if not is_there and not done.problems:
-        _hint(done.added, options)
+    if not done.problems:
+        _hint(done.added + done.kept + done.absent, run, options)
     return int(options["strict"] and bool(done.problems))
 
 
@@ -260,6 +262,9 @@ def _amx(rows: "Iterator[Described]", run: "Run", options: dict[str, Any]) -> in
     return int(bool(handed.problems))
 
 
-def _hint(count: int, options: dict[str, Any]) -> None:
+def _hint(count: int, run: "Run", options: dict[str, Any]) -> None:
+    from amx_kimi.cli.apply import none_accepted
+
     if not count and not options["unreviewed"]:
-        warn("No suggestion of this run is accepted yet. Use `amx-kimi review`, or --unreviewed.")
+        is_part = options["tables"] or options["schemas"]
+        warn(none_accepted(run, "these tables" if is_part else "this run"))

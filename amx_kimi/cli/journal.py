@@ -85,8 +85,8 @@ def journal() -> None:
     type=_Age(),
     required=True,
     metavar="AGE",
-    help="Delete runs that began longer ago, such as 90d, 12w, 1y, or before a date: 2026-01-31 "
-    "(UTC).",
+    help="Delete runs that began longer ago than this, such as 90d, 12w or 1y, or before this date "
+    "(UTC), such as 2026-01-31.",
 )
 @_yes
 @store_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, warn
-from amx_kimi.cli.options import json_option, profile_option
+from amx_kimi.cli.options import json_option, profile_or_preset_option
 from amx_kimi.cli.tables import Column, print_table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 @click.command(cls=KimiCommand)
-@profile_option
+@profile_or_preset_option
 @click.option("--retired", is_flag=True, help="Include models that Moonshot no longer serves.")
 @click.option("--refresh", is_flag=True, help="Ask the profile's endpoint which models it serves.")
 @json_option

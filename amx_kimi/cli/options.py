@@ -9,18 +9,22 @@ import click
 from amx_kimi.errors import KimiError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from amx_kimi.databases.base import Csv, Selection
 
 __all__ = [
     "LIMITS",
     "choice_options",
     "chosen",
+    "complete_paths",
     "complete_profiles",
     "complete_runs",
     "database_options",
     "json_option",
     "limit_options",
     "profile_option",
+    "profile_or_preset_option",
     "prompt_options",
     "schema_option",
     "store_option",
@@ -28,6 +32,15 @@ __all__ = [
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def complete_paths(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """The shell completes this word as the path of a file; a URL has no completion."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def complete_profiles(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -88,12 +101,22 @@ def schema_option(function: _F) -> _F:
 
 def profile_option(function: _F) -> _F:
     """`--profile NAME`."""
-    return click.option(
-        "--profile",
-        metavar="NAME",
-        shell_complete=complete_profiles,
-        help="The LLM profile (default: the active one).",
-    )(function)
+    return _profile_option(function, "The LLM profile (default: the active one).")
+
+
+def profile_or_preset_option(function: _F) -> _F:
+    """`--profile NAME`, as `find_profile` understands it."""
+    return _profile_option(
+        function,
+        "The LLM profile (default: the active one), or a preset such as kimi-deep, at the active "
+        "profile's endpoint and with its key.",
+    )
+
+
+def _profile_option(function: _F, text: str) -> _F:
+    return click.option("--profile", metavar="NAME", shell_complete=complete_profiles, help=text)(
+        function
+    )
 
 
 def database_options(function: _F) -> _F:
@@ -124,7 +147,7 @@ def database_options(function: _F) -> _F:
         table_option,
         schema_option,
         click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles."),
-        click.argument("urls", metavar="[URL]", nargs=-1),
+        click.argument("urls", metavar="[URL]", nargs=-1, shell_complete=complete_paths),
     ):
         function = decorate(function)
     return function
@@ -181,6 +204,7 @@ def prompt_options(function: _F) -> _F:
             "--context",
             metavar="FILE",
             multiple=True,
+            shell_complete=complete_paths,
             help="A glossary, house rules, or a dbt manifest.json (repeatable).",
         ),
         click.option(
@@ -231,5 +255,7 @@ def store_option(function: _F) -> _F:
     return click.option(
         "--store",
         metavar="URL",
-        help="The journal: a SQLite or PostgreSQL URL (default: kimi.db in AMX's folder).",
+        shell_complete=complete_paths,
+        help="The journal: a SQLite or PostgreSQL URL, or a SQLite file (default: kimi.db in AMX's "
+        "folder).",
     )(function)

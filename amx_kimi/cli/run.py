@@ -15,7 +15,7 @@ from amx_kimi.cli.options import (
     database_options,
     json_option,
     limit_options,
-    profile_option,
+    profile_or_preset_option,
     prompt_options,
     store_option,
 )
@@ -42,15 +42,15 @@ class _RunCommand(KimiCommand):
 
 @click.command(cls=_RunCommand)
 @database_options
-@profile_option
+@profile_or_preset_option
 @store_option
 @click.option("--all", "all_columns", is_flag=True, help="Include columns that have a comment.")
 @click.option(
     "--only-changed",
     type=click.Choice(["schema", "data"]),
     metavar="[=data]",
-    help="Only columns that are new or with a changed type since earlier runs, with a list of "
-    "changes; with =data also columns whose data changed.",
+    help="Only columns that are new, or whose type changed, since earlier runs; also lists the "
+    "changes. With =data, also columns whose data changed.",
 )
 @click.option(
     "--no-shared",

@@ -97,6 +97,6 @@ sandbox = KimiCommand(
     callback=_run,
     params=[_option(field, _HINTS[field.name]) for field in fields(Options)],
     help="Serve a stand-in for Kimi, for tests and trials.\n\n"
-    "It listens on loopback and answers by rules. Prints its base URL. GET /_sandbox says what it "
+    "It listens on loopback, prints its base URL, and answers by rules. GET /_sandbox says what it "
     "saw; POST /_sandbox changes an option; DELETE /_sandbox forgets what it saw.",
 )

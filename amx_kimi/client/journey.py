@@ -89,7 +89,7 @@ def hearing(journey: Journey, on_content: Callable[[str], None]) -> Callable[[st
 def lost_answer(ask: Ask, wire: WireReply, facts: Facts) -> tuple[str, str]:
     """The answer, if it is in another field than the content, and that field; or two blanks.
 
-    Used if the content is empty although the model finished, and the caller recognises the answer
+    Used if the content is empty although the model finished, and the caller recognizes the answer
     or the endpoint is known for this.
     """
     if wire.text.strip() or wire.tool_calls or wire.finish_reason != "stop":

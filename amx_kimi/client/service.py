@@ -59,7 +59,7 @@ class Service:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
-        if here_only and self.base_url != self._profile.base_url:  # as it was learnt
+        if here_only and self.base_url != self._profile.base_url:  # as it was learned
             await self._connections.aclose()
             self.base_url = self._profile.base_url
             self._connections = self._connect(self.base_url)

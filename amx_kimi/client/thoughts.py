@@ -52,7 +52,7 @@ def _is_json(text: str) -> bool:
 class ThoughtFilter:
     """The same for an answer that arrives in pieces, while it streams to the caller.
 
-    Two cases cannot be recognised: a thought without an opening mark, before it ends; and a mark
+    Two cases cannot be recognized: a thought without an opening mark, before it ends; and a mark
     inside JSON, which is treated as one.
     """
 

@@ -52,7 +52,7 @@ def find_key(profile: Profile, settings: Settings) -> FoundKey:
         f"profiles: {{{profile.name}: {{api_key_ref: env:NAME}}}}"
     )
     if profile.overlay.api_key_ref:
-        how = "put it where api_key_ref says, which is the only place that is searched"
+        how = "put it where api_key_ref points; no other place is searched"
     raise MissingKeyError(
         f"The profile {profile.name!r} has no API key. Searched:\n{places}",
         remedy=f"Get a key from {profile.endpoint.keys_from}, and {how}",

@@ -29,8 +29,10 @@ class Kind:
     - `module`: opens such databases (a `Backend`)
     - `schemes`: the first parts of its URLs; `amx`: its name as an AMX `backend`
     - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
-    - `file`: such a database is a file, recognised by `signature` (offset, bytes)
-    - `platform`: its name in DataHub
+    - `file`: such a database is a file, recognized by `signature` (offset, bytes)
+    - `platform`: its name in DataHub (default: `name`)
+    - `is_read`, `is_written`: the module has `open_source`, `open_comments`
+    - `has_dialect`: the module has `dialect`, so that `apply --sql --dialect` offers this kind
     """
 
     name: str

@@ -8,7 +8,7 @@
 -- another column (aufdt+5..40), a column of another table (@kstst.kst), or a count (10001++).
 -- Columns without one are filled by the code.
 
--- Cost centres; verant is a pers.persnr that nobody declared as a foreign key.
+-- Cost centers; verant is a pers.persnr that nobody declared as a foreign key.
 create table kstst (
     kst char(6) not null,
     bez varchar(40) not null,

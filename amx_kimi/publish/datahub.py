@@ -54,7 +54,7 @@ def home_of(run: Run) -> Home:
     if kind is None or kind.name == "files":
         return Home(name)
     database = PurePath(rest).stem if kind.file else rest.rpartition("/")[2]
-    return Home(kind.platform, database)
+    return Home(kind.platform or kind.name, database)
 
 
 def write_datahub(

@@ -1,4 +1,4 @@
-"""AMX's labelled text: its prompts recognised, and answered as its line-based parser wants."""
+"""AMX's labeled text: its prompts recognized, and answered as its line-based parser wants."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CONFIDENCES = {"h": "HIGH", "m": "MEDIUM", "l": "LOW"}
 
 @dataclass(frozen=True)
 class Request:
-    """A parsed labelled-text request."""
+    """A parsed labeled-text request."""
 
     table: Table
     alternatives: int

@@ -60,10 +60,10 @@ class Options:
     models: tuple[str, ...] = _opt((), "serve only these model ids")
     extra_models: tuple[str, ...] = _opt((), "ids of future models, which always think")
     gateway: bool = _opt(False, "behave like OpenRouter: moonshotai/ ids, reasoning everywhere")
-    strict_json: bool = _opt(True, "honour response_format; otherwise add prose and a fence")
+    strict_json: bool = _opt(True, "honor response_format; otherwise add prose and a fence")
     refuse: tuple[str, ...] = _opt((), "body parameters that get a 400 naming them")
     sets: tuple[str, ...] = _opt(
-        (), "a behaviour of another server, such as think-tags or base-resp"
+        (), "a behavior of another server, such as think-tags or base-resp"
     )
     moderates: tuple[str, ...] = _opt((), "words whose requests are refused as moderated")
     most_bytes: int | None = _opt(None, "larger requests get a 413, as from a proxy in front")

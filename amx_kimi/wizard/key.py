@@ -44,7 +44,9 @@ def ask_key(
     endpoint = _endpoint(draft, settings)
     none = "" if endpoint.own else ", or none"
     references = "" if inside_amx else ", env:NAME or file:/path"
-    terminal.say(f"  From {endpoint.keys_from}. Enter the key (hidden){references}{none}.")
+    terminal.say(
+        f"  Keys come from {endpoint.keys_from}. Enter the key (hidden){references}{none}."
+    )
     default, shown = _present(draft, endpoint, settings)
     while True:
         changed = terminal.ask(

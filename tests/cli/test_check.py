@@ -33,7 +33,10 @@ def test_every_command_has_help(program: Program) -> None:
     assert "..." not in listed
     names = [line.split()[0] for line in listed.splitlines() if re.match("  [a-z]", line)]
     assert {"run", "demo", "runs", "show", "export", "models", "doctor", "sandbox"} <= set(names)
-    for name in set(names) - {"amx"}:  # whose --help is AMX's own
+    without_amx = program("amx", "--help")
+    assert without_amx.code == 0
+    assert "Run AMX with Kimi inside" in without_amx.out
+    for name in set(names) - {"amx"}:  # its options are AMX's own
         ended = program(name, "--help")
         assert ended.code == 0
         assert "--debug" in ended.out

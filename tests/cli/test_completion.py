@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from click.shell_completion import ShellComplete
+
+from amx_kimi.cli import cli
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "completion.md"
 TAB = "\t"
@@ -35,11 +38,14 @@ def install(shell: str, environment: Mapping[str, str]) -> None:
 
 
 def offers(shell: str, environment: Mapping[str, str], tabs: int) -> None:
-    """Type `amx-kimi ru` and the Tab key so often; `run` and `runs` are shown."""
+    """Type `amx-kimi ru` and the Tab key so often, and `run` and `runs` are shown; then
+    `amx-kimi run er` beside a file, and its name appears."""
+    (Path(environment["HOME"]) / "erp.duckdb").touch()
     program = pexpect.spawn(
         shell,
         ["-i"],
         env=environment,  # type: ignore[arg-type]
+        cwd=environment["HOME"],
         dimensions=(24, 80),
         encoding="utf-8",
         timeout=30,
@@ -49,6 +55,9 @@ def offers(shell: str, environment: Mapping[str, str], tabs: int) -> None:
     program.send(f"amx-kimi ru{TAB * tabs}")
     program.expect(r"\brun\b")
     program.expect(r"\bruns\b")
+    program.sendcontrol("c")
+    program.send(f"amx-kimi run er{TAB}")
+    program.expect(r"erp\.duckdb")
     program.sendcontrol("c")
     program.close(force=True)
 
@@ -67,18 +76,24 @@ def test_zsh_offers_run_and_runs(environment: dict[str, str], tmp_path: Path) ->
     offers("zsh", environment, 2)
 
 
-def test_fish_offers_run_and_runs(environment: dict[str, str]) -> None:
+def test_fish_offers_run_and_runs(environment: dict[str, str], tmp_path: Path) -> None:
     install("fish", environment)
-    done = subprocess.run(
-        ["fish", "-c", "complete --do-complete 'amx-kimi ru'"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    offered = [line.split("\t")[0] for line in done.stdout.splitlines()]
-    assert offered == ["run", "runs"]
+    (tmp_path / "erp.duckdb").touch()
+
+    def offered(line: str) -> list[str]:
+        done = subprocess.run(
+            ["fish", "-c", f"complete --do-complete '{line}'"],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+    assert offered("amx-kimi ru") == ["run", "runs"]
+    assert offered("amx-kimi run er") == ["erp.duckdb"]
 
 
 def test_completion_knows_options_and_values(environment: dict[str, str]) -> None:
@@ -100,3 +115,20 @@ def test_completion_knows_options_and_values(environment: dict[str, str]) -> Non
     assert complete("amx-kimi", "completion", "z") == ["zsh"]
     assert "--min-coverage" in complete("amx-kimi", "check", "--min")
     assert complete("amx-kimi", "show", "la") == ["last"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("run",), ("check",), ("advise",), ("payload",)),
+        ("run", "a.csv"),
+        ("run", "--context"),
+        ("runs", "--store"),
+        ("apply", "last", "--to"),
+    ],
+)
+def test_a_path_is_left_to_the_shell(words: tuple[str, ...]) -> None:
+    shell = ShellComplete(cli, {}, "amx-kimi", "")
+    assert [(item.type, item.value) for item in shell.get_completions(list(words), "er")] == [
+        ("file", "er")
+    ]

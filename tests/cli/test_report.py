@@ -137,6 +137,11 @@ def test_exports_of_the_command_line(
     empty = program("export", "last", "--format", "dbt")
     assert yaml.safe_load(empty.out) == {"version": 2, "sources": []}
     assert "No suggestion of this run is accepted yet" in empty.err
+    unwritten = program("export", "last", "--format", "dbt", "--out", "schema.yml")
+    assert unwritten.code == 0
+    assert "0 descriptions: schema.yml was not written\n" in unwritten.err
+    assert "No suggestion of this run is accepted yet. Accept some with" in unwritten.err
+    assert not (tmp_path / "schema.yml").exists()
     program("review", "last", "--accept", "low", "--by", "ann")
     made = program("export", "last", "--format", "dbt", "--as", "models", "--out", "schema.yml")
     assert made.code == 0, made.err

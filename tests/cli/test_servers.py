@@ -156,7 +156,7 @@ def test_doctor_finds_nothing_wrong_with_another_shape(
         "json-lines": "streams end without it here",
         "ceiling": "the largest output budget here, in tokens (8192)",
     }
-    assert learnt.get(manner, "") in checks.get("learnt", {}).get("detail", "")
+    assert learnt.get(manner, "") in checks.get("learned", {}).get("detail", "")
 
 
 @pytest.mark.parametrize("manner", sorted(REFUSED))

@@ -77,7 +77,7 @@ def test_a_place_that_is_named_is_the_only_one(
     assert reference in caught.value.message
     assert "config.yml" not in caught.value.message
     assert "AMX_LLM_API_KEY" not in str(caught.value)
-    assert "where api_key_ref says" in caught.value.remedy
+    assert "where api_key_ref points" in caught.value.remedy
 
 
 def test_a_dead_keyring_reference_falls_back(

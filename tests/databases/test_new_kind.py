@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from amx_kimi.cli import cli
@@ -42,6 +44,10 @@ def test_it_is_read_described_written_and_undone(capsys: pytest.CaptureFixture[s
     assert all(toy.COMMENTS.values())
     assert run("check", "toy://shop") == 0
     assert run("export", "last", "--format", "json") == 0
+    capsys.readouterr()
+    assert run("export", "last", "--format", "datahub", "--unreviewed") == 0
+    urns = {one["entityUrn"] for one in json.loads(capsys.readouterr().out)}
+    assert urns == {"urn:li:dataset:(urn:li:dataPlatform:toy,shop.kunden,PROD)"}
     assert run("apply", "last", "--undo", "--yes") == 0
     assert toy.COMMENTS == {}
     capsys.readouterr()

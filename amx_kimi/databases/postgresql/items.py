@@ -111,7 +111,7 @@ def _table(row: Any, structure: Structure) -> Item:
         comment=row.comment,
         rows=rows
         if rows is not None and rows >= 0 and row.relkind != "v"
-        else None,  # -1: never analysed
+        else None,  # -1: never analyzed
         definition=structure.definitions.get((row.oid, 0)) or "",
         details=_told(details),
     )

@@ -121,7 +121,7 @@ class PostgresqlSource:
             kind = found.relkind
             if kind == "v":
                 return {}
-            # A partitioned table itself is seldom analysed, so its partitions' figures are used.
+            # A partitioned table itself is seldom analyzed, so its partitions' figures are used.
             rows = (table.rows or 0) if kind == "p" else found.rows
             if rows <= 0 and _is_empty(connection, found.oid):
                 return {name: RawFacts(nulls=0, distinct=0) for name in columns}
@@ -129,7 +129,7 @@ class PostgresqlSource:
             known = connection.execute(text(sql.STATISTICS), {**place, **named}).all()
             analyzed = max(found.rows, rows)
             if not known and kind == "p":
-                # Autovacuum never analyses a partitioned table: use its largest partition.
+                # Autovacuum never analyzes a partitioned table: use its largest partition.
                 leaf = connection.execute(text(sql.LARGEST), named).mappings().one_or_none()
                 if leaf:
                     known = connection.execute(text(sql.STATISTICS), {**leaf, **named}).all()

@@ -55,7 +55,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {_RELATIONS} AND EXISTS ({_EXTENSION})
 """
 
-# Before PostgreSQL 14 a table that was never analysed had 0 rows.
+# Before PostgreSQL 14 a table that was never analyzed had 0 rows.
 _ROWS = """
 CASE WHEN c.reltuples = 0 AND c.relpages = 0
           AND current_setting('server_version_num')::int < 140000
