@@ -309,10 +309,11 @@ def _private_sqlite(file: Path, create: bool) -> URL:
 def _is_of_others(file: Path) -> bool:
     """Whether a file is a SQLite database with tables, but without ours. One without tables may be
     a journal that another process is creating now."""
+    if not file.is_file():  # a pipe would be waited for
+        return False
+    readable = f"{file.absolute().as_uri()}?mode=ro"
     try:
-        with closing(
-            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with closing(sqlite3.connect(readable, uri=True)) as connection:
             rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
             names = {name for (name,) in rows}
     except sqlite3.Error:  # there is no such file yet, or opening it says what is wrong
