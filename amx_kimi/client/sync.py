@@ -19,16 +19,19 @@ from typing import Any, Self, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from amx_kimi.arguments import function
 from amx_kimi.client.kimi import ClientOptions, KimiClient
 from amx_kimi.client.limiter import forget_shared
 from amx_kimi.client.question import Question, Wishes
 from amx_kimi.config import FoundKey, Profile
+from amx_kimi.errors import HaltedError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Reply
 
 __all__ = ["SyncKimiClient", "in_event_loop", "shared_client"]
 
 _POLL_SECONDS = 0.1
+_CLOSED = "Ask before close(), or inside of the client's `with` block; or make another client."
 _LOCK = threading.Lock()
 _STACK = ExitStack()
 _PORTAL: list[BlockingPortal] = []
@@ -80,6 +83,7 @@ class SyncKimiClient:
             return KimiClient(profile, settings, **options)
 
         self._client = _portal().call(build)
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +97,8 @@ class SyncKimiClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing can be asked any more."""
+        self._closed = True
         _portal().call(self._client.aclose)
 
     def submit(
@@ -107,6 +112,7 @@ class SyncKimiClient:
         """Start `KimiClient.chat`; callbacks are called in the event loop's thread."""
 
         async def ask_it() -> Reply:
+            self._check_open()
             return await self._client.chat(
                 question, on_content=on_content, on_thinking=on_thinking, **wishes
             )
@@ -115,6 +121,7 @@ class SyncKimiClient:
 
     def models(self) -> list[dict[str, Any]]:
         """As `KimiClient.models`."""
+        self._check_open()
         return _portal().call(self._client.models)
 
     def chat(
@@ -130,20 +137,30 @@ class SyncKimiClient:
 
         Raises:
             concurrent.futures.CancelledError: `cancelled` returned True; the request was dropped.
+            HaltedError: the client is closed.
             KimiError: as `KimiClient.chat`.
         """
         heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        function("cancelled", cancelled)
 
-        def relay(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+        def relay(name: str, given: Callable[[str], None] | None) -> Callable[[str], None] | None:
+            callback = function(name, given)
             if callback is None:
                 return None
             return lambda piece: heard.put(lambda: callback(piece))
 
         future = self.submit(
-            question, on_content=relay(on_content), on_thinking=relay(on_thinking), **wishes
+            question,
+            on_content=relay("on_content", on_content),
+            on_thinking=relay("on_thinking", on_thinking),
+            **wishes,
         )
         future.add_done_callback(lambda _: heard.put(None))
         return _drain(heard, future, cancelled)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HaltedError("This client is closed, so nothing is sent", remedy=_CLOSED)
 
 
 def _drain(
