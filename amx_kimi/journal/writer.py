@@ -41,11 +41,22 @@ class Writer:
         Raises:
             JournalError: the journal is closed.
         """
-        if self._closed:
-            raise JournalError("The journal is already closed")
+        self.check_open()
         future: Future[Any] = Future()
         self._jobs.put((function, future))
         return future
+
+    def check_open(self) -> None:
+        """Refuse what comes after `close`.
+
+        Raises:
+            JournalError: the journal is closed.
+        """
+        if self._closed:
+            raise JournalError(
+                "The journal is closed",
+                remedy="Use it before close(), or inside of its `with` block; or open it again.",
+            )
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
