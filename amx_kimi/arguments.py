@@ -62,6 +62,7 @@ _ADVICE: Mapping[str, str] = {
     "store": "Give the path of a file, or a URL such as postgresql://user@host/database.",
     "tables": "Give a name or pattern, or a list of them; leave it out for all.",
     "temperature": "Leave it out to use the profile's.",
+    "tool_choice": "Give one of these words, or a dict that names a function.",
     "tools": "Give a list of tools, each a dict as in OpenAI's API.",
 }
 """What to do about a wrong argument, by its name."""
@@ -115,10 +116,10 @@ def texts(
     return tuple(map(str, found))
 
 
-def mappings(name: str, value: object) -> list[dict[str, Any]]:
+def mappings(name: str, value: object, must: str = "a list of dicts") -> list[dict[str, Any]]:
     """Documents that can be sent as JSON, such as messages; an iterator is read to its end."""
     if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
-        raise wrong(name, "a list of dicts", value)
+        raise wrong(name, must, value)
     found = []
     for number_, each in enumerate(value, 1):
         if not isinstance(each, Mapping):

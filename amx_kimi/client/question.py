@@ -66,7 +66,7 @@ def ask_of(question: Question, wishes: Wishes) -> Ask:
 def _messages(question: object) -> list[dict[str, Any]]:
     if isinstance(question, str):
         return [{"role": "user", "content": text("question", question)}]
-    messages = mappings("question", question)
+    messages = mappings("question", question, "a text or a list of messages")
     if not messages:
         raise refused("question has no messages", "question")
     for place, message in enumerate(messages, 1):
