@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import URL
 
@@ -13,18 +13,32 @@ from amx_kimi.annotate.context import load_context
 from amx_kimi.annotate.job import Job, wanted_by
 from amx_kimi.annotate.opening import Target
 from amx_kimi.annotate.run import RunSpec, Spend, Watch, execute
+from amx_kimi.arguments import (
+    flag,
+    function,
+    one_of,
+    optional_text,
+    refused,
+    text,
+    texts,
+    whole,
+)
 from amx_kimi.client.budget import cap_of
 from amx_kimi.config import Profile, direct_key, given_profile, journal_path
 from amx_kimi.databases.base import Selection
 from amx_kimi.databases.opening import files_or_url
+from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, Run
 from amx_kimi.settings import Settings
 
 __all__ = ["describe"]
 
+_Changes = Literal["", "schema", "data"]
+_CHANGES: tuple[_Changes, ...] = get_args(_Changes)
+
 
 def describe(
-    database: str | URL | Sequence[str],
+    database: str | Path | URL | Sequence[str | Path],
     *,
     profile: Profile | str | None = None,
     model: str = "",
@@ -34,9 +48,9 @@ def describe(
     schemas: Sequence[str] = (),
     tables: Sequence[str] = (),
     language: str = "",
-    context: Sequence[str] = (),
+    context: str | Path | Sequence[str | Path] = (),
     all_columns: bool = False,
-    only_changed: Literal["", "schema", "data"] = "",
+    only_changed: _Changes = "",
     names_only: bool = False,
     samples: bool = True,
     limit: int | None = None,
@@ -55,10 +69,10 @@ def describe(
         api_key: in place of the profile's own. Without one: AMX_LLM_API_KEY.
         base_url: an API's address in place of the profile's.
         journal: where results are kept (default: kimi.db in AMX's folder).
-        schemas: names or patterns; all when left out.
-        tables: names or patterns of `table` or `schema.table`; all when left out.
+        schemas: names or patterns, or one of them; all when left out.
+        tables: names or patterns of `table` or `schema.table`, or one; all when left out.
         language: of the descriptions, such as "en" or "de" (default: the profile's).
-        context: paths of a glossary, house rules, or a dbt manifest.json.
+        context: a path, or paths, of a glossary, house rules, or a dbt manifest.json.
         all_columns: also those that have a comment.
         only_changed: only what is new or has another type since earlier runs ("schema"), or also
             columns whose data changed ("data").
@@ -73,6 +87,7 @@ def describe(
         The run as the journal has it; `run.status` is "complete".
 
     Raises:
+        ConfigError: an argument is not usable, which is found before anything is created.
         KimiError: nothing was asked, or something stopped the run early. What was described until
             then is kept; the same call again continues with the rest.
         KeyboardInterrupt: likewise.
@@ -81,32 +96,35 @@ def describe(
     who = given_profile(profile, settings, model=model, base_url=base_url)
     job = Job(
         profile=who,
-        selection=Selection(tuple(schemas), tuple(tables)),
-        wanted=wanted_by(who, language),
-        context=load_context(tuple(context)),
-        all_columns=all_columns,
-        only_changed=only_changed,
-        names_only=names_only,
-        samples=samples,
-        limit=limit,
+        selection=Selection(texts("schemas", schemas), texts("tables", tables)),
+        wanted=wanted_by(who, optional_text("language", language)),
+        context=load_context(texts("context", context, paths=True)),
+        all_columns=flag("all_columns", all_columns),
+        only_changed=one_of("only_changed", only_changed, _CHANGES),
+        names_only=flag("names_only", names_only),
+        samples=flag("samples", samples),
+        limit=None if limit is None else whole("limit", limit),
     )
-    texts = [database] if isinstance(database, str) else database
-    target = Target(texts if isinstance(texts, URL) else files_or_url(list(texts)))
-    is_direct = api_key or profile is None
+    target = Target(_meant(database))
+    spend = Spend(cap_of(max_cost))
+    watch = Watch(progress=function("on_progress", on_progress) or Watch().progress)
+    is_direct = optional_text("api_key", api_key) or profile is None
+    key = direct_key(who, api_key, settings) if is_direct else None
     with _opened(journal, settings) as kept:
-        spec = RunSpec(
-            job,
-            target,
-            kept,
-            settings,
-            spend=Spend(cap_of(max_cost)),
-            key=direct_key(who, api_key, settings) if is_direct else None,
-        )
-        return _run(spec, on_progress)
+        return _run(RunSpec(job, target, kept, settings, spend=spend, key=key), watch)
 
 
-def _run(spec: RunSpec, on_progress: Callable[[Progress], None] | None) -> Run:
-    result = execute(spec, Watch(progress=on_progress) if on_progress else Watch())
+def _meant(database: object) -> str | URL:
+    if isinstance(database, URL):
+        return database
+    names = texts("database", database, paths=True, error=SourceError)
+    if not names:
+        raise refused("database names nothing to describe", "database", SourceError)
+    return files_or_url(names)
+
+
+def _run(spec: RunSpec, watch: Watch) -> Run:
+    result = execute(spec, watch)
     if result.interrupted:
         raise KeyboardInterrupt
     if result.stopped:
@@ -120,5 +138,9 @@ def _opened(journal: Journal | str | Path | None, settings: Settings) -> Iterato
     if isinstance(journal, Journal):
         yield journal
         return
-    with Journal(journal or journal_path(settings.config_dir)) as opened:
+    if journal is None:
+        journal = journal_path(settings.config_dir)
+    elif not isinstance(journal, Path):
+        journal = text("journal", journal)
+    with Journal(journal) as opened:
         yield opened

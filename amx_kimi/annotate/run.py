@@ -128,7 +128,7 @@ async def _execute(spec: RunSpec, watch: Watch, life: _Life) -> tuple[Claim, Bas
     async with Reader(lambda: spec.target.open(job)) as reader:
         life.notes = reader.source.notes
         # Raises for a missing key before a run is started.
-        budget = Budget(spec.spend.cap)
+        budget = Budget(spec.spend.cap, currency=job.profile.facts().currency)
         client = KimiClient(job.profile, spec.settings, key=spec.key, budget=budget)
         async with client:
             life.claim = claim = await _claim(spec, reader, client)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from amx_kimi.arguments import function
 from amx_kimi.client.thoughts import ThoughtFilter, split_thoughts
 from amx_kimi.types import TokenLogprob, Usage
 
@@ -26,10 +27,18 @@ _DEEPEST = 5
 
 @dataclass(frozen=True)
 class Callbacks:
-    """A caller's callbacks while an answer streams: for pieces of content and of reasoning."""
+    """A caller's callbacks while an answer streams: for pieces of content and of reasoning.
+
+    Raises:
+        ConfigError: one of them cannot be called, or is async.
+    """
 
     on_content: Callable[[str], None] | None = None
     on_thinking: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        function("on_content", self.on_content)
+        function("on_thinking", self.on_thinking)
 
 
 @dataclass

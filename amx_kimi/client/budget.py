@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
-from amx_kimi.errors import BudgetError, ConfigError
+from amx_kimi.arguments import refused
+from amx_kimi.conceal import shown
+from amx_kimi.errors import BudgetError
 from amx_kimi.facts import Facts, cost
 from amx_kimi.policy import RequestPlan
 from amx_kimi.types import Usage
@@ -27,7 +29,8 @@ def cap_of(max_cost: Decimal | float | str | None) -> Decimal | None:
     except InvalidOperation:
         cap = _ZERO
     if not (cap.is_finite() and cap > 0):
-        raise ConfigError(f"{max_cost!r:.40} must be a positive amount, such as 5.00")
+        said = f"max_cost is {shown(max_cost)}, but must be a positive amount, such as 5.00"
+        raise refused(said, "max_cost")
     return cap
 
 
@@ -38,10 +41,13 @@ class Budget:
     for others because of the cap; `held` says whether any ever did. For one event loop only.
     """
 
-    def __init__(self, cap: Decimal | None = None, spent: Decimal = _ZERO) -> None:
+    def __init__(
+        self, cap: Decimal | None = None, spent: Decimal = _ZERO, *, currency: str | None = None
+    ) -> None:
         self.cap = cap
         self.spent = spent
         self.reserved = _ZERO
+        self.currency = currency
         self.held = False
         self.waiting = 0
         self.on_wait: Callable[[], None] = lambda: None
@@ -66,11 +72,7 @@ class Budget:
         async with self._changed:
             while self.spent + self.reserved + worst > self.cap:
                 if not self.reserved:
-                    raise BudgetError(
-                        f"The next request may cost up to {worst:.4f}, but {self.spent:.4f} of the "
-                        f"cap of {self.cap} is already spent",
-                        remedy="Resume the run with a higher cap.",
-                    )
+                    raise self._too_much(worst, self.cap)
                 self.held = True
                 self.waiting += 1
                 self.on_wait()
@@ -80,6 +82,20 @@ class Budget:
                     self.waiting -= 1
             self.reserved += worst
         return worst
+
+    def _too_much(self, worst: Decimal, cap: Decimal) -> BudgetError:
+        left = max(cap - self.spent, _ZERO)
+        most, rest, whole = (self._in_words(amount) for amount in (worst, left, cap))
+        return BudgetError(
+            f"The next request may cost up to {most}, but of the cap of {whole}, {rest} is left",
+            remedy="Continue with a higher cap (max_cost).",
+        )
+
+    def _in_words(self, amount: Decimal) -> str:
+        """An amount with four decimals, or two digits of a smaller one."""
+        is_small = 0 < amount < Decimal("0.001")
+        figure = f"{Decimal(f'{amount:.2g}'):f}" if is_small else f"{amount:.4f}"
+        return f"{figure} {self.currency}" if self.currency else figure
 
     async def settle(self, reservation: Decimal, actual: Decimal | None) -> None:
         """Release a reservation and book what the attempt cost; None means unknown: all of it."""

@@ -56,6 +56,7 @@ from amx_kimi.types import Attempt, Recorder, Reply, Usage
 __all__ = ["ClientOptions", "KimiClient"]
 
 _MOST_PLACES = 1_000
+_CLOSED = "Ask before close(), or inside of the client's `with` block; or make another client."
 
 
 class ClientOptions(TypedDict, total=False):
@@ -122,12 +123,13 @@ class KimiClient:
         self.key: FoundKey = key or find_key(who, self.settings)
         self._learned = LearnedStore(self.settings.config_dir)
         self.facts: Facts = who.facts(self._learned.quirks(who.base_url, who.model))
-        self.budget = budget or Budget(cap_of(max_cost))
+        self.budget = budget or Budget(cap_of(max_cost), currency=self.facts.currency)
         self.requests = 0
         self.answers = 0
         self.on_change: Callable[[], None] = lambda: None
         self.budget.on_wait = lambda: self.on_change()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
         self._halted = False
         self._waiting: set[anyio.CancelScope] = set()
         self._account = account_name(who, self.key)
@@ -165,6 +167,7 @@ class KimiClient:
 
     async def aclose(self) -> None:
         """Close the connections; the discovered concurrency is remembered."""
+        self._closed = True
         proven = self._limiter.state.proven
         if self._retries.found_concurrency and proven < math.inf:
             self._learn_limit("concurrency", int(proven))
@@ -189,18 +192,20 @@ class KimiClient:
             TruncatedError: the answer was cut even with the larger budget.
             KimiError: see the tree in `amx_kimi.errors`.
         """
-        self._stay_in_loop()
         ask = ask_of(question, wishes)
         journey = Journey(ask, Callbacks(on_content, on_thinking), ticket=self._limiter.ticket())
         if on_content is not None and ask.once:
             journey.callbacks = replace(journey.callbacks, on_content=hearing(journey, on_content))
+        self._check_open()
         try:
             return await self._answer(journey)
         except KimiError as error:
             error.attempts = tuple(journey.attempts)
             raise
 
-    def _stay_in_loop(self) -> None:
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HaltedError("This client is closed, so nothing is sent", remedy=_CLOSED)
         here = asyncio.get_running_loop()
         self._loop = self._loop or here
         if self._loop is not here:
@@ -230,10 +235,12 @@ class KimiClient:
         Raises:
             KimiError: unreachable, refused, or not a list.
         """
+        self._check_open()
         return await self._service.models(self.facts, here_only=here_only)
 
     async def balance(self) -> Decimal | None:
         """The account's balance, in the endpoint's currency; None if the endpoint does not say."""
+        self._check_open()
         return await self._service.balance(self.facts)
 
     async def _send(self, journey: Journey, current: RequestPlan) -> tuple[WireReply, RequestPlan]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import anyio
 import structlog
 
+from amx_kimi.arguments import number, whole
 from amx_kimi.client.backoff import pause_seconds
 from amx_kimi.client.journey import Journey
 from amx_kimi.client.limiter import Limiter, Refusal
@@ -40,6 +41,9 @@ class Retries:
         resting: how many questions pause now.
         refusals: by the account's limits, since the last answer.
         found_concurrency: a refusal told that fewer questions may run concurrently.
+
+    Raises:
+        ConfigError: one of the numbers is none, or negative.
     """
 
     limiter: Limiter
@@ -54,6 +58,11 @@ class Retries:
     found_concurrency: bool = False
     _answered: bool = field(default=False, init=False)
     _trouble: int = field(default=0, init=False)  # failures of any question since the last answer
+
+    def __post_init__(self) -> None:
+        whole("retries", self.most, least=0)
+        number("patience", self.patience, 0)
+        number("backoff", self.backoff, 0)
 
     def answered(self) -> None:
         """A question was answered: the service works."""

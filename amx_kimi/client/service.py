@@ -16,12 +16,19 @@ from amx_kimi.client.http import Connections, versioned
 from amx_kimi.client.wire import get_json
 from amx_kimi.conceal import conceal_key
 from amx_kimi.config import FoundKey, Profile
-from amx_kimi.errors import KimiError, NotAnApiError, SilenceError, UnreachableError
+from amx_kimi.errors import (
+    AuthenticationError,
+    KimiError,
+    NotAnApiError,
+    SilenceError,
+    UnreachableError,
+)
 from amx_kimi.facts import Facts
 from amx_kimi.settings import Settings
 
 __all__ = ["Service"]
 
+_NO_KEY = "No API key was given. Pass one as api_key, or export it as AMX_LLM_API_KEY."
 _MOST_BALANCE = 1_000_000_000_000  # whatever is more is no money
 
 
@@ -90,10 +97,12 @@ class Service:
         return None
 
     def without_key(self, error: KimiError) -> KimiError:
-        """Mask our key, which a service may repeat in its message."""
+        """Mask our key, which a service may repeat in its message; or say that there was none."""
         if self._key.secret:
             error.message = conceal_key(error.message, self._key.secret)
             error.remedy = conceal_key(error.remedy, self._key.secret)
+        elif isinstance(error, AuthenticationError) and self._profile.endpoint.auth != "none":
+            error.remedy = _NO_KEY
         return error
 
     async def _move_under_v1(self, error: NotAnApiError, facts: Facts) -> None:

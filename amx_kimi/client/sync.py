@@ -19,6 +19,7 @@ from typing import Any, Self, Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from amx_kimi.arguments import function
 from amx_kimi.client.kimi import ClientOptions, KimiClient
 from amx_kimi.client.limiter import forget_shared
 from amx_kimi.client.question import Question, Wishes
@@ -93,7 +94,7 @@ class SyncKimiClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing can be asked any more."""
         _portal().call(self._client.aclose)
 
     def submit(
@@ -130,17 +131,23 @@ class SyncKimiClient:
 
         Raises:
             concurrent.futures.CancelledError: `cancelled` returned True; the request was dropped.
+            HaltedError: the client is closed.
             KimiError: as `KimiClient.chat`.
         """
         heard: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        function("cancelled", cancelled)
 
-        def relay(callback: Callable[[str], None] | None) -> Callable[[str], None] | None:
+        def relay(name: str, given: Callable[[str], None] | None) -> Callable[[str], None] | None:
+            callback = function(name, given)
             if callback is None:
                 return None
             return lambda piece: heard.put(lambda: callback(piece))
 
         future = self.submit(
-            question, on_content=relay(on_content), on_thinking=relay(on_thinking), **wishes
+            question,
+            on_content=relay("on_content", on_content),
+            on_thinking=relay("on_thinking", on_thinking),
+            **wishes,
         )
         future.add_done_callback(lambda _: heard.put(None))
         return _drain(heard, future, cancelled)

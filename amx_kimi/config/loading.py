@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amx_kimi.arguments import instance, optional_text
 from amx_kimi.conceal import shown
 from amx_kimi.config.files import config_path, read_yaml
 from amx_kimi.config.overlay import OverlayFile, load_overlay
@@ -61,9 +62,13 @@ def load_profile(name: str | None = None, settings: Settings | None = None) -> P
 
     Raises:
         UnknownProfileError: no such profile; names the nearest ones.
-        ConfigError: a file is broken, or the profile belongs to another provider.
+        ConfigError: a file is broken, the profile belongs to another provider, or an argument is
+            not usable.
     """
-    settings = settings or Settings.from_environment()
+    name = optional_text("name", name)
+    if settings is None:
+        settings = Settings.from_environment()
+    instance("settings", settings, Settings)
     path = config_path(settings.config_dir)
     chosen = name or active_profile(settings)
     if chosen is None:
@@ -132,7 +137,7 @@ def known_entry(settings: Settings, name: str) -> Any:
     if name not in entries:
         path = config_path(settings.config_dir)
         raise UnknownProfileError(
-            f"No LLM profile {shown(name)} in {path}. {nearest(name, entries)}"
+            f"No LLM profile {shown(name)} in {path}", remedy=nearest(name, entries)
         )
     return entries[name]
 

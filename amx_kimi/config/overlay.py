@@ -69,9 +69,9 @@ class OverlayFile:
         if row is None or not row.url:
             known = [*self.endpoints, *(r.name for r in load_catalog().endpoints if r.url)]
             near = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = f"Did you mean {near[0]!r}? " if near else ""
             names = ", ".join(known)
-            raise ConfigError(f"Unknown endpoint {shown(name)}.{hint} Known: {names}")
+            raise ConfigError(f"Unknown endpoint {shown(name)}", remedy=f"{hint}Known: {names}.")
         return row
 
     def _at(self, api_base: str | None) -> EndpointRow:
@@ -135,12 +135,13 @@ def check_url(url: str) -> str:
     Raises:
         ConfigError: not http(s), no host, credentials in it, or plain http to a public address.
     """
+    example = "Example: https://api.moonshot.ai/v1."
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"The API base {shown(url)} is not a URL: {error}") from None
-    example = "Example: https://api.moonshot.ai/v1."
+        said = f"The API base {shown(url)} is not a URL: {error}"
+        raise ConfigError(said, remedy=example) from None
     strange = any(letter.isspace() or not letter.isprintable() for letter in url.strip())
     if parts.scheme not in ("http", "https") or not host or strange:
         raise ConfigError(

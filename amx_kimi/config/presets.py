@@ -76,7 +76,7 @@ def find_profile(name: str | None, settings: Settings) -> Profile:
     presets = {preset.name: preset for preset in load_presets().values() if preset.portable}
     if name not in presets:
         known = nearest(name, {**names, **presets})
-        raise UnknownProfileError(f"No LLM profile or preset {shown(name)}. {known}")
+        raise UnknownProfileError(f"No LLM profile or preset {shown(name)}", remedy=known)
     return with_preset(load_profile(None, settings), presets[name])
 
 

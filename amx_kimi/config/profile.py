@@ -85,7 +85,11 @@ class Masking:
 
 @dataclass(frozen=True)
 class Profile:
-    """A named LLM configuration. AMX's fields keep AMX's names, types and defaults."""
+    """A named LLM configuration. AMX's fields keep AMX's names, types and defaults.
+
+    `keyless` says why the files have no key for it: it is a caller's own, without files, or at
+    another endpoint than the file's.
+    """
 
     name: str
     endpoint: EndpointRow
@@ -105,6 +109,7 @@ class Profile:
     custom_input_cost_per_mtok: float | None = None
     custom_output_cost_per_mtok: float | None = None
     overlay: Overlay = Overlay()
+    keyless: str = ""
     masking: Masking = Masking()
 
     def __getstate__(self) -> dict[str, Any]:

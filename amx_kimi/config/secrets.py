@@ -41,22 +41,38 @@ def find_key(profile: Profile, settings: Settings) -> FoundKey:
     if profile.endpoint.auth == "none":
         return FoundKey(None, f"none needed at {profile.endpoint.label}")
     looked: list[str] = []
-    found = _by_reference(profile, looked)
+    found = _by_files(profile, looked)
     if not profile.overlay.api_key_ref:  # if it is set, it is the only place
-        found = _by_profile(profile, looked) or _by_variable(settings, looked)
+        found = found or _by_variable(settings, looked)
     if found is not None and found.secret is not None:
         return FoundKey(clean_key(found.secret.reveal(), found.where), found.where)
-    places = "\n".join(f"  - {place}" for place in looked)
+    raise _missing(profile, looked)
+
+
+def _missing(profile: Profile, looked: list[str]) -> MissingKeyError:
+    said = f"The profile {profile.name!r} has no API key"
     how = (
         "export it as AMX_LLM_API_KEY or refer to it in kimi.yml: "
         f"profiles: {{{profile.name}: {{api_key_ref: env:NAME}}}}"
     )
     if profile.overlay.api_key_ref:
         how = "put it where api_key_ref points; no other place is searched"
-    raise MissingKeyError(
-        f"The profile {profile.name!r} has no API key. Searched:\n{places}",
+    if profile.keyless:  # then a program asks, and not a person with files
+        said = f"There is no API key for {profile.endpoint.label}"
+        how = "pass it as api_key or export it as AMX_LLM_API_KEY"
+    places = "\n".join(f"  - {place}" for place in looked)
+    return MissingKeyError(
+        f"{said}. Searched:\n{places}",
         remedy=f"Get a key from {profile.endpoint.keys_from}, and {how}",
     )
+
+
+def _by_files(profile: Profile, looked: list[str]) -> FoundKey | None:
+    if profile.keyless:
+        looked.append(profile.keyless)
+        return None
+    found = _by_reference(profile, looked)
+    return found if profile.overlay.api_key_ref else _by_profile(profile, looked)
 
 
 def _by_reference(profile: Profile, looked: list[str]) -> FoundKey | None:

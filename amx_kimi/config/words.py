@@ -30,6 +30,7 @@ _ENDS = re.compile(r"(/(chat/completions|completions|models|chat))?/*\Z")
 _KEY = re.compile(r"(?:bearer\s+)?sk-", re.IGNORECASE)
 _URL = re.compile(r"\S*://|www\.|[\w.-]+\.(?:ai|cn|com|io|net|org)(?:[/:]|\Z)", re.IGNORECASE)
 _SHORTEST_KEY = 16
+_LONGEST_MODEL = 200
 _PASTED = re.compile(r"(?:authorization\s*:\s*)?bearer(?:\s+|\Z)", re.IGNORECASE)
 
 
@@ -127,9 +128,14 @@ def model_id(text: str) -> str:
     """A model's id.
 
     Raises:
-        ConfigError: it is blank, not one word, a URL, or looks like a key.
+        ConfigError: it is blank, not one word, a URL, too long, or looks like a key.
     """
     text = text.strip()
+    if len(text) > _LONGEST_MODEL:
+        raise ConfigError(
+            f"The model has {len(text):,} characters; at most {_LONGEST_MODEL} are allowed",
+            remedy="Example: kimi-k2.6.",
+        )
     if _KEY.match(text):
         raise ConfigError("That looks like a key, not like a model")
     if not text or "://" in text or any(letter.isspace() for letter in text):

@@ -32,6 +32,7 @@ __all__ = [
     "TableGoneError",
     "file_of",
     "file_url",
+    "no_file",
     "quoted",
     "split_by_before",
 ]
@@ -230,12 +231,26 @@ def file_of(url: URL) -> Path:
     """The database file that a URL names.
 
     Raises:
-        SourceError: it is a folder, a pipe or a device.
+        SourceError: it names none, or a folder, a pipe or a device.
     """
-    path = Path(url.database or "").expanduser()
+    if not url.database:
+        scheme = url.get_backend_name()
+        raise SourceError(
+            f"The URL {scheme}:// names no file",
+            remedy=f"Write {scheme}:///folder/file, with three slashes, or only the file's path.",
+        )
+    path = Path(url.database).expanduser()
     if path.name and path.exists() and not path.is_file():
         raise SourceError(f"{path} is not a database file, but a folder, a pipe or a device")
     return path
+
+
+def no_file(path: Path, kind: str) -> SourceError:
+    """The error for a file that is not there."""
+    return SourceError(
+        f"There is no {kind} {path}",
+        remedy=f"It was looked for at {path.absolute()}.",
+    )
 
 
 def file_url(backend: str, path: Path) -> str:

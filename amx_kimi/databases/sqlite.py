@@ -16,6 +16,7 @@ from amx_kimi.databases.base import (
     TableGoneError,
     file_of,
     file_url,
+    no_file,
     quoted,
 )
 from amx_kimi.databases.samples import sample_facts
@@ -61,7 +62,7 @@ class SqliteSource:
         self.notes: list[str] = []
         self._reading = reading
         if not path.is_file():
-            raise SourceError(f"There is no SQLite file {path}")
+            raise no_file(path, "SQLite file")
         self._path = path.resolve()
         self.identity = f"sqlite:{self._path}"
         self.reopen = file_url("sqlite", self._path)

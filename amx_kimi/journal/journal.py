@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from amx_kimi.arguments import text, wrong
 from amx_kimi.conceal import conceal_url
 from amx_kimi.config import journal_path
 from amx_kimi.databases.drivers import with_driver
@@ -26,7 +27,7 @@ from amx_kimi.errors import JournalError
 from amx_kimi.files import private_file, private_folder
 from amx_kimi.interrupts import held_back
 from amx_kimi.journal.lease import Claim, check_claim, taken_over
-from amx_kimi.journal.meant import run_with_results
+from amx_kimi.journal.meant import run_itself, run_with_results
 from amx_kimi.journal.results import Described, described
 from amx_kimi.journal.runs import (
     Run,
@@ -60,12 +61,15 @@ class Journal:
 
     Raises:
         JournalError: it cannot be opened, or a newer amx-kimi wrote it.
+        ConfigError: `store` is neither a text nor a path.
     """
 
     def __init__(self, store: str | Path | None = None, *, create: bool = True) -> None:
         if store is None:
             store = journal_path(Settings.from_environment().config_dir)
-        if isinstance(store, str) and "://" not in store:
+        if not isinstance(store, str | Path):
+            raise wrong("store", "a text or a path", store)
+        if isinstance(store, str) and "://" not in text("store", store):
             store = _path_of(store)
         self.name = str(store) if isinstance(store, Path) else conceal_url(store)
         try:
@@ -111,16 +115,24 @@ class Journal:
         Raises:
             JournalError: there is none, or several begin so.
         """
-        return self.read(run_with_results, name)
+        return self.read(run_with_results, text("run", name))
 
     def suggestions(self, run: str) -> Iterator[Described]:
-        """Every column and table of a run (by its id), in the database's order: each table, then
-        its columns; with what was suggested, and what people decided."""
-        return self.stream(described, run)
+        """Every column and table of a run (named as for `run`), in the database's order: each
+        table, then its columns; with what was suggested, and what people decided.
+
+        Raises:
+            JournalError: there is no such run.
+        """
+        return self.stream(described, self.read(run_itself, text("run", run)).id)
 
     def totals(self, run: str) -> Totals:
-        """A run (by its id) in figures: columns, requests, tokens, cost."""
-        return self.read(totals, run)
+        """A run (named as for `run`) in figures: columns, requests, tokens, cost.
+
+        Raises:
+            JournalError: there is no such run.
+        """
+        return self.read(totals, self.read(run_itself, text("run", run)).id)
 
     def compact(self) -> None:
         """Give the room of deleted rows back; a PostgreSQL server does that by itself.
@@ -128,6 +140,7 @@ class Journal:
         Raises:
             JournalError: another process is at work in it.
         """
+        self._writer.check_open()
         if self._engine.dialect.name == "sqlite":
             with self._explained(), closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("VACUUM")
@@ -180,8 +193,9 @@ class Journal:
         """Run a reading function in this thread.
 
         Raises:
-            JournalError: the journal could not be read.
+            JournalError: the journal could not be read, or is closed.
         """
+        self._writer.check_open()
         with self._explained(), self._reader.connect() as connection:
             return function(connection, *args, **kw)
 
@@ -192,6 +206,7 @@ class Journal:
         **kw: _P.kwargs,
     ) -> Iterator[_T]:
         """Yield from a reading function without holding its rows in memory."""
+        self._writer.check_open()
         with self._explained(), self._reader.connect() as connection:
             options = connection.execution_options(stream_results=True, max_row_buffer=500)
             yield from function(options, *args, **kw)

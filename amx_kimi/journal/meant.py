@@ -11,7 +11,7 @@ from sqlalchemy import Connection, exists, select
 from amx_kimi.journal.runs import Run, find_run, list_runs
 from amx_kimi.journal.schema import columns, runs, suggestions, writes
 
-__all__ = ["belongs_to", "run_with_results", "run_with_writes"]
+__all__ = ["belongs_to", "run_itself", "run_with_results", "run_with_writes"]
 
 
 def belongs_to(run: Run) -> str:
@@ -35,6 +35,15 @@ def run_with_results(connection: Connection, name: str) -> Run:
         if _base(connection, run) == run and _has_results(connection, run.id):
             return run
     return _base(connection, find_run(connection, name))
+
+
+def run_itself(connection: Connection, name: str) -> Run:
+    """The run of this name, even if it asked again for another one.
+
+    Raises:
+        JournalError: there is none, or several begin so.
+    """
+    return run_with_results(connection, name) if name == "last" else find_run(connection, name)
 
 
 def run_with_writes(connection: Connection, name: str) -> Run:

@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, select, update
 
+from amx_kimi.conceal import shown
 from amx_kimi.errors import JournalError
 from amx_kimi.journal.lease import FIRST_FENCE, Claim, lease_end, now, present
 from amx_kimi.journal.owner import is_at_work, is_here, me
 from amx_kimi.journal.schema import columns, decisions, requests, runs, suggestions
+from amx_kimi.text import is_blank
 from amx_kimi.types import Attempt
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
 AT_WORK = ("inventory", "running")
 """What a run's status is until it has ended."""
 _NANO = Decimal(1_000_000_000)
+_WHICH = "Give an id, the beginning of one, or `last`; `amx-kimi runs` lists them."
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ def find_run(connection: Connection, name: str) -> Run:
     Raises:
         JournalError: there is none, or more than one.
     """
+    if is_blank(name):
+        raise JournalError("The run's id is blank", remedy=_WHICH)
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id).limit(2)
     if name != "last":
         query = query.where(runs.c.id.startswith(name, autoescape=True))
@@ -175,9 +180,10 @@ def find_run(connection: Connection, name: str) -> Run:
     if not found and name == "last":
         raise JournalError("There are no runs yet", remedy="Start one with `amx-kimi run`.")
     if not found:
-        raise JournalError(f"There is no run {name!r}", remedy="`amx-kimi runs` lists them.")
+        raise JournalError(f"There is no run {shown(name)}", remedy="`amx-kimi runs` lists them.")
     if len(found) > 1 and name not in ("last", found[0].id):
-        raise JournalError(f"{name!r} is the beginning of several run ids; give more of it")
+        said = f"{shown(name)} is the beginning of several run ids; give more of it"
+        raise JournalError(said, remedy="`amx-kimi runs` lists them.")
     return found[0]
 
 

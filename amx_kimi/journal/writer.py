@@ -43,16 +43,27 @@ class Writer:
         Raises:
             JournalError: the journal is closed, or it was opened by the parent of this process.
         """
-        if self._closed:
-            raise JournalError("The journal is already closed", remedy="Open it again.")
+        self.check_open()
+        future: Future[Any] = Future()
+        self._jobs.put((function, future))
+        return future
+
+    def check_open(self) -> None:
+        """Refuse what comes after `close` or a fork.
+
+        Raises:
+            JournalError: the journal is closed, or it was opened by the parent of this process.
+        """
         if self._process != os.getpid():  # a fork has none of its parent's threads
             raise JournalError(
                 "The journal was opened in another process",
                 remedy="Open it again in this one: Journal(...).",
             )
-        future: Future[Any] = Future()
-        self._jobs.put((function, future))
-        return future
+        if self._closed:
+            raise JournalError(
+                "The journal is closed",
+                remedy="Use it before close(), or inside of its `with` block; or open it again.",
+            )
 
     def close(self) -> None:
         """Finish what is queued, then stop."""

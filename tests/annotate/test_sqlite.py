@@ -382,7 +382,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///"])
 def test_no_file_named(url: str) -> None:
-    with pytest.raises(SourceError, match="no SQLite file"):
+    with pytest.raises(SourceError, match="names no file"):
         open_source(url)
 
 

@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_refused_in_figures() -> None:
         await budget.reserve(D("0.01"))
 
     with pytest.raises(
-        BudgetError, match=r"up to 0\.0100, but 1\.0000 of the cap of 1 is already spent"
+        BudgetError, match=r"up to 0\.0100, but of the cap of 1\.0000, 0\.0000 is left"
     ):
         asyncio.run(main())
 

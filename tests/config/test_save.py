@@ -100,7 +100,7 @@ def test_use_profile_changes_one_line(write: Write, settings: Settings) -> None:
 
 def test_use_of_an_unknown_profile(write: Write, settings: Settings) -> None:
     path = write("config.yml", COMMENTED)
-    with pytest.raises(UnknownProfileError, match=r"'blk' .*Did you mean bulk\?"):
+    with pytest.raises(UnknownProfileError, match=r"'blk' .*\nDid you mean bulk\?"):
         use_profile(settings, "blk")
     assert path.read_text("utf-8") == COMMENTED
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from amx_kimi.databases.base import Comment, Present, RefusedError, split_by_before
+from amx_kimi.databases.base import Comment, Present, RefusedError, no_file, split_by_before
 from amx_kimi.databases.dialect import Dialect, Place, statement
 from amx_kimi.databases.drivers import need_driver
 from amx_kimi.databases.duckdb.connect import CONFIG, reason_of
@@ -53,7 +53,7 @@ class DuckdbComments:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise SourceError(f"There is no DuckDB file {path}")
+            raise no_file(path, "DuckDB file")
         need_driver("duckdb")
         import duckdb
 

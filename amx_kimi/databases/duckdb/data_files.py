@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from amx_kimi.databases.base import Reading, Selection, Source, quoted
+from amx_kimi.databases.base import Reading, Selection, Source, no_file, quoted
 from amx_kimi.databases.drivers import need_driver
 from amx_kimi.databases.duckdb.connect import CONFIG, reason_of
 from amx_kimi.databases.duckdb.csv_files import (
@@ -66,7 +66,7 @@ class FilesSource(DuckdbSource):
         places = [_placed(path) for path in paths]
         for path in places:
             if not path.is_file():
-                raise SourceError(f"There is no file {path}")
+                raise no_file(path, "file")
         self._rows_of: dict[str, int | None] = {}
         self._encodings: dict[Path, str] = {}
         self._layouts: dict[Layout, list[str]] = defaultdict(list)
@@ -238,7 +238,10 @@ def _meant(text: str) -> list[Path] | None:
         pattern = str(path.relative_to(path.anchor))
         matches = Path(path.anchor or ".").glob(pattern)
         if not (found := _data_files(matches)):
-            raise SourceError(f"No file matches {text!r}")
+            raise SourceError(
+                f"No file matches {text!r}",
+                remedy=f"It was looked for from the folder {Path.cwd()}, unless it begins with /.",
+            )
         return found
     return [path]
 

@@ -17,6 +17,7 @@ from amx_kimi.databases.base import (
     Selection,
     TableGoneError,
     file_url,
+    no_file,
     quoted,
 )
 from amx_kimi.databases.drivers import need_driver
@@ -81,7 +82,7 @@ class DuckdbSource:
 
     def __init__(self, path: Path, reading: Reading) -> None:
         if not path.is_file():
-            raise SourceError(f"There is no DuckDB file {path}")
+            raise no_file(path, "DuckDB file")
         need_driver("duckdb")
         import duckdb
 
