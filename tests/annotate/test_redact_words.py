@@ -115,6 +115,11 @@ def test_many_ordinary_words_leave() -> None:
     assert column_of(values, 400) == values
 
 
+@pytest.mark.parametrize("codes", ["EUR USD CHF GBP PLN", "kg cm mm ml kw"])
+def test_many_short_codes_of_one_length_leave(codes: str) -> None:
+    assert column_of(codes.split(), 180) == codes.split()
+
+
 PERSONAL_COLUMNS = (
     "姓名 联系人 电话 xingming 氏名 フリガナ 住所 이름 전화번호 имя фамилия отчество адрес "
     "isim soyadı SOYADI dogum_tarihi doğumTarihi apellido nombre_completo direccion nome "
