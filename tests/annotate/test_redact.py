@@ -67,6 +67,7 @@ PERSONAL_VALUES = [
     *("192.168.0.1", "10.0.0.255", "fe80::1", "2001:db8:0:0:8:800:200c:417a", "::1"),
     *("00:1A:2B:3C:4D:5E", "00-1A-2B-3C-4D-5E"),
     *("sk-live-4f9d", "ghp_16C7e42F292c69", "AKIAIOSFODNN7EXAMPLE", "xoxb-1234-abcd"),
+    *("Basic YWRhOmxvdmU", "-----BEGIN PRIVATE KEY-----"),
     *("9f86d081884c7d659a2feaa0", "dGhpcyBpcyBhIHNlY3JldCB0b2tlbg==", "123-45-6789", "7654321"),
     *("https://example.org/u/7", "550e8400-e29b-41d4-a716-446655440000"),
     *(
