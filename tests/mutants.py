@@ -51,6 +51,7 @@ _WANTED = re.compile(
     r"|(True|False|And|Or|Break|Continue)With\w+|UnaryOperator_(USub_UAdd|Delete_Not))"
     r"|AddNot|NumberReplacer|ZeroIterationForLoop)"
 )
+_OF_NO_RESULT = re.compile(r"@(dataclass|lru_cache)\(")
 _INVALID = 77  # how a fork ends whose module cannot be imported
 
 
@@ -107,7 +108,7 @@ def _mutants(source: str) -> Iterator[str]:
         places = sum(len(list(operator.mutation_positions(node))) for node in nodes)
         for place in range(places):
             mutant = mutate_code(source, operator, place) or source
-            yield source if "@dataclass(" in _changed_line(source, mutant) else mutant
+            yield source if _OF_NO_RESULT.search(_changed_line(source, mutant)) else mutant
 
 
 def _changed_line(source: str, mutant: str) -> str:

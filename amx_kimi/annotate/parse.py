@@ -87,9 +87,8 @@ def _last_answer(answers: list[dict[str, Entry]]) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     for one in reversed(answers):
-        if 2 * len(found.keys() & one.keys()) >= len(one):
-            break  # an earlier draft of what was found
-        found = {**one, **found}
+        is_draft = 2 * len(found.keys() & one.keys()) >= len(one)
+        found = found if is_draft else {**one, **found}
     return found
 
 

@@ -115,7 +115,7 @@ def _is_number_of_somebody(value: str, countries: Sequence[str]) -> bool:
         return False
     if "gb" in countries and _INSURANCE.fullmatch(value):
         return True
-    if 7 <= digits <= 15 and _PHONE.fullmatch(value) and _is_phone(value, countries):
+    if _PHONE.fullmatch(value) and _is_phone(value, countries):
         return True
     return any(module.is_valid(value) for module in _modules(tuple(countries)))
 

@@ -50,8 +50,6 @@ def is_full_name(value: str) -> bool:
 def are_names(values: Sequence[str]) -> bool:
     """Whether a column's values are names of people: half of them in full, or most of them as they
     are written without a space."""
-    if not values:
-        return False
     if 2 * sum(map(is_full_name, values)) >= len(values):
         return True
     begun = [first for value in values if (first := _surname(value))]

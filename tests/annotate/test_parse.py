@@ -146,6 +146,18 @@ def test_only_names() -> None:
     assert words(content) == {"T1": ("O",), "2": ("N",), "1": ("C",)}
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('{"gr\\u00f6\\u00dfe": ["h", "x"]}', "größe"),  # a name that is written with escapes
+        (r'{"1 cust\_id": ["h", "x"]}', "cust_id"),  # its escape is Markdown's: the id decides
+        ('"1 cust_id": ["h", "x"]', "cust_id"),  # no braces around
+    ],
+)
+def test_keys_as_models_write_them(content: str, name: str) -> None:
+    assert words(content, batch_of(name, ask=False)) == {"1": ("x",)}
+
+
 def test_a_name_that_two_tables_share_needs_its_id() -> None:
     batch = Batch(
         (
@@ -271,6 +283,12 @@ def test_a_correction_replaces_what_it_names(prose: str) -> None:
     assert {ref: entry.wordings[0] for ref, entry in found.items()} == {
         **{"1": "One.", "2": "Two, or so.", "T1": "All."}
     }
+
+
+def test_a_correction_may_be_corrected() -> None:
+    drafts = (answer({"2 net_amt": ["l", f"Two, the {nth}."]}) for nth in ("second", "third"))
+    found = words("\nWait:\n".join((answer(GOOD), *drafts)), most=1)
+    assert found == {"T1": ("Orders.",), "1": ("Customer.",), "2": ("Two, the third.",)}
 
 
 @pytest.mark.parametrize("said", ["certain", "0.9", "hm"])

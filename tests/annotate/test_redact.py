@@ -17,7 +17,15 @@ from amx_kimi.annotate.batch import Batch, Piece
 from amx_kimi.annotate.prompt import Wanted, messages
 from amx_kimi.config import Masking
 from amx_kimi.journal import Stored
-from amx_kimi.redact import ColumnFacts, Masked, Redactor, check_masked, redact_text, shape
+from amx_kimi.redact import (
+    ColumnFacts,
+    Masked,
+    Redactor,
+    check_masked,
+    facts_again,
+    redact_text,
+    shape,
+)
 from amx_kimi.redact import redact_sql as redact_definition
 from amx_kimi.redact import redactor as redactor_module
 from amx_kimi.types import Item, RawFacts
@@ -59,6 +67,7 @@ PERSONAL_VALUES = [
     *("192.168.0.1", "10.0.0.255", "fe80::1", "2001:db8:0:0:8:800:200c:417a", "::1"),
     *("00:1A:2B:3C:4D:5E", "00-1A-2B-3C-4D-5E"),
     *("sk-live-4f9d", "ghp_16C7e42F292c69", "AKIAIOSFODNN7EXAMPLE", "xoxb-1234-abcd"),
+    *("Basic YWRhOmxvdmU", "-----BEGIN PRIVATE KEY-----"),
     *("9f86d081884c7d659a2feaa0", "dGhpcyBpcyBhIHNlY3JldCB0b2tlbg==", "123-45-6789", "7654321"),
     *("https://example.org/u/7", "550e8400-e29b-41d4-a716-446655440000"),
     *(
@@ -129,6 +138,8 @@ def test_other_columns_send_frequent_values(column: str) -> None:
         ("x" * 99, "free text, ~99 characters"),
         ("x" * 237, "free text, ~240 characters"),
         ("7" * 40, "digits, ~40 characters"),
+        ("7" * 21 + "x" * 4, "digits, ~25 characters"),
+        ("7" * 20 + "x" * 5, "free text, ~25 characters"),  # not more than 80% digits
         ("2026-01-31 10:20:30.123456+01:00", "9999-99-99 99:99:99.999999+99:99"),
         ("2026-01-31T10:20:30.123456789Z", "9999-99-99A99:99:99.999999999A"),
         ("2026-01-31 10:20 at the Ritz", "free text, ~28 characters"),
@@ -242,6 +253,7 @@ def test_unknown_facts_are_left_out_and_zero_is_not() -> None:
         ("= 'Anna Schm", "= 'Aaaa Aaaa'"),  # cut off
         ("= $$Anna Schm", "= 'Aaaa Aaaa'"),
         ("""SELECT "it's" = 'Anna Schmidt'""", """SELECT "it's" = 'Aaaa Aaaaaaa'"""),
+        ('SELECT "Anna Schm', 'SELECT "Aaaa Aaaa'),
         ("SELECT `it's` = 'Anna Schmidt'", "SELECT `it's` = 'Aaaa Aaaaaaa'"),
         ("-- it's\nSELECT 'Anna Schmidt'", " \nSELECT 'Aaaa Aaaaaaa'"),
         ("SELECT /* 'Anna's */ 'Anna Schmidt'", "SELECT   'Aaaa Aaaaaaa'"),
@@ -360,7 +372,7 @@ def test_a_detector_that_fails_lets_nothing_out(monkeypatch: pytest.MonkeyPatch)
     [
         *(("it", "RSSMRA85T10A562S"), ("gb", "AB 12 34 56 C"), ("no", "22 33 44 55")),
         *(("es", "12345678Z"), ("fi", "131052-308T"), ("in", "ACUPA7085R")),
-        ("fr", "01 23 45 67 89"),
+        *(("fr", "01 23 45 67 89"), ("is", "55 12 345")),
     ],
 )
 def test_numbers_of_a_country(country: str, value: str) -> None:
@@ -371,6 +383,13 @@ def test_numbers_of_a_country(country: str, value: str) -> None:
 def test_codes_are_no_numbers_of_people(value: str) -> None:
     expected = shape(value) if value == "20240115" else value  # eight digits may be anything
     assert mask("status", value, 1_000) == expected
+
+
+@pytest.mark.parametrize(("country", "value"), [("nl", "10-10-11"), ("pt", "5561N3")])
+def test_codes_are_too_short_for_a_number_though_their_digits_check(
+    country: str, value: str
+) -> None:
+    assert ruled(value, count=1_000, countries=(country,)) == value
 
 
 def test_many_different_words_are_names_of_something() -> None:
@@ -400,6 +419,7 @@ def test_keys_of_documents_that_recur_leave() -> None:
         ("host 10.0.0.1 and https://x.y/z?k=1", "host 99.9.9.9 and aaaaa://a.a/a?a=9"),
         ("key sk-abc123def456", "key aa-aaa999aaa999"),
         ("since 2019, in EUR, 5 digits", "since 2019, in EUR, 5 digits"),
+        ("daily at 10:30:00", "daily at 10:30:00"),
         ("see customer_address_line_2", "see customer_address_line_2"),
         ("", ""),
     ],
@@ -571,6 +591,21 @@ def redact_column(item: Item) -> dict[str, Any]:
 def test_keys_that_are_rare_or_no_names_of_fields_stay() -> None:
     keys = (("colour", 5), ("size", 4), ("two words", 90), ("a1b2c3d4e5f6", 90), ("7", 90))
     assert redact("doc", RawFacts(keys=keys)).keys == ("colour",)
+
+
+def test_facts_are_the_same_when_the_journal_gives_them_back() -> None:
+    item = column_item(table_item("t"), "c", details={"values": ["open"], "key": {"of": ["x"]}})
+    known = redact_column(item)
+    assert known == {"values": ["open"], "key": {"of": ["x"]}}
+    assert facts_again(known).as_json() == known
+    told = facts_again(known, answer="Ask ada@example.org").as_json()
+    assert told == {**known, "answer": "Ask a***@e***.org"}
+
+
+def test_sql_longer_than_200_000_characters_is_left_out() -> None:
+    longest = "x" * 200_000
+    assert redact_definition(longest) == longest
+    assert redact_definition(longest + "x") == ""
 
 
 def test_names_of_fields_that_are_data() -> None:

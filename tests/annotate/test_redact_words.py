@@ -65,6 +65,8 @@ FULL = [
         "Weber A",
     ),
     *("Baker Mark", "Li Na", "Amit Das", "Le Hoa", "Linh Do"),
+    *("A Weber", "B. Hall", "B Zork", "Das Zork", "Zork, Blub", "zork blub", "Zork Blub3"),
+    *("Open_Zork", "Anna Hall Weber", "Zork Anna-Lena", "Driver’s Zork"),
     *("Mehmet Yılmaz", "Łukasz Żuk", "José García", "Baker, Grace", "weber, anna", "Anna/Schmidt"),
 ]
 
@@ -101,6 +103,8 @@ HARMLESS = [
     "黄色|白色|金色|蓝色",
     "완료|진행중|대기|취소",
     "partiallyFulfilledShipment|application/javascript|IN_PROGRESS",
+    "Grace Period|Meeting Hall|Head Cook|Hope Center|Market Price",
+    "B Hall|B. Open|We A|in Zork|open_zork|Zork 3|Zork, 12|part-time|driver's license",
     "North America|Middle East|United Kingdom|Latin America",
 ]
 
@@ -113,6 +117,53 @@ def test_words_of_a_dictionary_are_no_names(values: str) -> None:
 def test_many_ordinary_words_leave() -> None:
     values = ["Wooden Chair", "Office Desk", "Paper Towels", "Table Lamp", "Garden Hose"]
     assert column_of(values, 400) == values
+
+
+@pytest.mark.parametrize(
+    ("values", "distinct", "leave"),
+    [
+        # Of many, words that are not ordinary are names of something.
+        ("EUR USD CHF GBP PLN", 180, True),  # codes of one length
+        ("g kg cm mm ml m", 180, True),
+        ("KIM LEE CHOI", 180, False),
+        ("QXKZ K-1", 180, False),  # four letters in a row are a word, three capitals a code
+        ("QXK K-1", 180, True),
+        ("ann K-1", 180, False),
+        ("an K-1", 180, True),
+        ("Bo K-1", 180, False),
+        ("BO K-1", 180, True),
+        ("Zork Blub K-1 K-2", 180, False),  # half of them
+        ("Zork Q-3 K-1 K-2", 180, True),
+        ("Zork Blub closed pending", 180, False),
+        ("Zork open closed pending", 180, True),  # three of four are ordinary
+        # Of a few, those that are written as names without a space are.
+        ("黄金 白银 铜矿 王牌", 4, False),  # three of four begin with a surname
+        ("黄金 白银 铜矿 铁矿", 4, True),
+        ("佐々木小次郎", 1, False),
+        ("佐々木小次郎本", 1, True),
+        ("王小明", 1, False),
+        ("王小明好", 1, True),
+        ("欧阳娜娜", 1, False),
+        ("欧阳", 1, True),  # a surname alone
+        ("王", 1, True),
+        ("김민수", 1, False),
+        ("김민수현", 1, True),
+    ],
+)
+def test_words_and_names_in_a_column(values: str, distinct: int, leave: bool) -> None:
+    found = column_of(values.split(), distinct)
+    assert found == (values.split() if leave else list(dict.fromkeys(map(shape, values.split()))))
+
+
+def test_many_names_of_firms_leave_as_shapes() -> None:
+    firms = ["Weber & Koch", "Meyer & Lang", "Schmidt + Co"]
+    assert column_of(firms, 400) == ["Aaaaa & Aaaa", "Aaaaaaa + Aa"]
+
+
+@pytest.mark.parametrize(("others", "leave"), [("gelb", False), ("gelb rot", True)])
+def test_where_half_are_full_names_all_may_be(others: str, leave: bool) -> None:
+    found = column_of(["Anna Schmidt", *others.split()], 3)
+    assert ("gelb" in found) == leave
 
 
 PERSONAL_COLUMNS = (

@@ -13,13 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amx_kimi.client import Budget
-from amx_kimi.errors import BudgetError
+from amx_kimi.client.budget import cap_of
+from amx_kimi.errors import BudgetError, ConfigError
 from amx_kimi.facts import Prices, Quirk
 from amx_kimi.sandbox import Sandbox
 
 from .helpers import Memory, ask, chat, profile, until_async, with_client
 
 D = Decimal
+
+
+@pytest.mark.parametrize("said", ["0.01", 0.01, D("0.01"), 5])
+def test_a_cap_is_any_positive_amount(said: Decimal | float | str) -> None:
+    assert cap_of(said) == D(str(said))
+
+
+@pytest.mark.parametrize("said", ["0", 0.0, -1, "-0.01", "inf", float("nan"), "five", ""])
+def test_what_is_no_positive_amount_is_no_cap(said: float | str) -> None:
+    with pytest.raises(ConfigError, match="must be a positive amount"):
+        cap_of(said)
 
 
 def test_without_a_cap_everything_is_booked() -> None:

@@ -392,6 +392,20 @@ def test_a_cap_that_nobody_told_is_found(cap: int, told: int | None, names_it: b
     assert service.seconds <= 1.25 * ideal + 8
 
 
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [
+        (Limits(), 8),
+        (Limits(hint=15), 15),
+        (Limits(concurrency=5), 5),
+        (Limits(concurrency=200), 64),
+        (Limits(concurrency=10, hint=15), 10),
+    ],
+)
+def test_how_many_begin_at_once(limits: Limits, most: int) -> None:
+    assert begin(limits).at_once == most
+
+
 def test_a_hint_is_where_it_begins_and_not_where_it_ends() -> None:
     service = Service(cap=60)
     state = service.serve(4_000, Limits(hint=15))
