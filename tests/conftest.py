@@ -3,9 +3,13 @@
 import secrets
 import shutil
 import signal
+import socket
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -83,3 +87,38 @@ def fresh_postgres(postgres_url: str) -> Iterator[str]:
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """The URL of a MariaDB server of this test session's own; user root, no password."""
+    if shutil.which("mariadbd") is None:
+        pytest.skip("no mariadbd here (apt-get install mariadb-server-core mariadb-client)")
+    folder = Path(tempfile.mkdtemp(prefix="amx-kimi-mariadb-"))
+    data, place = folder / "data", folder / "socket"
+    alone = ["--no-defaults", f"--datadir={data}", "--user=root"]
+    subprocess.run(
+        ["mariadb-install-db", *alone, "--auth-root-authentication-method=normal"],
+        check=True,
+        capture_output=True,
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    more = ["--bind-address=127.0.0.1", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"]
+    server = subprocess.Popen(
+        ["mariadbd", *alone, f"--socket={place}", f"--port={port}", *more],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(3_000):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            assert server.poll() is None
+            time.sleep(0.01)
+        yield f"mysql://root@127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)

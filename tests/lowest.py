@@ -12,7 +12,8 @@ def main() -> None:
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
     project = tomllib.loads(text)["project"]
     extras = project["optional-dependencies"]
-    for line in (*project["dependencies"], *extras["postgres"], *extras["duckdb"]):
+    drivers = (*extras["postgres"], *extras["mysql"], *extras["duckdb"])
+    for line in (*project["dependencies"], *drivers):
         found = _REQUIREMENT.fullmatch(line)
         assert found, f"{line} has no lower bound"
         print(f"{found[1]}=={found[2]}")

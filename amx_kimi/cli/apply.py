@@ -39,6 +39,7 @@ _WORDS = {
     "stands": "rejected, but our text is still there",
     "gone": "gone",
     "long": "too long",
+    "unstored": "not stored by this database (views)",
     "refused": "refused",
 }
 _FAILED = ("gone", "long", "refused")

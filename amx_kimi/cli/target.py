@@ -19,6 +19,7 @@ from amx_kimi.errors import ConfigError, SourceError
 from amx_kimi.journal import Run
 from amx_kimi.settings import Settings
 
+_WANTS_PASSWORD = ("no password supplied", "(using password: NO)")  # PostgreSQL's words, MySQL's
 __all__ = ["find_target", "target_of", "with_password"]
 
 
@@ -74,7 +75,7 @@ def with_password(target: Target, *, ask: bool) -> Target:
     try:
         open_source(target.url).close()
     except SourceError as error:
-        if "no password supplied" not in error.message:
+        if not any(words in error.message for words in _WANTS_PASSWORD):
             raise
     else:
         return target

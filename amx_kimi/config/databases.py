@@ -1,7 +1,7 @@
 """AMX's `db_profiles`: the databases that AMX knows, with their passwords in the keyring."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from amx_kimi.conceal import shown
@@ -12,6 +12,7 @@ from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
+_MORE = ("sslmode", "sslrootcert", "ssl_disabled", "ssl_ca")
 __all__ = ["AMX_MOST_ROWS", "DatabaseProfile", "load_database"]
 
 AMX_MOST_ROWS = 1_000_000
@@ -23,7 +24,8 @@ class DatabaseProfile:
     """One entry of `db_profiles`; `backend` is AMX's word for the kind of database.
 
     `profiling_mode` is AMX's too: `metadata` reads only the catalog. `profiling_max_rows` is None
-    if it is absent; AMX writes its default, 1,000,000, into every profile.
+    if it is absent; AMX writes its default, 1,000,000, into every profile. `more` are AMX's fields
+    of this kind of database, such as `ssl_ca`, as texts; without secrets.
     """
 
     name: str
@@ -35,6 +37,7 @@ class DatabaseProfile:
     database: str = ""
     profiling_mode: str = "full"
     profiling_max_rows: int | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
@@ -68,7 +71,12 @@ def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
         database=str(entry.get("database") or ""),
         profiling_mode=str(entry.get("profiling_mode") or "full").strip().lower(),
         profiling_max_rows=_number(entry, "profiling_max_rows", where),
+        more={name: _plain(entry[name]) for name in _MORE if entry.get(name)},
     )
+
+
+def _plain(value: Any) -> str:
+    return "true" if value is True else str(value)
 
 
 def _number(entry: Mapping[Any, Any], key: str, where: str) -> int | None:

@@ -3,7 +3,7 @@
 Raw values exist only between a source and `redact`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -128,9 +128,14 @@ class Source(Protocol):
 
 
 class RefusedError(SourceError):
-    """The database refused a table's comments; none of them was written."""
+    """The database refused a table's comments; none of them was written, or if `columns` names some
+    ("" is the table itself), none of these."""
 
     stops_run = False
+
+    def __init__(self, message: str, *, columns: Collection[str] = ()) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 @dataclass(frozen=True)

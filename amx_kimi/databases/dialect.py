@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from amx_kimi.text import one_line
 
-__all__ = ["Dialect", "Place", "cut", "statement", "too_long"]
+__all__ = ["Dialect", "Place", "cut", "keeps_comment", "statement", "too_long"]
 
 _SIZES: Mapping[str, Callable[[str], int]] = {
     "characters": len,
@@ -54,16 +54,26 @@ class Place:
 def statement(dialect: Dialect, place: Place, text: str | None) -> str:
     """The statement that makes `text` the comment of a place; None removes the comment, if the
     dialect does that with `IS NULL`."""
+    template = _template(dialect, place)
+    if text is not None and not dialect.lines:
+        text = " ".join(text.split("\n")).replace("$(", "$ (")
+    filled: str = template.format_map(_Slots(dialect, place, text))
+    return one_line(filled) if template.startswith("--") else filled
+
+
+def keeps_comment(dialect: Dialect, place: Place) -> bool:
+    """Whether such a database stores a comment there at all."""
+    return not _template(dialect, place).startswith("--")
+
+
+def _template(dialect: Dialect, place: Place) -> str:
     part = "column" if place.column else "table"
     template = getattr(dialect, part)
     if place.kind in ("view", "materialized view"):
         template = dialect.views.get(part, template)
     if place.kind == "materialized view":
         template = dialect.materialized.get(part, template)
-    if text is not None and not dialect.lines:
-        text = " ".join(text.split("\n")).replace("$(", "$ (")
-    filled: str = template.format_map(_Slots(dialect, place, text))
-    return one_line(filled) if template.startswith("--") else filled
+    return str(template)
 
 
 class _Slots(dict[str, str]):

@@ -34,8 +34,9 @@ __all__ = [
 ]
 
 _SUPPORTED = (
-    "postgresql://user@host:5432/database, sqlite:///file.db, duckdb:///file.duckdb, the path of "
-    "such a file, or data files (.parquet, .csv, .json) or a folder of them"
+    "postgresql://user@host:5432/database, mysql://user@host:3306/database, sqlite:///file.db, "
+    "duckdb:///file.duckdb, the path of such a file, or data files (.parquet, .csv, .json) or a "
+    "folder of them"
 )
 
 
@@ -136,6 +137,7 @@ def database_url(profile: DatabaseProfile) -> URL:
         host=profile.host or None,
         port=profile.port,
         database=profile.database or None,
+        query={name: value for name, value in profile.more.items() if name in kind.options},
     )
 
 

@@ -28,6 +28,7 @@ class Kind:
     - `name`: the name of its dialect, and the first part of a database's identity
     - `module`: opens such databases (a `Backend`)
     - `schemes`: the first parts of its URLs; `amx`: its name as an AMX `backend`
+    - `options`: AMX's fields of such a profile that its URLs take as options
     - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
     - `file`: such a database is a file, recognized by `signature` (offset, bytes)
     - `platform`: its name in DataHub (default: `name`)
@@ -40,6 +41,7 @@ class Kind:
     module: str
     schemes: tuple[str, ...] = ()
     amx: str = ""
+    options: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()
     install: str = ""
     file: bool = False
@@ -65,9 +67,24 @@ KINDS: Sequence[Kind] = (
         module=f"{_ROOM}.postgresql",
         schemes=("postgresql", "postgres"),
         amx="postgresql",
+        options=("sslmode", "sslrootcert"),
         drivers=("psycopg", "psycopg2", "pg8000"),
         install='pip install "amx-kimi[postgres]"',
         platform="postgres",
+        is_read=True,
+        is_written=True,
+        has_password=True,
+    ),
+    Kind(
+        name="mysql",
+        title="MySQL or MariaDB",
+        module=f"{_ROOM}.mysql",
+        schemes=("mysql", "mariadb"),
+        amx="mysql",
+        options=("ssl_disabled", "ssl_ca"),
+        drivers=("pymysql",),
+        install='pip install "amx-kimi[mysql]"',
+        platform="mysql",
         is_read=True,
         is_written=True,
         has_password=True,
@@ -111,7 +128,6 @@ KINDS: Sequence[Kind] = (
     Kind(name="snowflake", title="Snowflake", module=_SQL_ONLY),
     Kind(name="bigquery", title="BigQuery", module=_SQL_ONLY),
     Kind(name="databricks", title="Databricks", module=_SQL_ONLY),
-    Kind(name="mysql", title="MySQL", module=_SQL_ONLY),
     Kind(name="oracle", title="Oracle", module=_SQL_ONLY),
     Kind(name="sqlserver", title="SQL Server", module=_SQL_ONLY),
 )

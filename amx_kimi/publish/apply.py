@@ -13,7 +13,7 @@ from typing import IO, Literal
 
 from amx_kimi.blocks import blocks
 from amx_kimi.databases.base import Comment, Comments, Present, RefusedError
-from amx_kimi.databases.dialect import Dialect, Place, cut, statement, too_long
+from amx_kimi.databases.dialect import Dialect, Place, cut, keeps_comment, statement, too_long
 from amx_kimi.errors import JournalError
 from amx_kimi.journal import Described, Journal, Run, results, writes
 from amx_kimi.publish.choose import Choice
@@ -32,7 +32,7 @@ __all__ = [
     "write_sql",
 ]
 
-State = Literal["write", "undo", "same", "kept", "gone", "long", "stands"]
+State = Literal["write", "undo", "same", "kept", "gone", "long", "stands", "unstored"]
 _TABLES_AT_ONCE = 100
 
 
@@ -55,6 +55,7 @@ class Change:
     - `kept`: text written by people
     - `gone`: its table or column no longer exists
     - `long`: too long for the database
+    - `unstored`: the database stores no comment there, such as on a view
     - `stands`: rejected, but our text is still there
     """
 
@@ -245,6 +246,8 @@ def _change(
     if _is_rejected(row):
         why = "it was rejected, but our text is still there (--undo restores the earlier comments)"
         return Change(row.id, place, before, "", "stands", why)
+    if not keeps_comment(dialect, place):
+        return Change(row.id, place, before, after, "unstored")
     if rules.cut:
         after = cut(dialect, place, after)
     change = Change(row.id, place, before, after, "write")
@@ -321,19 +324,24 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
     """Write one table's comments; returns the ids of those that are there now."""
     place = table[0].place
     wanted = [Comment(c.place.column, c.before, c.after) for c in table]
+    moved: set[str] = set()
+    refused: set[str] = set()
     try:
-        others = database.write(place.schema, place.table, wanted)
+        moved = {one.column for one in database.write(place.schema, place.table, wanted)}
     except RefusedError as error:
-        outcome.counts["refused"] += len(table)
+        refused = _refused(error, wanted)
         outcome.problems.append(f"{_named(place)}: {error.message}")
-        return set()
-    moved = {one.column for one in others}
     for change in table:
         if change.place.column in moved:
             outcome.problems.append(f"{change.name}: somebody else has changed it in the meantime")
-    outcome.counts["refused"] += len(moved)
-    outcome.counts["written"] += len(table) - len(moved)
-    return {change.id for change in table if change.place.column not in moved}
+    written = {change.id for change in table if change.place.column not in moved | refused}
+    outcome.counts["refused"] += len(table) - len(written)
+    outcome.counts["written"] += len(written)
+    return written
+
+
+def _refused(error: RefusedError, wanted: Sequence[Comment]) -> set[str]:
+    return set(error.columns) or {one.column for one in wanted}
 
 
 @dataclass(frozen=True)
@@ -378,7 +386,7 @@ def _restore(journal: Journal, database: Comments, table: UndoTable, outcome: Ou
         try:
             others = {one.column for one in database.write(place.schema, place.table, wanted)}
         except RefusedError as error:
-            others = {one.column for one, _ in table.restore}
+            others = _refused(error, wanted)
             outcome.problems.append(f"{_named(place)}: {error.message}")
         done = [one for one, _ in table.restore if one.column not in others]
         outcome.counts["refused"] += len(others)

@@ -1,0 +1,34 @@
+"""MySQL and MariaDB: opens a server (`connect`), reads it (`source`, `statistics`), and writes
+comments (`comments`, with `definitions` of columns)."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL
+
+from amx_kimi.databases.base import Comments, Reading, Source
+
+if TYPE_CHECKING:
+    from amx_kimi.databases.dialect import Dialect
+
+__all__ = ["dialect", "open_comments", "open_source"]
+
+
+def open_source(url: URL, reading: Reading) -> Source:
+    """As `Backend.open_source`."""
+    from amx_kimi.databases.mysql.source import MysqlSource
+
+    return MysqlSource(url, reading)
+
+
+def open_comments(url: URL) -> Comments:
+    """As `Backend.open_comments`."""
+    from amx_kimi.databases.mysql.comments import MysqlComments
+
+    return MysqlComments(url)
+
+
+def dialect(_: str) -> "Dialect":
+    """As `Backend.dialect`."""
+    from amx_kimi.databases.mysql.comments import DIALECT
+
+    return DIALECT

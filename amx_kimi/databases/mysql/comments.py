@@ -1,0 +1,161 @@
+"""Writes comments to MySQL and MariaDB: one statement per table, so that all or none are written.
+
+The server has no transactions for this. A table is locked if the user may do that, its definition
+is read again, and compared afterwards.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import URL, bindparam, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from amx_kimi.databases.base import Comment, Present, RefusedError, split_by_before
+from amx_kimi.databases.dialect import Dialect
+from amx_kimi.databases.mysql.connect import REMEDY, engine, identity
+from amx_kimi.databases.mysql.definitions import alter, quoted_name, without_comments
+from amx_kimi.databases.server.connect import connect, reason_of
+from amx_kimi.databases.sql_only import dialect
+from amx_kimi.errors import SourceError
+
+__all__ = ["DIALECT", "MysqlComments"]
+
+DIALECT: Dialect = dialect("mysql")
+
+_WOULD_COPY = {1845, 1846}  # ALGORITHM=INPLACE is not supported (MySQL's error reference, 2026)
+_COPYING = "the server would copy all rows"
+_LAST = "\uffff"
+_BEYOND = "the server stores no characters beyond U+FFFF in comments, such as emoji"
+_PRESENT = """
+SELECT t.TABLE_SCHEMA, t.TABLE_NAME, t.TABLE_TYPE, '' AS COLUMN_NAME, t.TABLE_COMMENT AS COMMENT
+FROM information_schema.TABLES t WHERE (t.TABLE_SCHEMA, t.TABLE_NAME) IN :places
+UNION ALL
+SELECT c.TABLE_SCHEMA, c.TABLE_NAME, '', c.COLUMN_NAME, c.COLUMN_COMMENT
+FROM information_schema.COLUMNS c WHERE (c.TABLE_SCHEMA, c.TABLE_NAME) IN :places
+"""
+
+
+class MysqlComments:
+    """A MySQL or MariaDB server.
+
+    Raises:
+        SourceError: no driver, no connection.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = engine(url, read_only=False)
+        self.identity = identity(url)
+        self.dialect = DIALECT
+        self.caution = (
+            "MySQL and MariaDB change a comment by repeating the column's definition. It is taken "
+            "from the server and compared afterwards; no rows are copied. Each table is locked for "
+            "a moment."
+        )
+        self._connection = connect(self._engine, REMEDY)
+
+    def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
+        """As `Comments.read`; a comment that is empty is none."""
+        try:
+            return self._present(tables)
+        except SQLAlchemyError as error:
+            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+
+    def write(self, schema: str, table: str, wanted: Sequence[Comment]) -> list[Comment]:
+        """As `Comments.write`."""
+        try:
+            with self._locked(schema, table):
+                now = self._present([(schema, table)]).get((schema, table))
+                fitting, others = split_by_before(now, wanted)
+                if now and fitting:
+                    if now.kind == "view":
+                        raise RefusedError("MySQL and MariaDB store no comments for views")
+                    self._write(schema, table, fitting)
+                return others
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise SourceError(f"The connection was lost: {reason_of(error)}") from None
+            raise RefusedError(reason_of(error)) from None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def _write(self, schema: str, table: str, fitting: Sequence[Comment]) -> None:
+        place = f"{quoted_name(schema)}.{quoted_name(table)}"
+        texts = {one.column: one.after for one in fitting}
+        beyond = [column for column, text in texts.items() if max(text or "", default="") > _LAST]
+        storable = {column: text for column, text in texts.items() if column not in beyond}
+        before = self._definition(place)
+        copying: list[str] = []
+        if storable and not self._altered(alter(place, before, storable)):
+            copying = self._one_by_one(place, before, storable)
+        if without_comments(before) != without_comments(self._definition(place)):
+            told = " ".join(before.split())[:2_000]
+            raise RefusedError(f"more than comments changed; the definition before was: {told}")
+        if reasons := [
+            f"{why} ({', '.join(column or 'the table' for column in columns)})"
+            for why, columns in ((_BEYOND, beyond), (_COPYING, copying))
+            if columns
+        ]:
+            raise RefusedError("; ".join(reasons), columns=[*beyond, *copying])
+
+    def _one_by_one(self, place: str, before: str, texts: Mapping[str, str | None]) -> list[str]:
+        """Write what the server can write without copying the table; returns the other columns."""
+        return [
+            column
+            for column, text in texts.items()
+            if not any(
+                self._altered(alter(place, before, {column: text}, as_json=as_json))
+                for as_json in (True, False)
+            )
+        ]
+
+    def _altered(self, statement: str) -> bool:
+        try:
+            self._run(statement)
+        except DBAPIError as error:
+            if getattr(error.orig, "args", (0,))[0] in _WOULD_COPY:
+                return False
+            raise
+        return True
+
+    def _definition(self, place: str) -> str:
+        return str(self._run(f"SHOW CREATE TABLE {place}")[0][1])
+
+    def _present(self, tables: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Present]:
+        query = text(_PRESENT).bindparams(bindparam("places", expanding=True))
+        kinds: dict[tuple[str, str], str] = {}
+        found: dict[tuple[str, str], dict[str, str | None]] = {}
+        if not tables:
+            return {}
+        for schema, table, kind, column, comment in self._connection.execute(
+            query, {"places": list(tables)}
+        ):
+            place = (str(schema), str(table))
+            if not column:
+                is_view = kind == "VIEW"
+                kinds[place] = "view" if is_view else "table"
+                comment = "" if is_view else comment
+            found.setdefault(place, {})[str(column)] = comment or None
+        wanted = set(tables)  # names may differ by case only
+        return {place: Present(kinds[place], found[place]) for place in kinds if place in wanted}
+
+    def _run(self, statement: str) -> Sequence[Sequence[object]]:
+        # Without parameters, because a percent sign would be read as one.
+        bare = self._connection.execution_options(no_parameters=True)
+        result = bare.exec_driver_sql(statement)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+    @contextmanager
+    def _locked(self, schema: str, table: str) -> Iterator[None]:
+        """A lock on the table, so that nobody writes between our look and our text; without it if
+        the user may not, or if it is a view."""
+        with suppress(DBAPIError):
+            self._run(f"LOCK TABLES {quoted_name(schema)}.{quoted_name(table)} WRITE")
+        try:
+            yield
+        finally:
+            if not self._connection.invalidated:
+                with suppress(DBAPIError):
+                    self._run("UNLOCK TABLES")

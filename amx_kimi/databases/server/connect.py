@@ -1,0 +1,81 @@
+"""A connection to a server through SQLAlchemy, set up in the same way for every kind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from amx_kimi.databases.drivers import with_driver
+from amx_kimi.databases.registry import find_kind
+from amx_kimi.errors import SourceError
+
+__all__ = ["connect", "engine_of", "identity_of", "reason_of", "without_secrets"]
+
+_SECRETS = ("password", "token", "passcode", "private_key_file_pwd", "access_token")
+
+
+def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> Engine:
+    """An engine with one connection, which is not open yet; `options` are the driver's, `set_up`
+    statements for each new connection.
+
+    A statement of `set_up` that this version of the server does not know is skipped, unless it
+    begins with `!`.
+
+    Raises:
+        SourceError: no driver is installed.
+    """
+    engine = create_engine(
+        with_driver(url, SourceError), connect_args=dict(options), pool_size=1, max_overflow=0
+    )
+
+    def prepare(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for statement in set_up:
+            try:
+                cursor.execute(statement.removeprefix("!"))
+            except Exception:
+                if statement.startswith("!"):
+                    raise
+        cursor.close()
+
+    event.listen(engine, "connect", prepare, insert=True)
+    return engine
+
+
+def connect(engine: Engine, remedy: str) -> Connection:
+    """Open the connection.
+
+    Raises:
+        SourceError: the server cannot be reached, or it refuses.
+    """
+    try:
+        return engine.connect()
+    except (SQLAlchemyError, OSError) as error:
+        raise SourceError(
+            f"{without_secrets(engine.url).render_as_string()} cannot be opened: "
+            f"{reason_of(error)}",
+            remedy=remedy,
+        ) from None
+
+
+def identity_of(url: URL, port: int) -> str:
+    """The identity of a URL's database, without driver, user or password."""
+    kind = find_kind(url.get_backend_name())
+    name = kind.name if kind else url.get_backend_name()
+    return f"{name}://{url.host or 'localhost'}:{url.port or port}/{url.database or ''}"
+
+
+def reason_of(error: Exception) -> str:
+    """The server's message, in one line, without the statement."""
+    cause = getattr(error, "orig", None) or error
+    # PEP 249 drivers give (code, message), or a message.
+    parts = [part for part in cause.args if isinstance(part, str)] or [str(cause)]
+    return " ".join(" ".join(parts).split())
+
+
+def without_secrets(url: URL) -> URL:
+    """The URL without passwords, for messages and the journal."""
+    query = url.difference_update_query(_SECRETS).query
+    scheme = url.get_backend_name()
+    return URL.create(scheme, url.username, None, url.host, url.port, url.database, query)
