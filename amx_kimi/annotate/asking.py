@@ -232,11 +232,10 @@ class _Asking:
     def tell(self) -> None:
         """Tell how far the run is. If the listener raises an error, that ends the run, but what was
         sent is still answered and kept."""
-        if self.stop:
-            return
         try:
             self._notify(self.progress)
         except BaseException as error:
+            self._notify = lambda _: None
             self._stop(error)
 
 
