@@ -281,11 +281,16 @@ def test_no_table_is_copied(shop: Shop) -> None:
 
 def test_what_cannot_be_stored_is_refused_and_the_rest_written(shop: Shop) -> None:
     database = open_comments(shop.url)
-    wanted = [Comment("id", None, "smile 😀"), Comment("plz", "written by people", "Postcode.")]
+    wanted = [
+        Comment("", None, "Places."),
+        Comment("id", None, "smile 😀"),
+        Comment("plz", "another", "Postcode."),
+    ]
     with pytest.raises(RefusedError, match=r"beyond U\+FFFF .*\(id\)") as caught:
         database.write(shop.name, "orte", wanted)
-    assert list(caught.value.columns) == ["id"]
-    assert (shop.comments()["orte.id"], shop.comments()["orte.plz"]) == ("", "Postcode.")
+    assert list(caught.value.columns) == ["id", "plz"]
+    present = database.read([(shop.name, "orte")])[shop.name, "orte"].comments
+    assert present == {"": "Places.", "id": None, "plz": "written by people"}
     with pytest.raises(RefusedError, match="no comments for views"):
         database.write(shop.name, "alle", [Comment("", None, "All.")])
     database.close()

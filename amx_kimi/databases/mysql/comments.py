@@ -69,7 +69,10 @@ class MysqlComments:
                 if now and fitting:
                     if now.kind == "view":
                         raise RefusedError("MySQL and MariaDB store no comments for views")
-                    self._write(schema, table, fitting)
+                    refused = self._write(schema, table, fitting)
+                    if refused:
+                        moved = {one.column: "changed meanwhile" for one in others}
+                        raise RefusedError(_listed(refused), columns=[*refused, *moved])
                 return others
         except DBAPIError as error:
             if error.connection_invalidated:
@@ -81,44 +84,48 @@ class MysqlComments:
         self._connection.close()
         self._engine.dispose()
 
-    def _write(self, schema: str, table: str, fitting: Sequence[Comment]) -> None:
+    def _write(self, schema: str, table: str, fitting: Sequence[Comment]) -> dict[str, str]:
+        """Write what the server can store; returns the other columns, with the reasons."""
         place = f"{quoted_name(schema)}.{quoted_name(table)}"
         texts = {one.column: one.after for one in fitting}
-        beyond = [column for column, text in texts.items() if max(text or "", default="") > _LAST]
-        storable = {column: text for column, text in texts.items() if column not in beyond}
+        refused = {
+            column: _BEYOND for column, text in texts.items() if max(text or "", default="") > _LAST
+        }
+        storable = {column: text for column, text in texts.items() if column not in refused}
         before = self._definition(place)
-        copying: list[str] = []
-        if storable and not self._altered(alter(place, before, storable)):
-            copying = self._one_by_one(place, before, storable)
+        if storable and self._refusal(alter(place, before, storable)):
+            refused |= self._one_by_one(place, before, storable)
         if without_comments(before) != without_comments(self._definition(place)):
             told = " ".join(before.split())[:2_000]
-            raise RefusedError(f"more than comments changed; the definition before was: {told}")
-        if reasons := [
-            f"{why} ({', '.join(column or 'the table' for column in columns)})"
-            for why, columns in ((_BEYOND, beyond), (_COPYING, copying))
-            if columns
-        ]:
-            raise RefusedError("; ".join(reasons), columns=[*beyond, *copying])
-
-    def _one_by_one(self, place: str, before: str, texts: Mapping[str, str | None]) -> list[str]:
-        """Write what the server can write without copying the table; returns the other columns."""
-        return [
-            column
-            for column, text in texts.items()
-            if not any(
-                self._altered(alter(place, before, {column: text}, as_json=as_json))
-                for as_json in (True, False)
+            raise SourceError(
+                f"In {schema}.{table}, more than comments changed",
+                remedy=f"Compare it with what it was before: {told}",
             )
-        ]
+        return refused
 
-    def _altered(self, statement: str) -> bool:
+    def _one_by_one(
+        self, place: str, before: str, texts: Mapping[str, str | None]
+    ) -> dict[str, str]:
+        refused = {}
+        for column, wanted in texts.items():
+            for as_json in (True, False):
+                reason = self._refusal(alter(place, before, {column: wanted}, as_json=as_json))
+                if not reason:
+                    break
+            else:
+                refused[column] = reason
+        return refused
+
+    def _refusal(self, statement: str) -> str:
+        """Run a statement; returns why the server refused it, or ""."""
         try:
             self._run(statement)
         except DBAPIError as error:
-            if getattr(error.orig, "args", (0,))[0] in _WOULD_COPY:
-                return False
-            raise
-        return True
+            if error.connection_invalidated:
+                raise
+            would_copy = getattr(error.orig, "args", (0,))[0] in _WOULD_COPY
+            return _COPYING if would_copy else reason_of(error)
+        return ""
 
     def _definition(self, place: str) -> str:
         return str(self._run(f"SHOW CREATE TABLE {place}")[0][1])
@@ -159,3 +166,10 @@ class MysqlComments:
             if not self._connection.invalidated:
                 with suppress(DBAPIError):
                     self._run("UNLOCK TABLES")
+
+
+def _listed(refused: Mapping[str, str]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for column, reason in refused.items():
+        reasons.setdefault(reason, []).append(column or "the table")
+    return "; ".join(f"{why} ({', '.join(columns)})" for why, columns in reasons.items())
