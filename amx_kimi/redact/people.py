@@ -120,10 +120,13 @@ def _is_known(word: str) -> bool:
 
 def _is_ordinary(value: str) -> bool:
     """Whether a value is a phrase of ordinary words, or one that is no name."""
-    words = [word.casefold() for word in _WORD.findall(value)]
-    if len(words) == 1:
-        return _is_known(words[0]) and words[0] not in first_names() | last_names()
-    return bool(words) and all(map(_is_known, words)) and not is_full_name(value)
+    match [word.casefold() for word in _WORD.findall(value)]:
+        case []:
+            return False
+        case [word]:
+            return _is_known(word) and word not in first_names() | last_names()
+        case words:
+            return all(map(_is_known, words)) and not is_full_name(value)
 
 
 def _are_letters(*words: str) -> bool:

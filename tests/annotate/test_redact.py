@@ -385,10 +385,15 @@ def test_codes_are_no_numbers_of_people(value: str) -> None:
     assert mask("status", value, 1_000) == expected
 
 
-@pytest.mark.parametrize(("country", "value"), [("nl", "10-10-11"), ("pt", "5561N3")])
-def test_codes_are_too_short_for_a_number_though_their_digits_check(
-    country: str, value: str
-) -> None:
+@pytest.mark.parametrize(
+    ("country", "value"),
+    [
+        ("nl", "10-10-11"),  # too short, though its digits check
+        ("pt", "5561N3"),
+        ("is", "10-10-111"),  # seven digits, but no phone number
+    ],
+)
+def test_codes_that_are_nobodys_number(country: str, value: str) -> None:
     assert ruled(value, count=1_000, countries=(country,)) == value
 
 

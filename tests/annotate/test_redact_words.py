@@ -134,6 +134,7 @@ def test_many_ordinary_words_leave() -> None:
         ("BO K-1", 180, True),
         ("Zork Blub K-1 K-2", 180, False),  # half of them
         ("Zork Q-3 K-1 K-2", 180, True),
+        ("Rose Grace Hope Mark", 180, False),  # in both dictionaries
         ("Zork Blub closed pending", 180, False),
         ("Zork open closed pending", 180, True),  # three of four are ordinary
         # Of a few, those that are written as names without a space are.
