@@ -38,7 +38,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "client/limiter": ("tests/client/test_limiter.py",),
     "client/budget": ("tests/client/test_budget.py",),
     "annotate/parse": ("tests/annotate/test_parse.py",),
-    "publish/apply": ("tests/cli/test_apply.py", "-k", "duckdb and not terminal and not percent"),
+    "publish/apply": ("tests/publish/test_apply.py", "tests/databases/test_new_kind.py"),
     **dict.fromkeys(("redact/columns", "redact/people", "redact/redactor"), _REDACT),
     **dict.fromkeys(("redact/detectors", "redact/shapes", "redact/texts"), _REDACT),
 }

@@ -341,7 +341,8 @@ def _write_table(database: Comments, table: Sequence[Change], outcome: Outcome) 
 
 
 def _refused(error: RefusedError, wanted: Sequence[Comment]) -> set[str]:
-    return set(error.columns) or {one.column for one in wanted}
+    columns = {one.column for one in wanted}
+    return columns.intersection(error.columns) if error.columns else columns
 
 
 @dataclass(frozen=True)
