@@ -40,7 +40,8 @@ class Memory:
         self.before_write: Callable[[Place], None] = lambda _: None
 
     def read(self, tables: Sequence[Place]) -> Mapping[Place, Present]:
-        return {place: Present("table", dict(self.comments[place])) for place in tables}
+        there = [place for place in tables if place in self.comments]
+        return {place: Present("table", dict(self.comments[place])) for place in there}
 
     def write(self, schema: str, table: str, wanted: Sequence[Comment]) -> list[Comment]:
         place = (schema, table)
@@ -112,6 +113,30 @@ def test_what_somebody_writes_in_the_meantime_is_named_and_stays(
     memory.before_write = lambda _: None
     assert figures(undo(journal, the_run(journal), memory)) == {"undone": 8}
     assert memory.written == {"b.x"}
+
+
+def test_what_is_gone_is_named(journal: Journal, memory: Memory) -> None:
+    del memory.comments["s", "b"], memory.comments["s", "c"]["x"]
+    outcome = applied(journal, memory)
+    assert figures(outcome) == {"gone": 4, "written": 5}
+    assert outcome.problems == [
+        *(f"s.b{column}: the table is gone" for column in ("", ".x", ".y")),
+        "s.c.x: the column is gone",
+    ]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_is_too_long_is_refused_or_cut(tmp_path: Path, memory: Memory, *, cut: bool) -> None:
+    memory.dialect = dialect_of("mysql")
+    said = Suggestion(("word " * 500,), "high")
+    rules = Rules(Choice(unreviewed=True), cut=True) if cut else RULES
+    item = Item("s", "a", "x", "column", 1)
+    with journal_with(tmp_path / "l.db", [(item, said)]) as journal:
+        outcome = apply_plan(journal, memory, plan(journal, the_run(journal), memory, rules))
+    text = memory.comments["s", "a"]["x"]
+    assert figures(outcome) == ({"written": 1} if cut else {"long": 1})
+    assert (text or "").endswith("…") == cut
+    assert len(text or "") <= 1_024
 
 
 @pytest.mark.parametrize(
