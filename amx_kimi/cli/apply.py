@@ -78,7 +78,8 @@ def apply(run: str, store: str | None, **options: Any) -> int:
     """Write accepted suggestions as database comments.
 
     RUN is the id of a run, or `last`. Its comments are written to PostgreSQL and DuckDB, in one
-    transaction per table. For other databases, --sql FILE --dialect D writes the statements.
+    transaction per table, and to MySQL and MariaDB, in one statement per table. For other
+    databases, --sql FILE --dialect D writes the statements.
 
     The differences are shown first, and you are asked. Without a terminal, --yes is required. Text
     that people wrote is kept, unless you use --overwrite.

@@ -97,14 +97,14 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
     URL is one of these:
 
     \b
-    - a SQLAlchemy URL: postgresql://user@host/db, sqlite:///erp.db,
-      duckdb:///dwh.duckdb
+    - a SQLAlchemy URL: postgresql://user@host/db, mysql://user@host/db,
+      sqlite:///erp.db, duckdb:///dwh.duckdb
     - the path of a SQLite or DuckDB file
     - data files, each of them a table: data/*.parquet, .csv, .json, or a
       folder of them
 
     Without a URL, AMX's active database profile is used. Passwords are better kept out of the URL:
-    use PGPASSWORD, ~/.pgpass or AMX's database profile.
+    use PGPASSWORD, ~/.pgpass, MYSQL_PWD, ~/.my.cnf or AMX's database profile.
 
     The descriptions go to the journal: see `show` and `export`. What an earlier run described is
     not asked again.

@@ -296,6 +296,89 @@ def test_what_cannot_be_stored_is_refused_and_the_rest_written(shop: Shop) -> No
     database.close()
 
 
+UNUSUAL = {
+    "partitions": "CREATE TABLE u (a int) PARTITION BY HASH (a) PARTITIONS 2",
+    "a sequence": "CREATE TABLE u (a bigint DEFAULT nextval(numbers))",
+    "versions": "CREATE TABLE u (a int) WITH SYSTEM VERSIONING",
+    "JSON": "CREATE TABLE u (a json) DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_bin",
+    "MyISAM": "CREATE TABLE u (a int) ENGINE=MyISAM",
+    "a question": "CREATE TABLE u (a int, b varchar(9) DEFAULT 'x?')",
+}
+
+
+@pytest.mark.parametrize("create", UNUSUAL.values(), ids=UNUSUAL)
+def test_unusual_tables_are_written_and_undone(shop: Shop, create: str) -> None:
+    shop.execute("CREATE SEQUENCE numbers", create)
+    before = shop.dump()
+    database = open_comments(shop.url)
+    wanted = [Comment("", None, "New."), Comment("a", None, "New.")]
+    assert database.write(shop.name, "u", wanted) == []
+    assert shop.comments()["u.a"] == "New."
+    assert database.write(shop.name, "u", [Comment(c.column, c.after, None) for c in wanted]) == []
+    assert shop.dump() == before
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("definition", "reason"),
+    [
+        ("a varchar(20) DEFAULT '😀 x'", r"does not tell all of the definition.*\(a\)"),
+        ("a varchar(9) CHARACTER SET utf16 DEFAULT '😀'", r"does not tell all.*\(a\)"),
+        ("a varbinary(10) DEFAULT x'fffe'", "bytes that are no text"),
+    ],
+)
+def test_a_default_that_the_server_does_not_tell_stays(
+    shop: Shop, definition: str, reason: str
+) -> None:
+    shop.execute(
+        f"CREATE TABLE u ({definition}, b int) DEFAULT CHARSET utf8mb4",
+        "INSERT INTO u (b) VALUES (1)",
+    )
+    database = open_comments(shop.url)
+    with pytest.raises(RefusedError, match=reason):
+        database.write(shop.name, "u", [Comment("a", None, "New."), Comment("b", None, "New.")])
+    assert database.write(shop.name, "orte", [Comment("id", None, "Number.")]) == []
+    database.close()
+    shop.execute("INSERT INTO u (b) VALUES (2)")
+    assert len(shop.execute("SELECT DISTINCT hex(a) FROM u")) == 1
+
+
+def test_a_locked_table_is_waited_for_once(shop: Shop) -> None:
+    database: Any = open_comments(shop.url)
+    database._run("SET SESSION lock_wait_timeout = 1")
+    with pymysql.connect(
+        host="127.0.0.1", port=make_url(shop.url).port or 0, user="root", database=shop.name
+    ) as other:
+        other.cursor().execute("LOCK TABLES orte WRITE")
+        with pytest.raises(RefusedError, match=r"^Lock wait timeout exceeded[^()]*$"):
+            database.write(shop.name, "orte", [Comment("id", None, "x"), Comment("", None, "y")])
+    database.close()
+
+
+@pytest.mark.parametrize("text", ["password=SECRETpw\n", "[client\npassword=SECRETpw\n"])
+def test_an_option_file_that_is_none_is_not_repeated(shop: Shop, home: Path, text: str) -> None:
+    (home.parent / ".my.cnf").write_text(text)
+    with pytest.raises(SourceError, match=r"\.my\.cnf is not an option file") as caught:
+        opened(shop.url)
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["pü", "p日", "a@b:c/d?e#f%"])
+def test_passwords_in_every_script(shop: Shop, password: str) -> None:
+    shop.execute(
+        f"CREATE OR REPLACE USER u_{shop.name}@'127.0.0.1' IDENTIFIED BY '{password}'",
+        f"GRANT SELECT ON {shop.name}.* TO u_{shop.name}@'127.0.0.1'",
+    )
+    url = make_url(shop.url).set(username=f"u_{shop.name}", password=password)
+    assert "orte" in inventory(url.render_as_string(hide_password=False))
+
+
+@pytest.mark.parametrize("option", ["foo=bar", "read_timeout=abc", "cursorclass=x"])
+def test_an_option_that_the_driver_does_not_have(shop: Shop, option: str) -> None:
+    with pytest.raises(SourceError, match="An option of the URL cannot be used"):
+        opened(f"{shop.url}?{option}")
+
+
 def test_without_the_right_the_server_says_so(shop: Shop) -> None:
     shop.execute(
         f"CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'pw-{shop.name}'",

@@ -6,6 +6,7 @@ is read again, and compared afterwards.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from sqlalchemy import URL, bindparam, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,7 +14,13 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from amx_kimi.databases.base import Comment, Present, RefusedError, split_by_before
 from amx_kimi.databases.dialect import Dialect
 from amx_kimi.databases.mysql.connect import REMEDY, engine, identity
-from amx_kimi.databases.mysql.definitions import alter, quoted_name, without_comments
+from amx_kimi.databases.mysql.definitions import (
+    alter,
+    column_definitions,
+    is_told_in_full,
+    quoted_name,
+    without_comments,
+)
 from amx_kimi.databases.server.connect import connect, reason_of
 from amx_kimi.databases.sql_only import dialect
 from amx_kimi.errors import SourceError
@@ -23,6 +30,8 @@ __all__ = ["DIALECT", "MysqlComments"]
 DIALECT: Dialect = dialect("mysql")
 
 _WOULD_COPY = {1845, 1846}  # ALGORITHM=INPLACE is not supported (MySQL's error reference, 2026)
+_NOT_LOCKED = 1100  # such as the sequence of a default, while the table is locked
+_UNTOLD = "the server does not tell all of the definition: a ? may stand for another character"
 _COPYING = "the server would copy all rows"
 _LAST = "\uffff"
 _BEYOND = "the server stores no characters beyond U+FFFF in comments, such as emoji"
@@ -51,6 +60,7 @@ class MysqlComments:
             "from the server and compared afterwards; no rows are copied. Each table is locked for "
             "a moment."
         )
+        self._is_locked = False
         self._connection = connect(self._engine, REMEDY)
 
     def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
@@ -81,20 +91,27 @@ class MysqlComments:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        with suppress(SQLAlchemyError):  # the connection may be lost
+            self._connection.close()
         self._engine.dispose()
 
     def _write(self, schema: str, table: str, fitting: Sequence[Comment]) -> dict[str, str]:
         """Write what the server can store; returns the other columns, with the reasons."""
         place = f"{quoted_name(schema)}.{quoted_name(table)}"
         texts = {one.column: one.after for one in fitting}
+        before = self._definition(place)
+        definitions = column_definitions(before)
         refused = {
             column: _BEYOND for column, text in texts.items() if max(text or "", default="") > _LAST
+        } | {
+            column: _UNTOLD for column in texts if not is_told_in_full(definitions.get(column, ""))
         }
         storable = {column: text for column, text in texts.items() if column not in refused}
-        before = self._definition(place)
-        if storable and self._refusal(alter(place, before, storable)):
+        reason = self._refusal(alter(place, before, storable)) if storable else ""
+        if reason == _COPYING:
             refused |= self._one_by_one(place, before, storable)
+        elif reason:
+            raise RefusedError(reason)
         if without_comments(before) != without_comments(self._definition(place)):
             told = " ".join(before.split())[:2_000]
             raise SourceError(
@@ -123,12 +140,24 @@ class MysqlComments:
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            would_copy = getattr(error.orig, "args", (0,))[0] in _WOULD_COPY
-            return _COPYING if would_copy else reason_of(error)
+            code = getattr(error.orig, "args", (0,))[0]
+            if code == _NOT_LOCKED and self._is_locked:
+                self._unlock()
+                return self._refusal(statement)
+            return _COPYING if code in _WOULD_COPY else reason_of(error)
         return ""
 
     def _definition(self, place: str) -> str:
-        return str(self._run(f"SHOW CREATE TABLE {place}")[0][1])
+        driver: Any = self._connection.connection.driver_connection
+        driver.use_unicode = False  # or PyMySQL loses the connection over what is no UTF-8
+        try:
+            told: Any = self._run(f"SHOW CREATE TABLE {place}")[0][1]
+        finally:
+            driver.use_unicode = True
+        try:
+            return told.decode("utf-8") if isinstance(told, bytes) else str(told)
+        except UnicodeDecodeError:
+            raise RefusedError("a default of the table contains bytes that are no text") from None
 
     def _present(self, tables: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Present]:
         query = text(_PRESENT).bindparams(bindparam("places", expanding=True))
@@ -160,12 +189,17 @@ class MysqlComments:
         the user may not, or if it is a view."""
         with suppress(DBAPIError):
             self._run(f"LOCK TABLES {quoted_name(schema)}.{quoted_name(table)} WRITE")
+            self._is_locked = True
         try:
             yield
         finally:
-            if not self._connection.invalidated:
-                with suppress(DBAPIError):
-                    self._run("UNLOCK TABLES")
+            self._unlock()
+
+    def _unlock(self) -> None:
+        self._is_locked = False
+        if not self._connection.invalidated:
+            with suppress(DBAPIError):
+                self._run("UNLOCK TABLES")
 
 
 def _listed(refused: Mapping[str, str]) -> str:

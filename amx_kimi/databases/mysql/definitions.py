@@ -7,9 +7,16 @@ it is repeated, so that every other attribute stays as it is, whatever it means.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["alter", "column_definitions", "escaped", "quoted_name", "without_comments"]
+__all__ = [
+    "alter",
+    "column_definitions",
+    "escaped",
+    "is_told_in_full",
+    "quoted_name",
+    "without_comments",
+]
 
-_JSON = "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_JSON = re.compile("longtext(?: CHARACTER SET utf8mb4)?(?: COLLATE utf8mb4_bin)?")
 _TEXT = r"'(?:[^'\\]|\\.|'')*'"
 _TOKEN = re.compile(
     rf"COMMENT(?:\s+|=){_TEXT}|{_TEXT}|`(?:[^`]|``)*`|\w+|[(),]|[^\w'`(),]+|.", re.DOTALL
@@ -32,7 +39,14 @@ def without_comments(create: str) -> str:
     head, parts, tail = _taken_apart(create)
     body = ",\n".join(_commented(part, None) if part.startswith("`") else part for part in parts)
     options = re.sub(r" AUTO_INCREMENT=[0-9]+", "", tail.removeprefix(")"))
-    return f"{head}{body}){_commented(options, None)}"
+    return f"{head}{body}) {' '.join(_commented(options, None).split())}"
+
+
+def is_told_in_full(definition: str) -> bool:
+    """Whether the server tells a definition as it is: of characters beyond U+FFFF in a text, it
+    tells question marks only."""
+    plain = _commented(definition, None)
+    return not any(token.startswith("'") and "?" in token for token in _tokens(plain))
 
 
 def alter(
@@ -51,7 +65,7 @@ def alter(
             continue
         definition = definitions[column]
         if as_json and f"CHECK (json_valid({quoted_name(column)}))" in definition:
-            definition = definition.replace(_JSON, "json", 1)
+            definition = _JSON.sub("json", definition, count=1)
         changes.append(f"MODIFY COLUMN {quoted_name(column)} {_commented(definition, text or '')}")
     return f"ALTER TABLE {table} {', '.join(changes)}, ALGORITHM = INPLACE"
 

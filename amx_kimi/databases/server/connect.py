@@ -23,11 +23,13 @@ def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> En
     begins with `!`.
 
     Raises:
-        SourceError: no driver is installed.
+        SourceError: no driver is installed, or an option of the URL is not usable.
     """
-    engine = create_engine(
-        with_driver(url, SourceError), connect_args=dict(options), pool_size=1, max_overflow=0
-    )
+    full = with_driver(url, SourceError)
+    try:
+        engine = create_engine(full, connect_args=dict(options), pool_size=1, max_overflow=0)
+    except (TypeError, ValueError) as error:
+        raise _unusable(error) from None
 
     def prepare(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
@@ -57,6 +59,15 @@ def connect(engine: Engine, remedy: str) -> Connection:
             f"{reason_of(error)}",
             remedy=remedy,
         ) from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: Exception) -> SourceError:
+    return SourceError(
+        f"An option of the URL cannot be used: {error!s:.200}",
+        remedy="The options of a URL are the driver's own; leave out what follows the `?`.",
+    )
 
 
 def identity_of(url: URL, port: int) -> str:
