@@ -16,6 +16,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
+from amx_kimi.client.limiter import forget_shared
 from amx_kimi.sandbox import Options, Sandbox
 
 KEY = "sk-test-0123456789abcdef"
@@ -45,6 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
     """Start a sandbox with options; it ends with the test."""
+    forget_shared()  # or an earlier test's limits apply, if its sandbox had the same port
     started: list[Sandbox] = []
 
     def start(**options: object) -> Sandbox:
