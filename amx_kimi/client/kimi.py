@@ -305,6 +305,7 @@ class KimiClient:
             with self._until_halted():
                 journey.entry = await self._limiter.acquire(current.reserved, journey.ticket)
                 has_place = True
+            self._check_not_halted()  # the place may be that of the failure that ends a run
             if self._recorder:
                 with anyio.CancelScope(shield=True):  # no row is left behind unsettled
                     request = await self._recorder.begin(
@@ -348,12 +349,17 @@ class KimiClient:
 
     @contextmanager
     def _until_halted(self) -> Iterator[None]:
+        self._check_not_halted()
         with anyio.CancelScope() as scope:
             self._waiting.add(scope)
             try:
                 yield
             finally:
                 self._waiting.remove(scope)
+        if scope.cancelled_caught:
+            self._check_not_halted()
+
+    def _check_not_halted(self) -> None:
         if self._halted:
             raise HaltedError("Nothing more is sent")
 

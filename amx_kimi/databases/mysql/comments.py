@@ -81,7 +81,7 @@ class MysqlComments:
                         raise RefusedError("MySQL and MariaDB store no comments for views")
                     refused = self._write(schema, table, fitting)
                     if refused:
-                        moved = {one.column: "changed meanwhile" for one in others}
+                        moved = [one.column for one in others]
                         raise RefusedError(_listed(refused), columns=[*refused, *moved])
                 return others
         except DBAPIError as error:

@@ -12,7 +12,7 @@ from amx_kimi.errors import SourceError
 
 __all__ = ["connect", "engine_of", "identity_of", "reason_of", "without_secrets"]
 
-_SECRETS = ("password", "token", "passcode", "private_key_file_pwd", "access_token")
+_SECRETS = ("password", "passwd", "ssl_key_password")
 
 
 def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> Engine:

@@ -27,8 +27,9 @@ class ServerSource:
     """A server whose catalog is asked by SQL. A kind of database defines what is left open here:
     `remedy`, the statements, and what it knows of a column without reading rows.
 
-    `schemas_sql`, `tables_sql` and the others return rows whose names are fields of `Relation`,
-    `Column` and `Key`. `:schemas` in them stands for the schemas that are read.
+    `schemas_sql` returns `name`; `relations_sql` and `columns_sql` return what `relation` and
+    `column` turn into a `Relation` and a `Column`. `:schemas` in them stands for the schemas that
+    are read.
 
     Raises:
         SourceError: no driver, no connection, or no permission; says which.
