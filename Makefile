@@ -6,7 +6,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 export PIP_NO_COMPILE = 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test suite chaos mutants lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
+.PHONY: demo test suite search chaos mutants lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -16,6 +16,10 @@ test: .venv/test
 
 suite: .venv/test
 	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/consumers
+
+# Other examples for the properties, and many more of them (ARGS="tests/publish").
+search: .venv/test
+	$(BIN)/pytest -n 3 --hypothesis-profile search $(or $(ARGS),tests --ignore tests/consumers)
 
 # Ten minutes of seeded trouble (ARGS="--minutes 60", "--seed 7 --kills 100", --help): docs/reliability.md
 chaos: .venv/test

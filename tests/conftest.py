@@ -15,11 +15,17 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import settings
 
 from amx_kimi.client.limiter import forget_shared
 from amx_kimi.sandbox import Options, Sandbox
 
 KEY = "sk-test-0123456789abcdef"
+
+# The same examples each time, so that a change fails for what it changed. `make search` tries others.
+settings.register_profile("suite", derandomize=True, max_examples=40, deadline=None, database=None)
+settings.register_profile("search", max_examples=1_000, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -74,15 +74,19 @@ def test_the_reviewer_is_named_and_an_edit_is_a_persons() -> None:
 
 @given(st.lists(st.tuples(TEXT.filter(str.strip), TEXT.filter(str.strip)), max_size=4))
 @example([("{{", "{% a")])
+@example([("0\r", "0")])
 def test_what_is_written_is_what_dbt_reads(pairs: list[tuple[str, str]]) -> None:
     rows = [row(name, text) for name, text in pairs]
     found = written(rows)
     columns = found["sources"][0]["tables"][0]["columns"] if rows else []
-    # To dbt, a name is a template, too.
-    assert [rendered(column["name"]) for column in columns] == [name for name, _ in pairs]
-    for column, (_, text) in zip(columns, pairs, strict=True):
-        wanted = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-        assert rendered(column["description"]) == wanted
+    for column, (name, text) in zip(columns, pairs, strict=True):
+        # To dbt, a name is a template, too.
+        assert rendered(column["name"]) == with_plain_line_ends(name)
+        assert rendered(column["description"]) == with_plain_line_ends(text).strip()
+
+
+def with_plain_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def rendered(text: str) -> str:
