@@ -25,8 +25,8 @@ from amx_kimi.arguments import (
 )
 from amx_kimi.client.budget import cap_of
 from amx_kimi.config import Profile, direct_key, given_profile, journal_path
-from amx_kimi.databases.base import Selection
-from amx_kimi.databases.opening import files_or_url
+from amx_kimi.databases.base import Reading, Selection
+from amx_kimi.databases.opening import files_or_url, in_catalog
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, Run
 from amx_kimi.settings import Settings
@@ -45,6 +45,7 @@ def describe(
     api_key: str = "",
     base_url: str = "",
     journal: Journal | str | Path | None = None,
+    catalog: str = "",
     schemas: Sequence[str] = (),
     tables: Sequence[str] = (),
     language: str = "",
@@ -55,6 +56,7 @@ def describe(
     samples: bool = True,
     limit: int | None = None,
     max_cost: Decimal | float | None = None,
+    read_cost: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Describe the columns of a database that have no comment yet, as `amx-kimi run` does.
@@ -69,6 +71,7 @@ def describe(
         api_key: in place of the profile's own. Without one: AMX_LLM_API_KEY.
         base_url: an API's address in place of the profile's.
         journal: where results are kept (default: kimi.db in AMX's folder).
+        catalog: the catalog to read, where a server has several.
         schemas: names or patterns, or one of them; all when left out.
         tables: names or patterns of `table` or `schema.table`, or one; all when left out.
         language: of the descriptions, such as "en" or "de" (default: the profile's).
@@ -80,6 +83,7 @@ def describe(
         samples: False sends no values, ranges or shapes of values.
         limit: describe at most this many columns.
         max_cost: stop before more than this is spent, in the endpoint's currency.
+        read_cost: True agrees to what the database bills for reading it, such as BigQuery.
         on_progress: called with the run's progress at the start and after each answer; in the
             calling thread, or in another one if that runs an event loop, as in a notebook.
 
@@ -105,7 +109,10 @@ def describe(
         samples=flag("samples", samples),
         limit=None if limit is None else whole("limit", limit),
     )
-    target = Target(_meant(database))
+    target = Target(
+        _meant(database, optional_text("catalog", catalog)),
+        reading=Reading(agreed=flag("read_cost", read_cost)),
+    )
     spend = Spend(cap_of(max_cost))
     watch = Watch(progress=function("on_progress", on_progress) or Watch().progress)
     is_direct = optional_text("api_key", api_key) or profile is None
@@ -114,13 +121,15 @@ def describe(
         return _run(RunSpec(job, target, kept, settings, spend=spend, key=key), watch)
 
 
-def _meant(database: object) -> str | URL:
+def _meant(database: object, catalog: str) -> str | URL:
     if isinstance(database, URL):
-        return database
-    names = texts("database", database, paths=True, error=SourceError)
-    if not names:
-        raise refused("database names nothing to describe", "database", SourceError)
-    return files_or_url(names)
+        meant: str | URL = database
+    else:
+        names = texts("database", database, paths=True, error=SourceError)
+        if not names:
+            raise refused("database names nothing to describe", "database", SourceError)
+        meant = files_or_url(names)
+    return in_catalog(meant, catalog) if catalog else meant
 
 
 def _run(spec: RunSpec, watch: Watch) -> Run:

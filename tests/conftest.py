@@ -22,7 +22,7 @@ from amx_kimi.sandbox import Options, Sandbox
 
 KEY = "sk-test-0123456789abcdef"
 
-# The same examples each time, so that a change fails for what it changed. `make search` tries others.
+# The same examples each time, so that a change fails for what it changed; `make search` has others.
 settings.register_profile("suite", derandomize=True, max_examples=40, deadline=None, database=None)
 settings.register_profile("search", max_examples=1_000, deadline=None)
 settings.load_profile("suite")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 from sqlalchemy import URL, Connection
@@ -27,10 +28,12 @@ __all__ = ["Target", "begin_run", "job_of", "take_over", "temporary_run"]
 
 @dataclass(frozen=True)
 class Target:
-    """The database: what to open (may contain a password), and how the journal names it."""
+    """The database: what to open (may contain a password), and how the journal names it: AMX's
+    profile, and the catalog if the user chose another one."""
 
     url: str | URL
     db_profile: str = ""
+    catalog: str = ""
     reading: Reading = field(default_factory=Reading)
 
     def open(self, job: Job) -> Source:
@@ -48,8 +51,12 @@ class Target:
         return open_source(self.url, replace(self.reading, data=job.profile_data, csv=job.csv))
 
     def stored(self, reopen: str) -> str:
-        """What the journal keeps, without a secret: `db-profile:NAME` or a URL."""
-        return f"db-profile:{self.db_profile}" if self.db_profile else reopen
+        """What the journal keeps, without a secret: `db-profile:NAME`, `db-profile/CATALOG:NAME`
+        or a URL."""
+        if not self.db_profile:
+            return reopen
+        catalog = "/" + quote(self.catalog, safe="") if self.catalog else ""
+        return f"db-profile{catalog}:{self.db_profile}"
 
 
 def begin_run(connection: Connection, job: Job, target: Target, reader: Reader) -> str:

@@ -1,7 +1,6 @@
 """`amx-kimi advise`: compares profiles for a database, and recommends one."""
 
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,13 +55,12 @@ def advise(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **optio
     """
     from amx_kimi.annotate import advise as advisor
     from amx_kimi.cli.run import job_from
-    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.cli.target import find_target
     from amx_kimi.settings import Settings
 
     settings = Settings.from_environment()
     profiles = _candidates(settings, options)
-    target = find_target(urls, db_profile, settings)
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    target = find_target(urls, db_profile, settings, options)
     jobs = [job_from(profile, options) for profile in profiles]
     with open_journal(options["store"], settings) as journal:
         offers = advisor.advise(jobs, target, journal, settings)

@@ -8,6 +8,7 @@ import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
 from amx_kimi.cli.options import (
+    catalog_option,
     choice_options,
     complete_paths,
     complete_runs,
@@ -54,6 +55,7 @@ _FAILED = ("gone", "long", "refused")
     help="A database other than the run's own.",
 )
 @click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles.")
+@catalog_option
 @choice_options
 @click.option("--overwrite", is_flag=True, help="Also replace text that people wrote.")
 @click.option("--cut", is_flag=True, help="Cut texts that are too long for the database.")
@@ -129,20 +131,23 @@ def _check(options: dict[str, Any]) -> None:
     others = ("sql", "unreviewed", "min_confidence", "overwrite", "cut")
     if options["undo"] and any(options[name] for name in others):
         raise click.UsageError(
-            "--undo can be combined only with --to, --db-profile, --dry-run and --yes."
+            "--undo can be combined only with --to, --db-profile, --catalog, --dry-run and --yes."
         )
-    if options["dialect"] and (options["to"] or options["db_profile"]):
-        raise click.UsageError("--dialect opens no database: remove --to and --db-profile.")
+    if options["dialect"] and any(options[name] for name in ("to", "db_profile", "catalog")):
+        raise click.UsageError(
+            "--dialect opens no database: remove --to, --db-profile and --catalog."
+        )
 
 
 def _open(run: "Run", options: dict[str, Any]) -> "Comments":
-    from amx_kimi.cli.target import target_of, with_password
+    from amx_kimi.cli.target import target_of
     from amx_kimi.databases.opening import open_comments
     from amx_kimi.settings import Settings
 
     urls = (options["to"],) if options["to"] else ()
-    target = target_of(run, urls, options["db_profile"], Settings.from_environment())
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    settings = Settings.from_environment()
+    agreed = {**options, "yes": True}  # what is read here costs nothing
+    target = target_of(run, urls, options["db_profile"], settings, agreed)
     return open_comments(target.url)
 
 

@@ -1,6 +1,5 @@
 """`check`: counts the columns that have a comment, for CI."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -46,14 +45,13 @@ def check(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **option
     """
     from dataclasses import replace
 
-    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.cli.target import find_target
     from amx_kimi.databases.opening import open_source
     from amx_kimi.databases.selection import check_selection, nothing_found
     from amx_kimi.publish.coverage import measure
     from amx_kimi.settings import Settings
 
-    target = find_target(urls, db_profile, Settings.from_environment())
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    target = find_target(urls, db_profile, Settings.from_environment(), options)
     selection, csv = chosen(options)
     source = open_source(target.url, replace(target.reading, csv=csv))
     missing: list[Item] = []

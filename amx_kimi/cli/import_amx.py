@@ -1,6 +1,5 @@
 """`import-amx`: imports texts that people accepted in AMX."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import click
 
 from amx_kimi.cli.common import KimiCommand, echo_json, open_journal, warn
-from amx_kimi.cli.options import json_option, store_option
+from amx_kimi.cli.options import json_option, store_option, yes_option
 from amx_kimi.text import counted, one_line
 
 __all__ = ["import_amx"]
@@ -25,6 +24,7 @@ _MOST_NAMED = 20
     type=click.Path(dir_okay=False, path_type=Path),
     help="AMX's history.db (default: the one in AMX's folder).",
 )
+@yes_option
 @click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @store_option
 @json_option
@@ -37,13 +37,12 @@ def import_amx(db_profile: str | None, store: str | None, as_json: bool, **optio
 
     If nothing is new since the last import, no run is created.
     """
-    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.cli.target import find_target
     from amx_kimi.publish.import_amx import import_amx as take_in
     from amx_kimi.settings import Settings
 
     settings = Settings.from_environment()
-    target = find_target((), db_profile, settings)
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    target = find_target((), db_profile, settings, options)
     history = options["history"] or settings.config_dir / "history.db"
     with open_journal(store, settings) as journal:
         found = take_in(target, history, target.db_profile, journal)

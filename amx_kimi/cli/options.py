@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIMITS",
+    "catalog_option",
     "choice_options",
     "chosen",
     "complete_paths",
@@ -29,6 +30,7 @@ __all__ = [
     "schema_option",
     "store_option",
     "table_option",
+    "yes_option",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -99,6 +101,25 @@ def schema_option(function: _F) -> _F:
     )(function)
 
 
+def catalog_option(function: _F) -> _F:
+    """`--catalog C`."""
+    return click.option(
+        "--catalog",
+        metavar="C",
+        help="The catalog to read, where a server has several: Snowflake's database, BigQuery's "
+        "project, a catalog of Databricks or Trino, another database of PostgreSQL.",
+    )(function)
+
+
+def yes_option(function: _F) -> _F:
+    """`--yes`."""
+    return click.option(
+        "--yes",
+        is_flag=True,
+        help="Agree to the cost without being asked, also to what the database bills for reading.",
+    )(function)
+
+
 def profile_option(function: _F) -> _F:
     """`--profile NAME`."""
     return _profile_option(function, "The LLM profile (default: the active one).")
@@ -144,8 +165,10 @@ def database_options(function: _F) -> _F:
             is_flag=True,
             help="Include tables that belong to PostgreSQL extensions.",
         ),
+        yes_option,
         table_option,
         schema_option,
+        catalog_option,
         click.option("--db-profile", metavar="NAME", help="One of AMX's database profiles."),
         click.argument("urls", metavar="[URL]", nargs=-1, shell_complete=complete_paths),
     ):

@@ -1,7 +1,6 @@
 """`amx-kimi payload`: prints what a run would send."""
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -32,14 +31,13 @@ def payload(urls: tuple[str, ...], db_profile: str | None, as_json: bool, **opti
 
     from amx_kimi.annotate.payload import payloads
     from amx_kimi.cli.run import job_from
-    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.cli.target import find_target
     from amx_kimi.config import load_profile
     from amx_kimi.settings import Settings
 
     settings = Settings.from_environment()
     job = job_from(load_profile(options["profile"], settings), options)
-    target = find_target(urls, db_profile, settings)
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    target = find_target(urls, db_profile, settings, options)
 
     async def go() -> None:
         number = 0

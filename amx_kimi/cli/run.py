@@ -1,6 +1,5 @@
 """`amx-kimi run`: describe a database."""
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +75,6 @@ class _RunCommand(KimiCommand):
     help="Stop before more than X is spent, in the endpoint's currency.",
 )
 @limit_options
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation of the cost.")
 @click.option(
     "--escalate",
     metavar="PROFILE",
@@ -113,7 +111,7 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
     reached, 130 interrupted.
     """
     from amx_kimi.annotate.run import RunSpec
-    from amx_kimi.cli.target import find_target, with_password
+    from amx_kimi.cli.target import find_target
     from amx_kimi.settings import Settings
 
     options["max_cost"] = amount(options["max_cost"])
@@ -123,8 +121,7 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
             return _resume(journal, resume, urls, db_profile, settings, options)
         profile = _load_profile(options["profile"], settings, options)
         job = job_from(profile, options)
-        target = find_target(urls, db_profile, settings)
-        target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+        target = find_target(urls, db_profile, settings, options)
         if options["dry_run"] and options["escalate"]:
             raise click.UsageError(
                 "--escalate cannot be combined with --dry-run: low-confidence results are not "
@@ -146,7 +143,7 @@ def _resume(
 ) -> int:
     from amx_kimi.annotate.opening import job_of
     from amx_kimi.annotate.run import RunSpec
-    from amx_kimi.cli.target import target_of, with_password
+    from amx_kimi.cli.target import target_of
     from amx_kimi.errors import ConfigError
     from amx_kimi.journal import runs
 
@@ -160,8 +157,7 @@ def _resume(
             f"has {profile.model}",
             remedy="Resume it with a profile for that model (--profile), or start a new run.",
         )
-    target = target_of(found, urls, db_profile, settings)
-    target = with_password(target, ask=not options["no_input"] and sys.stdin.isatty())
+    target = target_of(found, urls, db_profile, settings, options)
     spec = RunSpec(job_of(found, profile), target, journal, settings, resume=found)
     return _execute(spec, options)
 

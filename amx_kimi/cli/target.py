@@ -1,7 +1,10 @@
-"""Finds the database that a command means, and asks for its password in a terminal."""
+"""Finds the database that a command means; asks about its cost, and for its password."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
 
 import click
 from sqlalchemy.engine import make_url
@@ -10,8 +13,10 @@ from amx_kimi.annotate.opening import Target
 from amx_kimi.config import AMX_MOST_ROWS, load_database
 from amx_kimi.databases.base import Reading
 from amx_kimi.databases.opening import (
+    cost_of,
     database_url,
     files_or_url,
+    in_catalog,
     open_source,
     wants_password,
 )
@@ -20,17 +25,28 @@ from amx_kimi.journal import Run
 from amx_kimi.settings import Settings
 
 _WANTS_PASSWORD = ("no password supplied", "(using password: NO)")  # PostgreSQL's words, MySQL's
-__all__ = ["find_target", "target_of", "with_password"]
+__all__ = ["find_target", "target_of"]
 
 
-def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
-    """The database that the arguments name: a URL, files, or one of AMX's database profiles.
+def find_target(
+    urls: Sequence[str], db_profile: str | None, settings: Settings, options: Mapping[str, Any]
+) -> Target:
+    """The database that the arguments name: a URL, files, or one of AMX's database profiles; ready
+    to be read.
 
     Without arguments, it is AMX's active database profile.
 
     Raises:
-        KimiError: there is no such profile, or the arguments name no database.
+        KimiError: there is no such profile, the arguments name no database, or nobody agreed to
+            what reading it costs.
     """
+    target = _named(urls, db_profile, settings)
+    if catalog := options.get("catalog"):
+        target = replace(target, url=in_catalog(target.url, catalog), catalog=catalog)
+    return _with_password(_agreed(target, options), options)
+
+
+def _named(urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
     if urls and db_profile:
         raise click.UsageError("Give a URL or --db-profile, not both.")
     if urls:
@@ -49,10 +65,16 @@ def find_target(urls: Sequence[str], db_profile: str | None, settings: Settings)
         # AMX writes its default into every profile, so the default is no choice of the user's.
         most_rows=most if most and most != AMX_MOST_ROWS else 0,
     )
-    return Target(database_url(found), found.name, reading)
+    return Target(database_url(found), found.name, reading=reading)
 
 
-def target_of(run: Run, urls: Sequence[str], db_profile: str | None, settings: Settings) -> Target:
+def target_of(
+    run: Run,
+    urls: Sequence[str],
+    db_profile: str | None,
+    settings: Settings,
+    options: Mapping[str, Any],
+) -> Target:
     """The database that the arguments name; without arguments, the one that the run described.
 
     Raises:
@@ -60,20 +82,36 @@ def target_of(run: Run, urls: Sequence[str], db_profile: str | None, settings: S
     """
     if not urls and db_profile is None:
         kind, _, place = run.source.partition(":")
-        db_profile, urls = (place, ()) if kind == "db-profile" else (None, (run.source,))
-    return find_target(urls, db_profile, settings)
+        word, _, catalog = kind.partition("/")
+        db_profile, urls = (place, ()) if word == "db-profile" else (None, (run.source,))
+        options = {**options, "catalog": options.get("catalog") or unquote(catalog)}
+    return find_target(urls, db_profile, settings, options)
 
 
-def with_password(target: Target, *, ask: bool) -> Target:
+def _may_ask(options: Mapping[str, Any]) -> bool:
+    return not options["no_input"] and sys.stdin.isatty()
+
+
+def _agreed(target: Target, options: Mapping[str, Any]) -> Target:
+    """The target, if a person agrees to what reading it costs, or if it costs nothing."""
+    reading = replace(target.reading, data=bool(options.get("profile_data")))
+    cost = cost_of(target.url, reading)
+    if cost and not options.get("yes") and _may_ask(options):
+        click.confirm(f"{cost}. Go on?", default=True, abort=True, err=True)
+        options = {**options, "yes": True}
+    return replace(target, reading=replace(target.reading, agreed=bool(options.get("yes"))))
+
+
+def _with_password(target: Target, options: Mapping[str, Any]) -> Target:
     """The target, with a password typed by the user if its server requires one.
 
     Raises:
         SourceError: it cannot be opened for another reason.
     """
-    if not (ask and wants_password(target.url)):
+    if not (_may_ask(options) and wants_password(target.url)):
         return target
     try:
-        open_source(target.url).close()
+        open_source(target.url, target.reading).close()
     except SourceError as error:
         if not any(words in error.message for words in _WANTS_PASSWORD):
             raise

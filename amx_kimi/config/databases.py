@@ -12,7 +12,7 @@ from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
-_MORE = ("sslmode", "sslrootcert", "ssl_disabled", "ssl_ca")
+_SECRETS = ("password", "access_token", "jwt_token", "motherduck_token")
 __all__ = ["AMX_MOST_ROWS", "DatabaseProfile", "load_database"]
 
 AMX_MOST_ROWS = 1_000_000
@@ -24,27 +24,24 @@ class DatabaseProfile:
     """One entry of `db_profiles`; `backend` is AMX's word for the kind of database.
 
     `profiling_mode` is AMX's too: `metadata` reads only the catalog. `profiling_max_rows` is None
-    if it is absent; AMX writes its default, 1,000,000, into every profile. `more` are AMX's fields
-    of this kind of database, such as `ssl_ca`, as texts; without secrets.
+    if it is absent; AMX writes its default, 1,000,000, into every profile. `fields` are all fields
+    that are filled, as texts, such as `host` and `port`; `secrets` are the ones that AMX keeps in
+    the keyring, such as `password`.
     """
 
     name: str
     backend: str
-    host: str = ""
-    port: int | None = None
-    user: str = ""
-    password: Secret | None = None
-    database: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     profiling_mode: str = "full"
     profiling_max_rows: int | None = None
-    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
     """The database profile `name`, or AMX's active one.
 
     Raises:
-        ConfigError: there is no such profile, or its password is not in the keyring.
+        ConfigError: there is no such profile, or a secret of it is not in the keyring.
     """
     path = config_path(settings.config_dir)
     document = read_yaml(path)
@@ -64,19 +61,27 @@ def load_database(name: str | None, settings: Settings) -> DatabaseProfile:
     return DatabaseProfile(
         name=chosen,
         backend=str(entry.get("backend") or "postgresql"),
-        host=str(entry.get("host") or ""),
-        port=_number(entry, "port", where),
-        user=str(entry.get("user") or ""),
-        password=_password(str(entry.get("password") or ""), where),
-        database=str(entry.get("database") or ""),
+        fields=_fields(entry, where),
+        secrets=_secrets(entry, where),
         profiling_mode=str(entry.get("profiling_mode") or "full").strip().lower(),
         profiling_max_rows=_number(entry, "profiling_max_rows", where),
-        more={name: _plain(entry[name]) for name in _MORE if entry.get(name)},
     )
 
 
-def _plain(value: Any) -> str:
-    return "true" if value is True else str(value)
+def _fields(entry: Mapping[Any, Any], where: str) -> dict[str, str]:
+    port = _number(entry, "port", where)
+    found = {name: value for name, value in entry.items() if name not in _SECRETS}
+    texts = {
+        str(name): str(value).lower() if isinstance(value, bool) else str(value).strip()
+        for name, value in {**found, "port": port}.items()
+        if isinstance(value, str | int | float)
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _secrets(entry: Mapping[Any, Any], where: str) -> dict[str, Secret]:
+    found = {name: _secret(name, str(entry.get(name) or ""), where) for name in _SECRETS}
+    return {name: secret for name, secret in found.items() if secret}
 
 
 def _number(entry: Mapping[Any, Any], key: str, where: str) -> int | None:
@@ -89,13 +94,13 @@ def _number(entry: Mapping[Any, Any], key: str, where: str) -> int | None:
         raise ConfigFileError(f"{where}: {key} is {value!r:.40}, expected a number") from None
 
 
-def _password(reference: str, where: str) -> Secret | None:
+def _secret(name: str, reference: str, where: str) -> Secret | None:
     if not reference:
         return None
     value = resolve_secret(reference)
     if value is None:
         raise ConfigError(
-            f"{where}: its password {reference} is not in the OS keyring",
+            f"{where}: its {name} {reference} is not in the OS keyring",
             remedy="Set it again in AMX, or use the database's URL instead.",
         )
     return Secret(value)

@@ -65,12 +65,14 @@ class Reading:
     - `data`: also rows of a server's tables that have no statistics, unless they have more than
       `most_rows` rows (0: no limit)
     - `csv`: how CSV and TSV files are read
+    - `agreed`: a person agreed to what the database bills for reading it (`Backend.cost`)
     """
 
     samples: bool = True
     data: bool = False
     most_rows: int = 0
     csv: Csv = Csv()
+    agreed: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,8 @@ class Comments(Protocol):
 
 class Backend(Protocol):
     """What the module of a kind of database defines. A kind that is only read needs no
-    `open_comments`; a kind that is neither read nor written needs only `dialect`."""
+    `open_comments`; a kind that is neither read nor written needs only `dialect`. Only a kind whose
+    reading may be billed needs `cost`."""
 
     @staticmethod
     def open_source(url: URL, reading: Reading) -> Source:
@@ -208,6 +211,10 @@ class Backend(Protocol):
         Raises:
             SourceError: no driver is installed, or it cannot be opened.
         """
+
+    @staticmethod
+    def cost(url: URL, reading: Reading) -> str:
+        """What reading this database may cost, for a person who has to agree; "" if nothing."""
 
     @staticmethod
     def dialect(kind: str) -> "Dialect":

@@ -19,7 +19,7 @@ def need_driver(scheme: str) -> None:
         SourceError: none is; with the pip line.
     """
     kind = find_kind(scheme)
-    if kind and not any(map(find_spec, kind.drivers)):
+    if kind and not any(map(_is_installed, kind.drivers)):
         raise _missing(kind, error=SourceError)
 
 
@@ -40,21 +40,28 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
     if kind is None or not kind.drivers:
         return url
     if not driver:
-        installed = next(filter(find_spec, kind.drivers), None)
+        installed = next(filter(_is_installed, kind.drivers), None)
         if installed is None:
             raise _missing(kind, error)
-        return url.set(drivername=f"{kind.name}+{installed}")
+        return url.set(drivername=(kind.engine or f"{kind.name}+{{}}").format(installed))
     if driver not in kind.drivers:
         raise error(
             f"The driver {driver!r} is not supported by amx-kimi",
             remedy=f"Remove it from the URL, or use one of {', '.join(kind.drivers)}.",
         )
-    if not find_spec(driver):
+    if not _is_installed(driver):
         raise error(
             f"The driver {driver!r} for {kind.title} is not installed",
             remedy=f"Install it: pip install {driver}",
         )
     return url
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it is missing
+        return False
 
 
 def _missing(kind: Kind, error: type[KimiError]) -> KimiError:

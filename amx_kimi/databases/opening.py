@@ -1,8 +1,8 @@
 """Opens a database from a URL, a path, data files, or one of AMX's database profiles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,34 +25,71 @@ if TYPE_CHECKING:  # imports sqlglot
     from amx_kimi.databases.dialect import Dialect
 
 __all__ = [
+    "cost_of",
     "database_url",
     "dialect_of",
     "files_or_url",
+    "in_catalog",
     "open_comments",
     "open_source",
     "wants_password",
 ]
 
 _SUPPORTED = (
-    "postgresql://user@host:5432/database, mysql://user@host:3306/database, sqlite:///file.db, "
-    "duckdb:///file.duckdb, the path of such a file, or data files (.parquet, .csv, .json) or a "
-    "folder of them"
+    "a database's URL, such as postgresql://user@host:5432/database (docs/databases.md has all), "
+    "the path of a SQLite or DuckDB file, or data files (.parquet, .csv, .json) or a folder of them"
 )
+_URL_PARTS = ("username", "password", "host", "port", "database")
+_ON = ("verify", "encrypt")  # fields that AMX has on by default; others are off
+_AMX_PORT = "5432"  # AMX's default, in profiles of every backend
 
 
 def open_source(target: str | URL, reading: Reading | None = None) -> Source:
     """Open a database read-only: a SQLAlchemy URL, or the path of a database's file.
 
     Raises:
-        SourceError: it is not a URL, not supported, has no driver, or cannot be opened.
+        SourceError: it is not a URL, not supported, has no driver, or cannot be opened; or reading
+            it is billed, and nobody agreed.
     """
+    reading = reading or Reading()
     url, kind = _resolve(target)
+    if not reading.agreed and (cost := cost_of(url, reading)):
+        raise SourceError(
+            cost, remedy="If you agree to that, use --yes (in Python: read_cost=True)."
+        )
     if kind is None or not kind.is_read:
         raise SourceError(
             f"{url.get_backend_name()!r} databases cannot be described yet",
             remedy=f"Now: {_SUPPORTED}.",
         )
-    return kind.backend().open_source(url, reading or Reading())
+    return kind.backend().open_source(url, reading)
+
+
+def cost_of(target: str | URL, reading: Reading) -> str:
+    """What reading a database may cost, for a person who has to agree; "" if nothing.
+
+    Raises:
+        SourceError: it is neither a URL nor a file.
+    """
+    url, kind = _resolve(target)
+    return kind.backend().cost(url, reading) if kind and kind.costs else ""
+
+
+def in_catalog(target: str | URL, catalog: str) -> URL:
+    """The URL of another catalog of the same server.
+
+    Raises:
+        SourceError: such databases have no catalogs.
+    """
+    url, kind = _resolve(target)
+    if kind is None or not kind.catalog:
+        raise SourceError(
+            f"{kind.title if kind else url.get_backend_name()} has no catalogs",
+            remedy="Use --schema, or another database in the URL, instead of --catalog.",
+        )
+    if kind.catalog in _URL_PARTS:
+        return url.set(**{kind.catalog: catalog})  # type: ignore[arg-type]
+    return url.update_query_dict({kind.catalog: catalog})
 
 
 def open_comments(target: str | URL) -> Comments:
@@ -128,17 +165,29 @@ def database_url(profile: DatabaseProfile) -> URL:
             "described yet",
             remedy=f"Now: {_SUPPORTED}.",
         )
-    if kind.file:
-        return URL.create(kind.schemes[0], database=profile.database or profile.host)
+    fields = {name: text for name, text in profile.fields.items() if _says_something(name, text)}
+    if kind.name != "postgresql" and fields.get("port") == _AMX_PORT:
+        del fields["port"]
+    if host := fields.get("host"):  # people paste what their browser shows
+        fields["host"] = host.partition("://")[2].partition("/")[0] or host
+    fields |= {name: secret.reveal() for name, secret in profile.secrets.items()}
+    filled = {part: _filled(fields, names) for part, names in kind.fields.items()}
+    parts: dict[str, Any] = {part: filled.pop(part, "") or None for part in _URL_PARTS}
+    if parts["port"]:
+        parts["port"] = int(parts["port"])
     return URL.create(
-        kind.schemes[0],
-        username=profile.user or None,
-        password=profile.password.reveal() if profile.password else None,
-        host=profile.host or None,
-        port=profile.port,
-        database=profile.database or None,
-        query={name: value for name, value in profile.more.items() if name in kind.options},
+        kind.schemes[0], **parts, query={name: text for name, text in filled.items() if text}
     )
+
+
+def _says_something(name: str, text: str) -> bool:
+    return text != ("true" if name in _ON else "false")
+
+
+def _filled(fields: Mapping[str, str], names: str) -> str:
+    if "/" in names:
+        return "/".join(filter(None, (fields.get(name) for name in names.split("/"))))
+    return next(filter(None, (fields.get(name) for name in names.split("|"))), "")
 
 
 def _resolve(target: str | URL) -> tuple[URL, Kind | None]:

@@ -1,7 +1,7 @@
 """The kinds of databases, one row each. The code of a kind is in its module."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
@@ -28,8 +28,12 @@ class Kind:
     - `name`: the name of its dialect, and the first part of a database's identity
     - `module`: opens such databases (a `Backend`)
     - `schemes`: the first parts of its URLs; `amx`: its name as an AMX `backend`
-    - `options`: AMX's fields of such a profile that its URLs take as options
+    - `fields`: parts and options of its URLs, and the fields of an AMX profile that they are taken
+      from: `a|b` is the first that is filled, `a/b` both
+    - `catalog`: the part or option of its URLs that names a catalog, for databases with several
+    - `costs`: the module has `cost`, because reading such a database may be billed
     - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
+    - `engine`: SQLAlchemy's name of it, with `{}` for the driver (default: `name+{}`)
     - `file`: such a database is a file, recognized by `signature` (offset, bytes)
     - `platform`: its name in DataHub (default: `name`)
     - `is_read`, `is_written`: the module has `open_source`, `open_comments`
@@ -41,9 +45,12 @@ class Kind:
     module: str
     schemes: tuple[str, ...] = ()
     amx: str = ""
-    options: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    catalog: str = ""
+    costs: bool = False
     drivers: tuple[str, ...] = ()
     install: str = ""
+    engine: str = ""
     file: bool = False
     signature: tuple[int, bytes] | None = None
     platform: str = ""
@@ -59,6 +66,14 @@ class Kind:
 
 _ROOM = "amx_kimi.databases"
 _SQL_ONLY = f"{_ROOM}.sql_only"
+_SERVER = {
+    "username": "user",
+    "password": "password",
+    "host": "host",
+    "port": "port",
+    "database": "database",
+}
+_FILE = {"database": "database|host"}
 
 KINDS: Sequence[Kind] = (
     Kind(
@@ -67,7 +82,8 @@ KINDS: Sequence[Kind] = (
         module=f"{_ROOM}.postgresql",
         schemes=("postgresql", "postgres"),
         amx="postgresql",
-        options=("sslmode", "sslrootcert"),
+        fields={**_SERVER, "sslmode": "sslmode", "sslrootcert": "sslrootcert"},
+        catalog="database",
         drivers=("psycopg", "psycopg2", "pg8000"),
         install='pip install "amx-kimi[postgres]"',
         platform="postgres",
@@ -81,7 +97,7 @@ KINDS: Sequence[Kind] = (
         module=f"{_ROOM}.mysql",
         schemes=("mysql", "mariadb"),
         amx="mysql",
-        options=("ssl_disabled", "ssl_ca"),
+        fields={**_SERVER, "ssl_disabled": "ssl_disabled", "ssl_ca": "ssl_ca"},
         drivers=("pymysql",),
         install='pip install "amx-kimi[mysql]"',
         platform="mysql",
@@ -95,6 +111,7 @@ KINDS: Sequence[Kind] = (
         module=f"{_ROOM}.duckdb",
         schemes=("duckdb",),
         amx="duckdb",
+        fields=_FILE,
         drivers=("duckdb",),
         install='pip install "amx-kimi[duckdb]"',
         file=True,
@@ -120,6 +137,7 @@ KINDS: Sequence[Kind] = (
         module=f"{_ROOM}.sqlite",
         schemes=("sqlite",),
         amx="sqlite",
+        fields=_FILE,
         file=True,
         platform="sqlite",
         is_read=True,

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amx_kimi.annotate.opening import Target
 from amx_kimi.blocks import blocks
-from amx_kimi.databases.base import Reading, Selection
+from amx_kimi.databases.base import Selection
 from amx_kimi.databases.opening import open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.journal import Journal, answers, decisions, items, runs
@@ -50,7 +50,7 @@ def import_amx(target: Target, history: Path, profile: str, journal: Journal) ->
     }
     if not accepted:
         raise SourceError(f"Nothing was accepted in AMX for its database profile {profile!r}")
-    source = open_source(target.url, Reading(samples=False))
+    source = open_source(target.url, replace(target.reading, samples=False))
     try:
         fields = {
             "source": target.stored(source.reopen),

@@ -395,7 +395,7 @@ def test_names_only(db: Database, worlds: Worlds) -> None:
 def test_metadata_mode_forbids_to_look_into_tables(db: Database, worlds: Worlds) -> None:
     db.execute("CREATE TABLE t (a int)")
     world = worlds(db)
-    target = Target(db.url, "dwh", Reading(samples=False))
+    target = Target(db.url, "dwh", reading=Reading(samples=False))
     with pytest.raises(Exception, match="profiling_mode: metadata"):
         execute(replace(world.spec(replace(world.job(), profile_data=True)), target=target))
 

@@ -20,7 +20,7 @@ from .helpers import Database
 def test_neither_url_nor_file(text: str) -> None:
     with pytest.raises(SourceError, match="neither a database URL nor a file") as caught:
         open_source(text)
-    assert "sqlite:///" in caught.value.remedy
+    assert "the path of a SQLite" in caught.value.remedy
     assert "postgresql://" in caught.value.remedy
 
 
@@ -52,13 +52,14 @@ def test_a_password_in_what_is_no_url_is_not_shown(text: str) -> None:
 
 
 def test_amx_profiles(tmp_path: Path) -> None:
-    full = DatabaseProfile("p", "postgresql", "h", 5433, "u", Secret("p@ss:w/rd"), "my db")
+    fields = {"host": "h", "port": "5433", "user": "u", "database": "my db"}
+    full = DatabaseProfile("p", "postgresql", fields, {"password": Secret("p@ss:w/rd")})
     url = database_url(full)
     assert (url.drivername, url.host, url.port) == ("postgresql", "h", 5433)
     assert (url.username, url.password, url.database) == ("u", "p@ss:w/rd", "my db")
     bare = database_url(DatabaseProfile("p", "postgresql"))
     assert (bare.host, bare.port, bare.username, bare.password, bare.database) == (None,) * 5
-    file = database_url(DatabaseProfile("p", "sqlite", database=f"{tmp_path}/x.db"))
+    file = database_url(DatabaseProfile("p", "sqlite", {"database": f"{tmp_path}/x.db"}))
     assert (file.drivername, file.database) == ("sqlite", f"{tmp_path}/x.db")
 
 

@@ -45,7 +45,7 @@ def main() -> dict[str, object]:
     reference = store_key("ours", Secret("sk-ours-0123456789"))
     keyring.set_password("amx", "llm_profiles/amx/api_key", "sk-amx-0123456789")
     keyring.set_password("amx", "db_profiles/erp/password", "pa ss:wörd")
-    password = load_database("erp", settings).password
+    password = load_database("erp", settings).secrets.get("password")
     again = store_key("ours", Secret("sk-newer-0123456789"))
     return {
         "backend": type(keyring.get_keyring()).__module__,

@@ -31,8 +31,10 @@ active_db_profile: erp
 
 def test_a_database_of_amx(write: Write, settings: Settings) -> None:
     write("config.yml", CONFIG)
+    server = {"host": "db.example.com", "port": "5433", "user": "reader", "database": "erp"}
+    options = {"backend": "postgresql", "profiling_mode": "full"}
     erp = DatabaseProfile(
-        "erp", "postgresql", "db.example.com", 5433, "reader", Secret("in-clear"), "erp"
+        "erp", "postgresql", {**server, **options}, {"password": Secret("in-clear")}
     )
     assert load_database("erp", settings) == erp
     assert load_database(None, settings) == erp
@@ -40,7 +42,12 @@ def test_a_database_of_amx(write: Write, settings: Settings) -> None:
     assert load_database("file", settings) == DatabaseProfile(
         "file",
         "duckdb",
-        database="/data/x.duckdb",
+        {
+            "backend": "duckdb",
+            "database": "/data/x.duckdb",
+            "profiling_mode": "Metadata",
+            "profiling_max_rows": "5000",
+        },
         profiling_mode="metadata",
         profiling_max_rows=5_000,
     )

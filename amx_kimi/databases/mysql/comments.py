@@ -21,6 +21,7 @@ from amx_kimi.databases.mysql.definitions import (
     quoted_name,
     without_comments,
 )
+from amx_kimi.databases.server.comments import listed
 from amx_kimi.databases.server.connect import connect, reason_of
 from amx_kimi.databases.sql_only import dialect
 from amx_kimi.errors import SourceError
@@ -82,7 +83,7 @@ class MysqlComments:
                     refused = self._write(schema, table, fitting)
                     if refused:
                         moved = [one.column for one in others]
-                        raise RefusedError(_listed(refused), columns=[*refused, *moved])
+                        raise RefusedError(listed(refused), columns=[*refused, *moved])
                 return others
         except DBAPIError as error:
             if error.connection_invalidated:
@@ -200,10 +201,3 @@ class MysqlComments:
         if not self._connection.invalidated:
             with suppress(DBAPIError):
                 self._run("UNLOCK TABLES")
-
-
-def _listed(refused: Mapping[str, str]) -> str:
-    reasons: dict[str, list[str]] = {}
-    for column, reason in refused.items():
-        reasons.setdefault(reason, []).append(column or "the table")
-    return "; ".join(f"{why} ({', '.join(columns)})" for why, columns in reasons.items())

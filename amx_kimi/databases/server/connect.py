@@ -3,16 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.registry import find_kind
 from amx_kimi.errors import SourceError
 
-__all__ = ["connect", "engine_of", "identity_of", "reason_of", "without_secrets"]
+__all__ = ["connect", "engine_of", "identity_of", "reason_of", "rows_of", "without_secrets"]
 
-_SECRETS = ("password", "passwd", "ssl_key_password")
+_SECRETS = (
+    *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
+    *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
+    *("aws_secret_access_key", "session_token", "credentials_base64"),
+)
+_LISTS = ("schemas", "tables")
 
 
 def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> Engine:
@@ -61,6 +66,19 @@ def connect(engine: Engine, remedy: str) -> Connection:
         ) from None
     except (TypeError, ValueError, AttributeError) as error:
         raise _unusable(error) from None
+
+
+def rows_of(connection: Connection, query: str, **values: Any) -> list[Mapping[str, Any]]:
+    """The rows of a query, by lower-case names; `:schemas` and `:tables` may be lists.
+
+    Raises:
+        SQLAlchemyError: it cannot be read.
+    """
+    statement = text(query)
+    for name in values.keys() & set(_LISTS):
+        statement = statement.bindparams(bindparam(name, expanding=True))
+    found = connection.execute(statement, values)
+    return [{key.lower(): row[key] for key in row} for row in found.mappings()]
 
 
 def _unusable(error: Exception) -> SourceError:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from amx_kimi.databases.base import Reading, Selection, TableGoneError
 from amx_kimi.databases.samples import sample_facts
 from amx_kimi.databases.server.catalog import Column, Key, Keys, Relation, items_of
-from amx_kimi.databases.server.connect import connect, reason_of, without_secrets
+from amx_kimi.databases.server.connect import connect, reason_of, rows_of, without_secrets
 from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
 from amx_kimi.patterns import is_chosen
@@ -133,12 +133,8 @@ class ServerSource:
 
     def rows_or_error(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
         """The same, with the driver's error."""
-        statement = text(query)
-        if "schemas" in values:
-            statement = statement.bindparams(bindparam("schemas", expanding=True))
         with self._reading_now() as connection:
-            found = connection.execute(statement, values)
-            return [{key.lower(): row[key] for key in row} for row in found.mappings()]
+            return rows_of(connection, query, **values)
 
     def note(self, what: str) -> None:
         """Tell the person who runs it."""
