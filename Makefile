@@ -6,7 +6,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 export PIP_NO_COMPILE = 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test suite search chaos mutants lowest py313 which-py313 constraints coverage consumers lint bench bench-full picture docs release clean
+.PHONY: demo test suite search chaos mutants lowest py313 which-py313 constraints coverage consumers warehouses lint bench bench-full picture docs release clean
 
 demo: .venv/base
 	$(BIN)/amx-kimi demo
@@ -15,7 +15,7 @@ test: .venv/test
 	$(MAKE) --jobs 2 lint suite
 
 suite: .venv/test
-	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/consumers
+	$(BIN)/pytest -n 3 --dist worksteal --ignore tests/consumers --ignore tests/warehouses
 
 # Other examples for the properties, and many more of them (ARGS="tests/publish").
 search: .venv/test
@@ -66,6 +66,10 @@ coverage: .venv/test
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+# Warehouses that emulators stand in for, which have an environment of their own.
+warehouses: .venv/warehouses .venv/emulators
+	$(BIN)/pytest -n 2 tests/warehouses $(ARGS)
+
 # The real AMX 0.19.0 and 0.17.0, the LiteLLM Proxy, dbt, DataHub, a browser, three mock servers and a small
 # language model, in environments of their own.
 consumers: .venv/test
@@ -106,6 +110,15 @@ release:
 .venv/test: pyproject.toml tests/constraints.txt | .venv/bin/pip
 	$(PIP) --editable ".[test]" --constraint tests/constraints.txt
 	touch .venv/base $@
+
+.venv/warehouses: .venv/test
+	$(PIP) --editable ".[test,warehouses]" --constraint tests/constraints.txt
+	touch $@
+
+.venv/emulators: tests/emulators.txt
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check --requirement tests/emulators.txt
+	touch $@
 
 .venv/docs: pyproject.toml tests/constraints.txt | .venv/bin/pip
 	$(PIP) --editable ".[docs]" --constraint tests/constraints.txt

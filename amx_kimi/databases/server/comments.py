@@ -21,9 +21,8 @@ _Table = tuple[str, str]
 class ServerComments:
     """A server that is open to write comments. A kind of database defines what is left open here.
 
-    `present_sql` returns `table_schema`, `table_name`, `table_kind` (as `Present.kind`),
-    `column_name` ("" or null for the table itself) and `comment`, of tables in `:schemas` called
-    one of `:tables`.
+    `present_sql` returns `table_schema`, `table_name`, `table_kind`, `column_name` ("" or null for
+    the table itself) and `comment`, of tables in `:schemas` called one of `:tables`.
 
     Without `has_transactions`, the comments of a table are written one by one, and those that the
     server refuses are named (`RefusedError.columns`); with it, all or none are written.
@@ -55,10 +54,14 @@ class ServerComments:
             place = (str(row["table_schema"]), str(row["table_name"]))
             column = str(row["column_name"] or "")
             if not column:
-                kinds[place] = str(row["table_kind"])
+                kinds[place] = self.kind(str(row["table_kind"]))
             found[place][column] = row["comment"] or None
         wanted = set(tables)  # names may differ by case only
         return {place: Present(kinds[place], found[place]) for place in kinds if place in wanted}
+
+    def kind(self, told: str) -> str:
+        """The kind of a relation, as `Present.kind`, from the server's word `table_kind`."""
+        return told
 
     def statement(self, place: Place, before: str | None, after: str | None) -> str:
         """The statement that changes a comment; `after` None removes it."""

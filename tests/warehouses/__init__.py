@@ -1,0 +1,1 @@
+"""Kinds of databases that need emulators and drivers of their own: `make warehouses`."""

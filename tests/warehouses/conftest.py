@@ -1,0 +1,77 @@
+"""Emulators, which run in an environment of their own, and the command line against a sandbox."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from amx_kimi.cli import cli
+from amx_kimi.cli.main import run_main
+from tests.conftest import KEY
+
+ROOT = Path(__file__).parents[2]
+
+
+def emulators() -> Path:
+    """The folder with the emulators' programs; skips the test if there is none."""
+    folder = Path(os.environ.get("AMX_KIMI_EMULATORS", ROOT / ".venv/emulators/bin"))
+    if not folder.is_dir():
+        pytest.skip("no emulators here (make .venv/emulators)")
+    return folder
+
+
+@contextmanager
+def served(words: Sequence[str | Path]) -> Iterator[int]:
+    """Run a program of the emulators' environment that serves a port (`{port}` in its words)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [str(emulators() / words[0]), *(str(word).format(port=port) for word in words[1:])]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(6_000):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            assert server.poll() is None, f"{words[0]} has ended"
+            time.sleep(0.01)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An LLM profile for a sandbox, which is returned."""
+    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
+    sandbox = start_sandbox()
+    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
+    return sandbox
+
+
+@pytest.fixture
+def amx_database(home: Path, profile: Any) -> Callable[..., None]:
+    """Writes one of AMX's database profiles, called `wh`, and makes it the active one."""
+    del profile
+
+    def write(**fields: Any) -> None:
+        path = home / "config.yml"
+        config = yaml.safe_load(path.read_text())
+        config |= {"db_profiles": {"wh": fields}, "active_db_profile": "wh"}
+        path.write_text(yaml.safe_dump(config))
+
+    return write
+
+
+def run(*words: str, code: int = 0) -> None:
+    """One command of `amx-kimi`, with the exit code that it must have."""
+    assert run_main(cli, [*words]) == code
