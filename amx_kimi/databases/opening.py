@@ -17,6 +17,7 @@ from amx_kimi.databases.registry import (
     kind_of_amx,
     kind_of_file,
     names_of_dialects,
+    other_kind,
 )
 from amx_kimi.errors import SourceError
 from amx_kimi.files import open_regular
@@ -57,7 +58,7 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
         raise SourceError(
             cost, remedy="If you agree to that, use --yes (in Python: read_cost=True)."
         )
-    if kind is None or not kind.is_read:
+    if not kind.is_read:
         raise SourceError(
             f"{url.get_backend_name()!r} databases cannot be described yet",
             remedy=f"Now: {_SUPPORTED}.",
@@ -72,7 +73,7 @@ def cost_of(target: str | URL, reading: Reading) -> str:
         SourceError: it is neither a URL nor a file.
     """
     url, kind = _resolve(target)
-    return kind.backend().cost(url, reading) if kind and kind.costs else ""
+    return kind.backend().cost(url, reading) if kind.costs else ""
 
 
 def in_catalog(target: str | URL, catalog: str) -> URL:
@@ -82,9 +83,9 @@ def in_catalog(target: str | URL, catalog: str) -> URL:
         SourceError: such databases have no catalogs.
     """
     url, kind = _resolve(target)
-    if kind is None or not kind.catalog:
+    if not kind.catalog:
         raise SourceError(
-            f"{kind.title if kind else url.get_backend_name()} has no catalogs",
+            f"{kind.title} has no catalogs",
             remedy="Use --schema, or another database in the URL, instead of --catalog.",
         )
     if kind.catalog in _URL_PARTS:
@@ -99,14 +100,15 @@ def open_comments(target: str | URL) -> Comments:
         SourceError: it cannot be opened, or comments cannot be written to it.
     """
     url, kind = _resolve(target)
-    if kind and kind.is_written:
+    if kind.is_written:
         return kind.backend().open_comments(url)
+    is_known = kind.is_read and find_kind(url.get_backend_name())
     reason = f"Comments cannot be written to {url.get_backend_name()!r} databases yet"
     raise SourceError(
-        f"{kind.title} cannot store comments" if kind and kind.is_read else reason,
+        f"{kind.title} cannot store comments" if is_known else reason,
         remedy="Use --to URL for another database that has these tables. --sql FILE --dialect D "
-        f"writes statements ({', '.join(names_of_dialects())}). `export` writes dbt, DataHub and "
-        "others.",
+        f"writes statements ({', '.join(names_of_dialects())}; ansi is for any database with "
+        "COMMENT ON). `export` writes dbt, DataHub and others.",
     )
 
 
@@ -128,7 +130,7 @@ def wants_password(target: str | URL) -> bool:
         kind = _resolve(target)[1]
     except SourceError:  # raised again, with its reason, when it is opened
         return False
-    return kind is not None and kind.has_password
+    return kind.has_password
 
 
 def files_or_url(texts: Sequence[str]) -> str | URL:
@@ -190,8 +192,8 @@ def _filled(fields: Mapping[str, str], names: str) -> str:
     return next(filter(None, (fields.get(name) for name in names.split("|"))), "")
 
 
-def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
-    """The URL of a target, and its kind if it is known."""
+def _resolve(target: str | URL) -> tuple[URL, Kind]:
+    """The URL of a target, and its kind."""
     if isinstance(target, str):
         target = files_or_url([target])
     try:
@@ -201,7 +203,7 @@ def _resolve(target: str | URL) -> tuple[URL, Kind | None]:
             f"{shown(str(target))} is neither a database URL nor a file",
             remedy=f"Give one of: {_SUPPORTED}.",
         ) from None
-    return url, find_kind(url.get_backend_name())
+    return url, find_kind(url.get_backend_name()) or other_kind(url.get_backend_name())
 
 
 _WITHOUT_SIGNATURE = "sqlite"

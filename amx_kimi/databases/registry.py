@@ -17,6 +17,7 @@ __all__ = [
     "kind_of_amx",
     "kind_of_file",
     "names_of_dialects",
+    "other_kind",
     "shown_identity",
 ]
 
@@ -158,6 +159,7 @@ KINDS: Sequence[Kind] = (
         is_written=True,
         has_password=True,
     ),
+    Kind(name="ansi", title="Databases with COMMENT ON", module=_SQL_ONLY),
     Kind(name="snowflake", title="Snowflake", module=_SQL_ONLY),
     Kind(name="bigquery", title="BigQuery", module=_SQL_ONLY),
     Kind(name="databricks", title="Databricks", module=_SQL_ONLY),
@@ -169,6 +171,12 @@ KINDS: Sequence[Kind] = (
 def find_kind(scheme: str) -> Kind | None:
     """The kind of URLs with this scheme (without a driver)."""
     return next((kind for kind in KINDS if scheme in kind.schemes), None)
+
+
+def other_kind(scheme: str) -> Kind:
+    """The kind of URLs with a scheme that only SQLAlchemy knows, if it does."""
+    module = f"{_ROOM}.inspector"
+    return Kind(name=scheme, title=f"{scheme}://", module=module, is_read=True, has_dialect=False)
 
 
 def kind_of(identity: str) -> Kind | None:

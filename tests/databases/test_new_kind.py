@@ -57,4 +57,4 @@ def test_it_is_read_described_written_and_undone(capsys: pytest.CaptureFixture[s
 
 def test_without_the_row_it_is_no_database(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", "toy://shop") == 2
-    assert "'toy' databases cannot be described yet" in capsys.readouterr().err
+    assert "SQLAlchemy has no dialect for toy://" in capsys.readouterr().err
