@@ -1,15 +1,12 @@
 """Uses sqlglot to find which columns a query passes on unchanged, and how others are made."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from amx_kimi.log import get_logger
 
 __all__ = ["Origin", "origins"]
-
-_MOST_SECONDS = 5.0  # a model: sqlglot walks the query again for each column
 
 Columns = Mapping[str, Mapping[str, list[str]]]
 """Schema -> table -> its columns."""
@@ -46,48 +43,85 @@ def origins(sql: str, dialect: str, columns: Columns) -> dict[str, Origin]:
         query = qualify(read, schema=schema, dialect=dialect, validate_qualify_columns=False)
         scope = build_scope(query)
         names = [] if query.find(exp.Pivot) else getattr(query, "named_selects", ())
-        found: dict[str, Origin] = {}
-        until = time.monotonic() + _MOST_SECONDS
-        for name in names:
-            if time.monotonic() > until:
-                get_logger().warning("context.sql_long", columns=len(names), known=len(found))
-                break
-            if name != "*" and (origin := _origin(name, query, schema, scope, dialect)):
-                found[name.lower()] = origin
-        return found
+        trace = _Trace(scope)
+        found = {name.lower(): trace.origin(scope, name) for name in names if name != "*"}
+        return {name: origin for name, origin in found.items() if origin.sources}
     except (SqlglotError, ValueError, KeyError, AttributeError, RecursionError) as error:
         # The message is not logged, because it repeats the SQL with its literals.
         get_logger().warning("context.sql_unread", error=type(error).__name__)
         return {}
 
 
-def _origin(name: str, query: Any, schema: Any, scope: Any, dialect: str) -> Origin | None:
-    from sqlglot.lineage import lineage
+class _Trace:
+    """Follows columns through the scopes of a qualified query, each column of a scope only once:
+    sqlglot's own `lineage` walks the query again for every column."""
 
-    node: Any = lineage(name, query, schema=schema, scope=scope, dialect=dialect)
-    sources = tuple(dict.fromkeys(_leaves(node)))
-    return Origin(sources, unchanged=_is_unchanged(node)) if sources else None
+    def __init__(self, scope: Any) -> None:
+        self._scopes = {id(one.expression): one for one in scope.traverse()}
+        self._selected: dict[int, dict[str, Any]] = {}
+        self._known: dict[tuple[int, str], Origin] = {}
+
+    def origin(self, scope: Any, name: str) -> Origin:
+        """The origin of what a scope returns under a name."""
+        place = (id(scope), name)
+        if place not in self._known:
+            self._known[place] = _NOWHERE  # a recursive query comes back here
+            self._known[place] = self._find(scope, name)
+        return self._known[place]
+
+    def _find(self, scope: Any, name: str) -> Origin:
+        from sqlglot import exp
+
+        query = scope.expression
+        if isinstance(query, exp.SetOperation):
+            branches = [one.expression.named_selects for one in scope.set_operation_scopes]
+            number = query.named_selects.index(name)
+            columns = zip(scope.set_operation_scopes, branches, strict=True)
+            return _made(self.origin(one, names[number]) for one, names in columns)
+        if isinstance(query, exp.UDTF):  # a table function's columns are made from all it reads
+            read = query.iter_expressions()
+            return _made(part for one in read for part in self._parts(one, scope))
+        selected = self._selects(scope).get(name)
+        if selected is None:
+            return _NOWHERE
+        passed = selected.unalias()
+        if isinstance(passed, exp.Column):
+            return self._column(passed, scope)
+        return _made(self._parts(passed, scope))
+
+    def _parts(self, expression: Any, scope: Any) -> Iterator[Origin]:
+        """The origins of what an expression reads; of a subquery in it, of what that returns."""
+        from sqlglot import exp
+
+        for node in expression.walk(prune=lambda one: isinstance(one, exp.Query)):
+            if isinstance(node, exp.Column):
+                yield self._column(node, scope)
+            elif isinstance(node, exp.Query) and (below := self._scopes.get(id(node.unnest()))):
+                for name in below.expression.named_selects:
+                    yield self.origin(below, name)
+
+    def _selects(self, scope: Any) -> dict[str, Any]:
+        if id(scope) not in self._selected:
+            some = getattr(scope.expression, "selects", ())
+            self._selected[id(scope)] = {one.alias_or_name: one for one in reversed(some)}
+        return self._selected[id(scope)]
+
+    def _column(self, column: Any, scope: Any) -> Origin:
+        """The origin of a column that a scope names."""
+        from sqlglot import exp
+
+        sources = scope.sources
+        only = next(iter(sources.values())) if len(sources) == 1 else None
+        source = sources.get(column.table) if column.table else only
+        if isinstance(source, exp.Table):
+            return Origin(((source.db, source.name, column.name),), unchanged=True)
+        return self.origin(source, column.name) if source is not None else _NOWHERE
 
 
-def _leaves(node: Any) -> Any:
-    from sqlglot import exp
-
-    if isinstance(node.expression, exp.Table):
-        table = node.expression
-        column = node.name.rpartition(".")[2].strip('"`')
-        yield table.db, table.name, column
-    for below in node.downstream:
-        yield from _leaves(below)
+_NOWHERE = Origin((), unchanged=False)
 
 
-def _is_unchanged(node: Any) -> bool:
-    """Whether it comes from one column of a table, through names only."""
-    from sqlglot import exp
-
-    while True:
-        if isinstance(node.expression, exp.Table):
-            return True
-        passed = node.expression.unalias()
-        if not isinstance(passed, exp.Column) or len(node.downstream) != 1:
-            return False
-        node = node.downstream[0]
+def _made(parts: Iterable[Origin]) -> Origin:
+    """The origin of what is made from several columns, or from one by more than a name."""
+    sources = dict.fromkeys(place for part in parts for place in part.sources)
+    return Origin(tuple(sources), unchanged=False)
