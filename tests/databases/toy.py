@@ -94,5 +94,10 @@ def open_comments(_: URL) -> Comments:
     return ToyComments()
 
 
+def cost(url: URL, _: Reading) -> str:
+    """A toy database called so in its options bills for being read."""
+    return "Reading toys wakes the warehouse TOYS" if "billed" in url.query else ""
+
+
 def dialect(_: str) -> Dialect:
     return ToyComments.dialect
