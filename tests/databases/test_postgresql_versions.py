@@ -26,7 +26,8 @@ SHOP = (
     "CREATE TYPE shop.mood AS ENUM ('sad', 'ok')",
     "CREATE DOMAIN shop.plz AS text CHECK (VALUE ~ '^[0-9]+$')",
     "CREATE TABLE shop.orte (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
-    "plz shop.plz NOT NULL, twice int GENERATED ALWAYS AS (length(plz) * 2) STORED, UNIQUE (id, plz))",
+    "plz shop.plz NOT NULL, twice int GENERATED ALWAYS AS (length(plz) * 2) STORED, "
+    "UNIQUE (id, plz))",
     "CREATE TABLE shop.kunden (knr bigint NOT NULL, ort int REFERENCES shop.orte, m shop.mood,"
     " net numeric(10,2)[] DEFAULT '{}' CHECK (cardinality(net) < 9), tag date NOT NULL,"
     " PRIMARY KEY (knr, tag)) PARTITION BY RANGE (tag)",

@@ -178,7 +178,7 @@ class ServerSource:
             for row in bare.exec_driver_sql(query):
                 seen += 1
                 for counter, value in zip(counters, row, strict=True):
-                    counter[value] += 1
+                    counter[_counted(value)] += 1
         whole = seen <= SAMPLE_ROWS
         found = (sample_facts(counter, whole=whole) for counter in counters)
         return dict(zip(columns, found, strict=True))
@@ -199,6 +199,13 @@ class ServerSource:
         get_logger().warning("statistics.skipped", table=table.name, reason=f"{reason:.200}")
         self.note(f"{table.name} was described without statistics: {reason:.120}")
         return {}
+
+
+def _counted(value: Any) -> Any:
+    """A value as it is counted: binary ones in hexadecimal, arrays and documents as texts."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    return str(value) if isinstance(value, list | dict | set) else value
 
 
 def _tells(facts: RawFacts) -> bool:
