@@ -79,9 +79,8 @@ _FAILED = ("gone", "long", "refused")
 def apply(run: str, store: str | None, **options: Any) -> int:
     """Write accepted suggestions as database comments.
 
-    RUN is the id of a run, or `last`. Its comments are written to PostgreSQL and DuckDB, in one
-    transaction per table, and to MySQL and MariaDB, in one statement per table. For other
-    databases, --sql FILE --dialect D writes the statements.
+    RUN is the id of a run, or `last`. Its comments are written to the database that it described,
+    table by table. --sql FILE --dialect D writes the statements for any kind of database instead.
 
     The differences are shown first, and you are asked. Without a terminal, --yes is required. Text
     that people wrote is kept, unless you use --overwrite.
