@@ -24,7 +24,7 @@ def test_neither_url_nor_file(text: str) -> None:
     assert "postgresql://" in caught.value.remedy
 
 
-@pytest.mark.parametrize("url", ["snowflake://u@h/db", "oracle+oracledb://h", "http://example.org"])
+@pytest.mark.parametrize("url", ["db2://u@h/db", "oracle+oracledb://h", "http://example.org"])
 def test_other_kinds_of_database(url: str) -> None:
     kind = url.split(":")[0].split("+")[0]
     with pytest.raises(SourceError, match=f"'{kind}' databases cannot be described yet"):
@@ -64,8 +64,8 @@ def test_amx_profiles(tmp_path: Path) -> None:
 
 
 def test_an_amx_profile_of_another_backend() -> None:
-    with pytest.raises(SourceError, match="'wh' is for snowflake"):
-        database_url(DatabaseProfile("wh", "snowflake"))
+    with pytest.raises(SourceError, match="'wh' is for db2"):
+        database_url(DatabaseProfile("wh", "db2"))
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,6 @@ def _options(url: URL) -> dict[str, Any]:
     return {
         **found,
         "application": "amx_kimi",
-        "autocommit": True,
         "login_timeout": _LOGIN_SECONDS,
         "session_parameters": _PARAMETERS,
     }
