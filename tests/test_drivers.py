@@ -75,7 +75,7 @@ def test_a_driver_that_we_cannot_use_is_refused_by_name(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["sqlite:///a.db", "sqlite+pysqlite:///a.db", "snowflake://h/db"])
+@pytest.mark.parametrize("text", ["sqlite:///a.db", "sqlite+pysqlite:///a.db", "db2://h/db"])
 def test_other_databases_are_left_alone(text: str) -> None:
     url = make_url(text)
     assert with_driver(url, SourceError) == url

@@ -64,8 +64,8 @@ def test_amx_profiles(tmp_path: Path) -> None:
 
 
 def test_an_amx_profile_of_another_backend() -> None:
-    with pytest.raises(SourceError, match="'wh' is for snowflake"):
-        database_url(DatabaseProfile("wh", "snowflake"))
+    with pytest.raises(SourceError, match="'wh' is for db2"):
+        database_url(DatabaseProfile("wh", "db2"))
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ def test_amx_database_profile(program: Program, documented, start_sandbox, fresh
     [
         (["run", "nope.db"], ["nope.db", "sqlite:///"]),
         (["run", "sqlite:///nope.db"], ["no SQLite file"]),
-        (["run", "snowflake://h/d"], ["snowflake", "postgresql://"]),
+        (["run", "db2://h/d"], ["db2", "postgresql://"]),
         (["run", "postgresql://nobody@127.0.0.1:1/x"], ["cannot be opened"]),
         (["run", "erp.db", "--table", "kstts"], ["no table kstts"]),
         (["run", "erp.db", "--schema", "sales"], ["no schema 'sales'"]),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.registry import find_kind
@@ -16,6 +16,7 @@ _SECRETS = (
     *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
     *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
     *("aws_secret_access_key", "session_token", "credentials_base64"),
+    *("private_key_password", "oauth_client_secret", "master_token", "proxy", "proxy_password"),
 )
 _LISTS = ("schemas", "tables")
 
@@ -33,7 +34,7 @@ def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> En
     full = with_driver(url, SourceError)
     try:
         engine = create_engine(full, connect_args=dict(options), pool_size=1, max_overflow=0)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArgumentError) as error:
         raise _unusable(error) from None
 
     def prepare(connection: Any, _: Any) -> None:
