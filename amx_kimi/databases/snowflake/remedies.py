@@ -34,8 +34,8 @@ _REMEDIES = (
     ),
     (
         r"jwt token is invalid|private[ _]key|no such file|39014[45]",
-        "Check that the file is there and is the private key of the user's RSA_PUBLIC_KEY, its passphrase "
-        "(PRIVATE_KEY_PASSPHRASE), and this machine's clock.",
+        "Check that the file is there and is the private key of the user's RSA_PUBLIC_KEY, its "
+        "passphrase (PRIVATE_KEY_PASSPHRASE), and this machine's clock.",
     ),
     (
         r"token\b.*\b(expired|invalid)|390318|390303|390114|390110|390195",
