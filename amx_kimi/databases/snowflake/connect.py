@@ -10,7 +10,9 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import unquote
 
+import sqlalchemy
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -65,7 +67,10 @@ def identity(url: URL) -> str:
 
 def place_of(url: URL) -> tuple[str, str]:
     """The database and the schema that a URL names, as the catalog writes them; "" for none."""
-    parts = [_stored(part) for part in _PART.findall(url.database or "")]
+    text = url.database or ""
+    if sqlalchemy.__version__.startswith("2.0."):  # which leaves %20 as it is
+        text = unquote(text)
+    parts = [_stored(part) for part in _PART.findall(text)]
     database, schema = [*parts, "", ""][:2]
     return database, schema
 

@@ -33,9 +33,9 @@ _REMEDIES = (
         "address.",
     ),
     (
-        r"jwt token is invalid|private[ _]key|39014[45]",
-        "Check that the file is the private key of the user's RSA_PUBLIC_KEY, its passphrase "
-        "(PRIVATE_KEY_PASSPHRASE), and this machine's clock.",
+        r"jwt token is invalid|private[ _]key|no such file|39014[45]",
+        "Check that the file is there and is the private key of the user's RSA_PUBLIC_KEY, its "
+        "passphrase (PRIVATE_KEY_PASSPHRASE), and this machine's clock.",
     ),
     (
         r"token\b.*\b(expired|invalid)|390318|390303|390114|390110|390195",
@@ -68,7 +68,7 @@ _REMEDIES = (
         "tables; to write comments, OWNERSHIP of them. Choose one with ?role=NAME.",
     ),
     (
-        r"not exist or not authorized|\b0020[04]3\b",
+        r"not exist or not authorized|object does not exist|\b0020[04]3\b",
         "Check the database's name and case (a name in quotes is taken as it is), and the role "
         "(?role=NAME).",
     ),
