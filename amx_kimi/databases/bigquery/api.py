@@ -22,7 +22,7 @@ from amx_kimi.errors import SourceError
 __all__ = ["Api", "Found"]
 
 _CALL = {"timeout": 30.0, "retry": DEFAULT_RETRY.with_timeout(60.0)}
-_FIRST_CALL = {"timeout": 10.0, "retry": DEFAULT_RETRY.with_timeout(10.0)}
+_FIRST_CALL = {"timeout": 10.0, "retry": DEFAULT_RETRY.with_timeout(5.0)}
 _PAGE = 1_000
 _AT_ONCE = 8  # BigQuery allows 100 requests a second for each user and method
 _MOST_NAMED = 20

@@ -23,6 +23,7 @@ from amx_kimi.databases.server.catalog import Keys, items_of
 from amx_kimi.databases.server.source import SAMPLE_ROWS
 from amx_kimi.log import get_logger
 from amx_kimi.patterns import is_chosen
+from amx_kimi.text import counted
 from amx_kimi.types import Item, RawFacts
 
 __all__ = ["BigquerySource"]
@@ -69,7 +70,8 @@ class BigquerySource:
                     unread.append((f"{schema}.{name}", resource))
         if unread:
             told = ", ".join(name for name, _ in unread[:3])
-            self._note(f"{len(unread)} tables are left out ({told}): {reason_of(unread[0][1])}")
+            many = counted(len(unread), "table")
+            self._note(f"Left out: {many} ({told}): {reason_of(unread[0][1])}")
 
     def _items(
         self, resource: Mapping[str, Any], schema: str, name: str, shards: Sequence[str]
