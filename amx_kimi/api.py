@@ -83,7 +83,7 @@ def describe(
         samples: False sends no values, ranges or shapes of values.
         limit: describe at most this many columns.
         max_cost: stop before more than this is spent, in the endpoint's currency.
-        read_cost: True agrees to what the database bills for reading it, such as BigQuery.
+        read_cost: True agrees to what the database bills for reading it, such as Snowflake.
         on_progress: called with the run's progress at the start and after each answer; in the
             calling thread, or in another one if that runs an event loop, as in a notebook.
 

@@ -37,6 +37,7 @@ class Dialect:
     unit: str = "characters"
     views: Mapping[str, str] = field(default_factory=dict)
     materialized: Mapping[str, str] = field(default_factory=dict)
+    nested: str = ""
     catalog: str = ""
 
 
@@ -55,6 +56,8 @@ def statement(dialect: Dialect, place: Place, text: str | None) -> str:
     """The statement that makes `text` the comment of a place; None removes the comment, if the
     dialect does that with `IS NULL`."""
     template = _template(dialect, place)
+    if dialect.nested and "." in place.column:
+        template = dialect.nested
     if text is not None and not dialect.lines:
         text = " ".join(text.split("\n")).replace("$(", "$ (")
     filled: str = template.format_map(_Slots(dialect, place, text))
