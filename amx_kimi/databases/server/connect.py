@@ -16,6 +16,7 @@ _SECRETS = (
     *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
     *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
     *("aws_secret_access_key", "session_token", "credentials_base64"),
+    *("extra_credential", "http_headers"),
 )
 _LISTS = ("schemas", "tables")
 
@@ -98,8 +99,10 @@ def identity_of(url: URL, port: int) -> str:
 def reason_of(error: Exception) -> str:
     """The server's message, in one line, without the statement."""
     cause = getattr(error, "orig", None) or error
-    # PEP 249 drivers give (code, message), or a message.
+    # PEP 249 drivers give (code, message), or a message; some have it as an attribute only.
     parts = [part for part in cause.args if isinstance(part, str)] or [str(cause)]
+    if isinstance(told := getattr(cause, "message", None), str):
+        parts = [told]
     return " ".join(" ".join(parts).split())
 
 
