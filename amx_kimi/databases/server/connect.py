@@ -16,7 +16,7 @@ _SECRETS = (
     *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
     *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
     *("aws_secret_access_key", "session_token", "credentials_base64"),
-    *("extra_credential", "http_headers"),
+    *("extra_credential", "http_headers", "secret_access_key", "web_identity_token"),
 )
 _LISTS = ("schemas", "tables")
 
@@ -103,6 +103,8 @@ def reason_of(error: Exception) -> str:
     parts = [part for part in cause.args if isinstance(part, str)] or [str(cause)]
     if isinstance(told := getattr(cause, "message", None), str):
         parts = [told]
+    elif cause.args and isinstance(fields := cause.args[0], Mapping):  # PostgreSQL's own, by letter
+        parts = [str(fields.get("M", fields))]
     return " ".join(" ".join(parts).split())
 
 
