@@ -12,7 +12,8 @@ def main() -> None:
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
     project = tomllib.loads(text)["project"]
     extras = project["optional-dependencies"]
-    drivers = (*extras["postgres"], *extras["mysql"], *extras["duckdb"])
+    kinds = ("postgres", "mysql", "duckdb")
+    drivers = [line for kind in kinds for line in extras[kind]]
     for line in (*project["dependencies"], *drivers):
         found = _REQUIREMENT.fullmatch(line)
         assert found, f"{line} has no lower bound"

@@ -1,5 +1,5 @@
-"""PostgreSQL: opens a database (`connect`), reads it (`source`, with `sql`, `items` and
-`statistics`), and writes comments (`comments`)."""
+"""PostgreSQL: opens a database (`connect`), reads it (`source`, with `sql` and `items`), and writes
+comments (`comments`)."""
 
 from typing import TYPE_CHECKING
 

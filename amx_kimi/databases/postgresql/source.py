@@ -24,8 +24,8 @@ from amx_kimi.databases.postgresql.connect import (
     without_secrets,
 )
 from amx_kimi.databases.postgresql.items import Structure, items_of
-from amx_kimi.databases.postgresql.statistics import statistics_of
 from amx_kimi.databases.samples import sample_facts
+from amx_kimi.databases.server.pg_stats import statistics_of
 from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
 from amx_kimi.patterns import is_chosen, listed

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.registry import find_kind
@@ -17,6 +17,7 @@ _SECRETS = (
     *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
     *("aws_secret_access_key", "session_token", "credentials_base64"),
     *("private_key_password", "oauth_client_secret", "master_token", "proxy", "proxy_password"),
+    *("extra_credential", "http_headers", "secret_access_key", "web_identity_token"),
 )
 _LISTS = ("schemas", "tables")
 
@@ -34,6 +35,8 @@ def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> En
     full = with_driver(url, SourceError)
     try:
         engine = create_engine(full, connect_args=dict(options), pool_size=1, max_overflow=0)
+    except NoSuchModuleError:
+        raise
     except (TypeError, ValueError, ArgumentError) as error:
         raise _unusable(error) from None
 
@@ -99,8 +102,12 @@ def identity_of(url: URL, port: int) -> str:
 def reason_of(error: Exception) -> str:
     """The server's message, in one line, without the statement."""
     cause = getattr(error, "orig", None) or error
-    # PEP 249 drivers give (code, message), or a message.
+    # PEP 249 drivers give (code, message), or a message; some have it as an attribute only.
     parts = [part for part in cause.args if isinstance(part, str)] or [str(cause)]
+    if isinstance(told := getattr(cause, "message", None), str):
+        parts = [told]
+    elif cause.args and isinstance(fields := cause.args[0], Mapping):  # PostgreSQL's own, by letter
+        parts = [str(fields.get("M", fields))]
     return " ".join(" ".join(parts).split())
 
 

@@ -1,4 +1,5 @@
-"""Turns rows of `pg_stats` and `pg_stats_ext` into raw facts. Pure functions."""
+"""Turns rows of `pg_stats` and `pg_stats_ext` into raw facts, for PostgreSQL and its relatives.
+Pure functions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
