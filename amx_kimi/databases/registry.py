@@ -164,7 +164,26 @@ KINDS: Sequence[Kind] = (
     Kind(name="bigquery", title="BigQuery", module=_SQL_ONLY),
     Kind(name="databricks", title="Databricks", module=_SQL_ONLY),
     Kind(name="oracle", title="Oracle", module=_SQL_ONLY),
-    Kind(name="sqlserver", title="SQL Server", module=_SQL_ONLY),
+    Kind(
+        name="sqlserver",
+        title="SQL Server",
+        module=f"{_ROOM}.sqlserver",
+        schemes=("mssql", "sqlserver"),
+        amx="mssql",
+        fields={
+            **_SERVER,
+            "encrypt": "encrypt",
+            "trust_server_certificate": "trust_server_certificate",
+        },
+        catalog="database",
+        drivers=("pymssql", "pyodbc"),
+        install='pip install "amx-kimi[sqlserver]"',
+        engine="mssql+{}",
+        platform="mssql",
+        is_read=True,
+        is_written=True,
+        has_password=True,
+    ),
 )
 
 

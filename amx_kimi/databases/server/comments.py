@@ -31,7 +31,7 @@ class ServerComments:
         SourceError: no driver, no connection.
     """
 
-    remedy = "Check host, port, database, user and password."
+    remedy: str | Mapping[str, str] = "Check host, port, database, user and password."
     caution = ""
     present_sql = ""
     has_transactions = False
