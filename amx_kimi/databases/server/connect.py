@@ -15,12 +15,12 @@ __all__ = ["connect", "engine_of", "identity_of", "reason_of", "rows_of", "witho
 _SECRETS = (
     *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
     *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
-    *("aws_secret_access_key", "session_token", "credentials_base64"),
+    *("aws_secret_access_key", "session_token", "credentials_base64", "wallet_password"),
 )
 _LISTS = ("schemas", "tables")
 _NOISE = re.compile(  # what drivers of SQL Server put around the server's words
     r"DB-Lib error message \d+, severity \d+:|\[(?:Microsoft|ODBC Driver [^\]]*|SQL Server)\]"
-    r"|General SQL Server error: Check messages from the SQL Server"
+    r"|General SQL Server error: Check messages from the SQL Server|Help: https://docs.oracle.\S+"
 )
 
 
