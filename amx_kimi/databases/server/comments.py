@@ -15,6 +15,7 @@ from amx_kimi.errors import SourceError
 __all__ = ["ServerComments", "listed"]
 
 _CHANGED = "the database stores another text"
+_MOST_NAMES = 900  # Oracle takes 1,000 in a list, SQL Server 2,100 in a statement
 _Table = tuple[str, str]
 
 
@@ -31,7 +32,7 @@ class ServerComments:
         SourceError: no driver, no connection.
     """
 
-    remedy = "Check host, port, database, user and password."
+    remedy: str | Mapping[str, str] = "Check host, port, database, user and password."
     caution = ""
     present_sql = ""
     has_transactions = False
@@ -47,7 +48,16 @@ class ServerComments:
     def present(self, tables: Sequence[_Table]) -> Mapping[_Table, Present]:
         """As `Comments.read`, with the driver's errors."""
         schemas, names = (sorted(set(some)) for some in zip(*tables, strict=True))
-        rows = rows_of(self._connection, self.present_sql, schemas=schemas, tables=names)
+        rows = [
+            row
+            for start in range(0, len(names), _MOST_NAMES)
+            for row in rows_of(
+                self._connection,
+                self.present_sql,
+                schemas=schemas,
+                tables=names[start : start + _MOST_NAMES],
+            )
+        ]
         kinds: dict[_Table, str] = {}
         found: dict[_Table, dict[str, str | None]] = defaultdict(dict)
         for row in rows:

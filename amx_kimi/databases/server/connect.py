@@ -1,10 +1,11 @@
 """A connection to a server through SQLAlchemy, set up in the same way for every kind."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.registry import find_kind
@@ -18,8 +19,13 @@ _SECRETS = (
     *("aws_secret_access_key", "session_token", "credentials_base64"),
     *("private_key_password", "oauth_client_secret", "master_token", "proxy", "proxy_password"),
     *("extra_credential", "http_headers", "secret_access_key", "web_identity_token"),
+    "wallet_password",
 )
 _LISTS = ("schemas", "tables")
+_NOISE = re.compile(  # what drivers of SQL Server put around the server's words
+    r"DB-Lib error message \d+, severity \d+:|\[(?:Microsoft|ODBC Driver [^\]]*|SQL Server)\]"
+    r"|General SQL Server error: Check messages from the SQL Server|Help: https://docs.oracle.\S+"
+)
 
 
 def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> Engine:
@@ -54,22 +60,25 @@ def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> En
     return engine
 
 
-def connect(engine: Engine, remedy: str) -> Connection:
-    """Open the connection.
+def connect(engine: Engine, remedy: str | Mapping[str, str]) -> Connection:
+    """Open the connection; `remedy` may be a table of patterns of the server's words, of which the
+    first that occurs counts ("" is the last).
 
     Raises:
         SourceError: the server cannot be reached, or it refuses.
     """
     try:
         return engine.connect()
-    except (SQLAlchemyError, OSError) as error:
-        raise SourceError(
-            f"{without_secrets(engine.url).render_as_string()} cannot be opened: "
-            f"{reason_of(error)}",
-            remedy=remedy,
-        ) from None
     except (TypeError, ValueError, AttributeError) as error:
         raise _unusable(error) from None
+    except Exception as error:  # some drivers raise errors of their own, too
+        reason = reason_of(error)
+        if not isinstance(remedy, str):
+            remedy = next(told for words, told in remedy.items() if re.search(words, reason))
+        raise SourceError(
+            f"{without_secrets(engine.url).render_as_string()} cannot be opened: {reason}",
+            remedy=remedy,
+        ) from None
 
 
 def rows_of(connection: Connection, query: str, **values: Any) -> list[Mapping[str, Any]]:
@@ -102,13 +111,21 @@ def identity_of(url: URL, port: int) -> str:
 def reason_of(error: Exception) -> str:
     """The server's message, in one line, without the statement."""
     cause = getattr(error, "orig", None) or error
-    # PEP 249 drivers give (code, message), or a message; some have it as an attribute only.
-    parts = [part for part in cause.args if isinstance(part, str)] or [str(cause)]
-    if isinstance(told := getattr(cause, "message", None), str):
-        parts = [told]
-    elif cause.args and isinstance(fields := cause.args[0], Mapping):  # PostgreSQL's own, by letter
-        parts = [str(fields.get("M", fields))]
-    return " ".join(" ".join(parts).split())
+    # PEP 249 drivers give (code, message), or a message; some have it as an attribute, or as bytes.
+    told = getattr(cause, "message", None)
+    parts = [told] if isinstance(told, str) else list(_texts(cause.args)) or [str(cause)]
+    lines = _NOISE.sub("\n", " ".join(parts)).splitlines()
+    return " ".join(" ".join(dict.fromkeys(line.strip() for line in lines)).split())
+
+
+def _texts(arguments: Sequence[Any]) -> Iterator[str]:
+    for one in arguments:
+        if isinstance(one, tuple):
+            yield from _texts(one)
+        elif isinstance(one, Mapping):  # PostgreSQL's fields, by letter: M is the message
+            yield str(one.get("M", one))
+        elif isinstance(one, bytes | str):
+            yield one if isinstance(one, str) else one.decode("utf-8", "replace")
 
 
 def without_secrets(url: URL) -> URL:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -35,7 +35,7 @@ class ServerSource:
         SourceError: no driver, no connection, or no permission; says which.
     """
 
-    remedy = "Check host, port, database, user and password."
+    remedy: str | Mapping[str, str] = "Check host, port, database, user and password."
     schemas_sql = ""
     relations_sql = ""
     columns_sql = ""
@@ -188,8 +188,9 @@ class ServerSource:
         try:
             yield self._connection
         finally:
-            if not self._connection.closed and not self._connection.invalidated:
-                self._connection.rollback()
+            if not self._connection.closed:  # a lost connection opens again only after that
+                with suppress(SQLAlchemyError):
+                    self._connection.rollback()
 
     def _lost(self, table: Item, error: SQLAlchemyError) -> Mapping[str, RawFacts]:
         """Skip statistics after a timeout or a missing right; the run continues."""
