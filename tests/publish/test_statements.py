@@ -89,13 +89,10 @@ def test_removal() -> None:
 @pytest.mark.parametrize("text", NASTY)
 def test_a_text_is_one_literal(name: str, text: str) -> None:
     dialect = dialect_of(name)
-    (parsed,) = sqlglot.parse(
-        f"SELECT {statement(dialect, Place('', 't'), text).split(' IS ')[-1].rstrip(';')}"
-        if " IS " in statement(dialect, Place("", "t"), "x")
-        else "SELECT "
-        + statement(dialect, Place("", "t"), text).split("description = ", 1)[1][: -len(");")],
-        dialect=dialect.sqlglot,
-    )
+    before, after = statement(dialect, Place("", "t"), "Z").split("Z")
+    written = statement(dialect, Place("", "t"), text)
+    literal = written.removeprefix(before[:-1]).removesuffix(after[1:])
+    (parsed,) = sqlglot.parse(f"SELECT {literal}", dialect=dialect.sqlglot)
     assert parsed is not None
     wanted = text if dialect.lines else text.replace("\n", " ")
     assert parsed.expressions[0].this == wanted
