@@ -93,9 +93,10 @@ def _may_ask(options: Mapping[str, Any]) -> bool:
 
 
 def _agreed(target: Target, options: Mapping[str, Any]) -> Target:
-    """The target, if a person agrees to what reading it costs, or if it costs nothing."""
+    """The target, if a person agrees to what reading it costs, or if it costs nothing. With the
+    option `comments`, only its comments are read."""
     reading = replace(target.reading, data=bool(options.get("profile_data")))
-    cost = cost_of(target.url, reading)
+    cost = cost_of(target.url, reading, comments=bool(options.get("comments")))
     if cost and not options.get("yes") and _may_ask(options):
         click.confirm(f"{cost}. Go on?", default=True, abort=True, err=True)
         options = {**options, "yes": True}

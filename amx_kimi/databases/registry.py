@@ -31,7 +31,8 @@ class Kind:
     - `fields`: parts and options of its URLs, and the fields of an AMX profile that they are taken
       from: `a|b` is the first that is filled, `a/b` both
     - `catalog`: the part or option of its URLs that names a catalog, for databases with several
-    - `costs`: the module has `cost`, because reading such a database may be billed
+    - `costs`: the module has `cost`, because reading such a database may be billed;
+      `comments_cost`: so may reading and writing its comments
     - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
     - `engine`: SQLAlchemy's name of it, with `{}` for the driver (default: `name+{}`)
     - `file`: such a database is a file, recognized by `signature` (offset, bytes)
@@ -48,6 +49,7 @@ class Kind:
     fields: Mapping[str, str] = field(default_factory=dict)
     catalog: str = ""
     costs: bool = False
+    comments_cost: bool = False
     drivers: tuple[str, ...] = ()
     install: str = ""
     engine: str = ""
@@ -145,7 +147,32 @@ KINDS: Sequence[Kind] = (
     ),
     Kind(name="snowflake", title="Snowflake", module=_SQL_ONLY),
     Kind(name="bigquery", title="BigQuery", module=_SQL_ONLY),
-    Kind(name="databricks", title="Databricks", module=_SQL_ONLY),
+    Kind(
+        name="databricks",
+        title="Databricks",
+        module=f"{_ROOM}.databricks",
+        schemes=("databricks",),
+        amx="databricks",
+        fields={
+            "password": "access_token|password",
+            "host": "host",
+            "port": "port",
+            "database": "database",
+            "http_path": "http_path",
+            "catalog": "catalog",
+            "tls_trusted_ca_file": "tls_trusted_ca_file",
+            "tls_no_verify": "tls_no_verify",
+        },
+        catalog="catalog",
+        costs=True,
+        comments_cost=True,
+        drivers=("databricks.sqlalchemy",),
+        install='pip install "amx-kimi[databricks]"',
+        engine="databricks",
+        platform="databricks",
+        is_read=True,
+        is_written=True,
+    ),
     Kind(name="oracle", title="Oracle", module=_SQL_ONLY),
     Kind(name="sqlserver", title="SQL Server", module=_SQL_ONLY),
 )

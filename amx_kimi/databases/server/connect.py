@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, String, bindparam, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi.databases.drivers import with_driver
@@ -15,9 +15,10 @@ __all__ = ["connect", "engine_of", "identity_of", "reason_of", "rows_of", "witho
 _SECRETS = (
     *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
     *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
-    *("aws_secret_access_key", "session_token", "credentials_base64"),
+    *("aws_secret_access_key", "session_token", "credentials_base64", "azure_client_secret"),
 )
 _LISTS = ("schemas", "tables")
+_WRITTEN_OUT = ("databricks",)  # takes 256 parameters at most
 
 
 def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> Engine:
@@ -75,8 +76,11 @@ def rows_of(connection: Connection, query: str, **values: Any) -> list[Mapping[s
         SQLAlchemyError: it cannot be read.
     """
     statement = text(query)
+    out: dict[str, Any] = {}
+    if connection.dialect.name in _WRITTEN_OUT:
+        out = {"literal_execute": True, "type_": String()}
     for name in values.keys() & set(_LISTS):
-        statement = statement.bindparams(bindparam(name, expanding=True))
+        statement = statement.bindparams(bindparam(name, expanding=True, **out))
     found = connection.execute(statement, values)
     return [{key.lower(): row[key] for key in row} for row in found.mappings()]
 
