@@ -4,6 +4,7 @@ what to do when it is refused."""
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, event
 
 from amx_kimi.databases.base import Reading
 from amx_kimi.databases.databricks.login import machine_login
+from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.server.connect import engine_of, identity_of, rows_of
 from amx_kimi.errors import SourceError
 
@@ -105,14 +107,19 @@ def engine(url: URL) -> Engine:
             f"The catalog {catalog_of(url)} cannot be described: {reason}",
             remedy="Use --catalog NAME for a catalog of Unity Catalog.",
         )
-    options = {**_OURS, "_port": url.port or _PORT, **_login(url)}
-    made = engine_of(url, options, ())
-    _reach(url.host, url.port or _PORT)
+    with_driver(url, SourceError)
+    place, options = (url.host, url.port or _PORT), _options(url)
+    ca_file, no_verify = options.get("_tls_trusted_ca_file"), options.get("_tls_no_verify")
+    verify: bool | str = not no_verify and (ca_file or True)
+    if not getproxies():  # or the host may be known to the proxy only
+        _reach(*place, verify)
+    options |= _login(url, verify)
+    made = engine_of(url, {**_OURS, "_port": place[1], **options}, ())
     event.listen(made, "handle_error", _mark_lost)
     return made
 
 
-def _login(url: URL) -> dict[str, Any]:
+def _options(url: URL) -> dict[str, Any]:
     texts = {name: str(text) for name, text in url.query.items()}
     if unknown := sorted(texts.keys() - _OPTIONS.keys() - set(_OTHERS)):
         raise SourceError(
@@ -120,35 +127,35 @@ def _login(url: URL) -> dict[str, Any]:
             remedy=f"They have {', '.join([*_OTHERS, *_OPTIONS])}.",
         )
     options: dict[str, Any] = {_OPTIONS[name]: texts[name] for name in _OPTIONS if name in texts}
-    if "_tls_no_verify" in options:
-        options["_tls_no_verify"] = texts["tls_no_verify"].lower() not in ("false", "0", "no")
-    client = texts.get("client_id") or os.environ.get("DATABRICKS_CLIENT_ID")
-    secret = texts.get("client_secret") or os.environ.get("DATABRICKS_CLIENT_SECRET")
-    token = url.password or os.environ.get("DATABRICKS_TOKEN")
-    options["access_token"] = token
-    if "auth_type" in options or (token and "client_id" not in texts):
-        return options
-    if client and secret:
-        place = f"https://{url.host}:{url.port or _PORT}"
-        verify: bool | str = options.get("_tls_trusted_ca_file") or True
-        verify = verify if not options.get("_tls_no_verify") else False
-        options["credentials_provider"] = machine_login(place, client, str(secret), verify=verify)
-    elif not token:
-        raise SourceError("Databricks needs a token or another login", remedy=_NO_LOGIN)
+    options["_tls_no_verify"] = texts.get("tls_no_verify", "no").lower() not in ("false", "0", "no")
     return options
 
 
-def _reach(host: str, port: int) -> None:
+def _login(url: URL, verify: bool | str) -> dict[str, Any]:
+    """What logs in: the token, or what the URL and Databricks' own variables say else."""
+    texts = {name: str(text) for name, text in url.query.items()}
+    client = texts.get("client_id") or os.environ.get("DATABRICKS_CLIENT_ID")
+    secret = texts.get("client_secret") or os.environ.get("DATABRICKS_CLIENT_SECRET")
+    token = url.password or os.environ.get("DATABRICKS_TOKEN")
+    if "auth_type" in texts or (token and "client_id" not in texts):
+        return {"access_token": token}
+    if not (client and secret):
+        raise SourceError("Databricks needs a token or another login", remedy=_NO_LOGIN)
+    place = f"https://{url.host}:{url.port or _PORT}"
+    headers = machine_login(place, client, secret, verify=verify)
+    return {"access_token": None, "credentials_provider": lambda: headers}
+
+
+def _reach(host: str, port: int, verify: bool | str) -> None:
     """Fail at once where the connector would try again for minutes."""
-    if getproxies():  # the host may be known to the proxy only
-        return
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if not verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        socket.create_connection((host, port), _REACH_SECONDS).close()
+        with socket.create_connection((host, port), _REACH_SECONDS) as plain:
+            context.wrap_socket(plain, server_hostname=host).close()
     except OSError as error:
-        raise SourceError(
-            f"{host}:{port} cannot be reached: {error}",
-            remedy="Check the host: it is that of your workspace's address in the browser.",
-        ) from None
+        raise SourceError(f"{host}:{port} cannot be reached: {error}", remedy=REMEDY) from None
 
 
 def _mark_lost(context: Any) -> None:
@@ -161,12 +168,12 @@ def _mark_lost(context: Any) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Give an error the remedy that fits its words."""
+    """Give an error without a remedy of its own the one that fits its words."""
     try:
         yield
     except SourceError as error:
         remedies = (remedy for words, remedy in _REMEDIES if words in error.message)
-        if remedy := next(remedies, ""):
+        if error.remedy in ("", REMEDY) and (remedy := next(remedies, "")):
             raise SourceError(error.message, remedy=remedy) from None
         raise
 

@@ -12,28 +12,22 @@ _EARLY_SECONDS = 60  # a token is renewed so long before it ends
 Headers = Callable[[], Mapping[str, str]]
 
 
-def machine_login(
-    place: str, client: str, secret: str, *, verify: bool | str
-) -> Callable[[], Headers]:
-    """A `credentials_provider` of the connector, which logs in at once and again before the token
-    ends.
+def machine_login(place: str, client: str, secret: str, *, verify: bool | str) -> Headers:
+    """Log in at once. What is returned makes the headers of each request, and logs in again before
+    the token ends.
 
-    Raises (when it is called):
+    Raises:
         SourceError: Databricks refuses the client.
     """
+    token, ends = _fetch(place, client, secret, verify)
 
-    def provider() -> Headers:
-        token, ends = _fetch(place, client, secret, verify)
+    def headers() -> Mapping[str, str]:
+        nonlocal token, ends
+        if time.monotonic() > ends - _EARLY_SECONDS:
+            token, ends = _fetch(place, client, secret, verify)
+        return {"Authorization": f"Bearer {token}"}
 
-        def headers() -> Mapping[str, str]:
-            nonlocal token, ends
-            if time.monotonic() > ends - _EARLY_SECONDS:
-                token, ends = _fetch(place, client, secret, verify)
-            return {"Authorization": f"Bearer {token}"}
-
-        return headers
-
-    return provider
+    return headers
 
 
 def _fetch(place: str, client: str, secret: str, verify: bool | str) -> tuple[str, float]:

@@ -18,6 +18,7 @@ from amx_kimi.databases.databricks.connect import (
     REMEDY,
     catalog_of,
     engine,
+    explained,
     identity,
     need_catalog,
     schema_of,
@@ -147,6 +148,11 @@ class DatabricksSource(ServerSource):
             row["comment"] or "",
             {"tags": self._tags.get((row["schema"], row["table"], row["name"]))},
         )
+
+    def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
+        """As `ServerSource.rows`, with a remedy."""
+        with explained():
+            return super().rows(query, **values)
 
     def keys(self, schemas: Sequence[str]) -> Iterator[Key]:
         """As `ServerSource.keys`."""
