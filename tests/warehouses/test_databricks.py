@@ -6,6 +6,7 @@ materialized views in `information_schema`, SHOW STATISTICS, and refusals.
 
 from __future__ import annotations
 
+import gc
 import json
 import secrets
 import time
@@ -54,10 +55,15 @@ SALES = (
 )
 
 
+# The connector leaves the sockets of a refused login to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*SSLSocket")
+
+
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Warehouse]:
     with started() as warehouse:
         yield warehouse
+    gc.collect()
 
 
 @pytest.fixture
@@ -182,11 +188,12 @@ def test_described_from_a_url_with_masked_values(
     assert "Bestellungen" in sent
     assert json.dumps(ODD, ensure_ascii=False)[1:-1] in sent
     run("run", url, "--yes", "--table", "orders")
-    run("hint", "last", f"{sales.name}.orders.MixedCase", "A struct.")
-    run("accept", "last", f"{sales.name}.orders.MixedCase")
-    run("apply", "last", "--yes")
+    sales.warehouse.statements.clear()
+    run("apply", "last", "--unreviewed", "--dry-run", "--yes")
+    assert not any(sql.startswith("COMMENT") for sql in sales.warehouse.statements)
+    run("apply", "last", "--unreviewed", "--yes")
     assert sales.comments()["orders.MixedCase"]
-    assert sales.comments()[f"orders.{ODD}"] is None
+    assert sales.comments()["orders.select"] == "by people"
 
 
 KEYS: dict[str, list[dict[str, Any]]] = {

@@ -60,7 +60,7 @@ _OURS: Mapping[str, Any] = {
     "_retry_stop_after_attempts_duration": _START_SECONDS,
 }
 _NO_LOGIN = (
-    "Write the token into the URL (databricks://token:TOKEN@HOST…) or into DATABRICKS_TOKEN; "
+    "Write the token into DATABRICKS_TOKEN, or into the URL as its password; "
     "?auth_type=databricks-oauth logs in with a browser, and ?client_id=… with "
     "DATABRICKS_CLIENT_SECRET as a service principal."
 )
@@ -99,7 +99,8 @@ def engine(url: URL) -> Engine:
     if not (url.host and url.query.get("http_path")):
         raise SourceError(
             "The URL names no SQL warehouse",
-            remedy="Write databricks://token:TOKEN@HOST?http_path=/sql/1.0/warehouses/ID&catalog=C",
+            remedy="Write databricks://HOST?http_path=/sql/1.0/warehouses/ID&catalog=NAME, with "
+            "the token in DATABRICKS_TOKEN.",
         )
     reason = _NOT_UNITY.get(catalog_of(url))
     if reason:
