@@ -145,9 +145,9 @@ def _open(run: "Run", options: dict[str, Any]) -> "Comments":
 
     urls = (options["to"],) if options["to"] else ()
     settings = Settings.from_environment()
-    agreed = {**options, "yes": True}  # what is read here costs nothing
-    target = target_of(run, urls, options["db_profile"], settings, agreed)
-    return open_comments(target.url)
+    only = {**options, "comments": True}
+    target = target_of(run, urls, options["db_profile"], settings, only)
+    return open_comments(target.url, agreed=target.reading.agreed)
 
 
 def _rules(options: dict[str, Any]) -> "Rules":

@@ -93,13 +93,15 @@ def _may_ask(options: Mapping[str, Any]) -> bool:
 
 
 def _agreed(target: Target, options: Mapping[str, Any]) -> Target:
-    """The target, if a person agrees to what reading it costs, or if it costs nothing."""
+    """The target, if a person agrees to what reading it costs, or if it costs nothing. With the
+    option `comments`, only its comments are read."""
     reading = replace(target.reading, data=bool(options.get("profile_data")))
-    cost = cost_of(target.url, reading)
+    cost = cost_of(target.url, reading, comments=bool(options.get("comments")))
     if cost and not options.get("yes") and _may_ask(options):
         click.confirm(f"{cost}. Go on?", default=True, abort=True, err=True)
         options = {**options, "yes": True}
-    return replace(target, reading=replace(target.reading, agreed=bool(options.get("yes"))))
+    agreed = not cost or bool(options.get("yes"))
+    return replace(target, reading=replace(target.reading, agreed=agreed))
 
 
 def _with_password(target: Target, options: Mapping[str, Any]) -> Target:

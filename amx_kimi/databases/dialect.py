@@ -32,6 +32,7 @@ class Dialect:
     upper: bool = False
     here: str = "''"
     lines: bool = True
+    dollar: str = "$"
     unicode: bool = False
     most: Mapping[str, int] = field(default_factory=dict)
     unit: str = "characters"
@@ -129,4 +130,5 @@ def _name(dialect: Dialect, name: str) -> str:
 
 def _literal(dialect: Dialect, text: str) -> str:
     kind = exp.National(this=text) if dialect.unicode else exp.Literal.string(text)
-    return kind.sql(dialect=dialect.sqlglot)
+    literal: str = kind.sql(dialect=dialect.sqlglot)
+    return literal.replace("$", dialect.dollar)

@@ -66,14 +66,16 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
     return kind.backend().open_source(url, reading)
 
 
-def cost_of(target: str | URL, reading: Reading) -> str:
-    """What reading a database may cost, for a person who has to agree; "" if nothing.
+def cost_of(target: str | URL, reading: Reading, *, comments: bool = False) -> str:
+    """What reading a database may cost, for a person who has to agree; "" if nothing. `comments`:
+    only its comments are read and written.
 
     Raises:
         SourceError: it is neither a URL nor a file.
     """
     url, kind = _resolve(target)
-    return kind.backend().cost(url, reading) if kind.costs else ""
+    is_billed = kind.comments_cost if comments else kind.costs
+    return kind.backend().cost(url, reading) if is_billed else ""
 
 
 def in_catalog(target: str | URL, catalog: str) -> URL:
@@ -93,13 +95,16 @@ def in_catalog(target: str | URL, catalog: str) -> URL:
     return url.update_query_dict({kind.catalog: catalog})
 
 
-def open_comments(target: str | URL) -> Comments:
-    """Open a database to write its comments.
+def open_comments(target: str | URL, *, agreed: bool = False) -> Comments:
+    """Open a database to write its comments. `agreed`: a person agreed to what that costs.
 
     Raises:
-        SourceError: it cannot be opened, or comments cannot be written to it.
+        SourceError: it cannot be opened, or comments cannot be written to it; or that is billed,
+            and nobody agreed.
     """
     url, kind = _resolve(target)
+    if not agreed and (cost := cost_of(url, Reading(), comments=True)):
+        raise SourceError(cost, remedy="If you agree to that, use --yes.")
     if kind.is_written:
         return kind.backend().open_comments(url)
     is_known = kind.is_read and find_kind(url.get_backend_name())

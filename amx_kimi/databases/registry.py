@@ -32,7 +32,8 @@ class Kind:
     - `fields`: parts and options of its URLs, and the fields of an AMX profile that they are taken
       from: `a|b` is the first that is filled, `a/b` both
     - `catalog`: the part or option of its URLs that names a catalog, for databases with several
-    - `costs`: the module has `cost`, because reading such a database may be billed
+    - `costs`: the module has `cost`, because reading such a database may be billed;
+      `comments_cost`: so may reading and writing its comments
     - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
     - `engine`: SQLAlchemy's name of it, with `{}` for the driver (default: `name+{}`)
     - `file`: such a database is a file, recognized by `signature` (offset, bytes)
@@ -49,6 +50,7 @@ class Kind:
     fields: Mapping[str, str] = field(default_factory=dict)
     catalog: str = ""
     costs: bool = False
+    comments_cost: bool = False
     drivers: tuple[str, ...] = ()
     install: str = ""
     engine: str = ""
@@ -242,7 +244,6 @@ KINDS: Sequence[Kind] = (
         is_written=True,
         has_password=True,
     ),
-    Kind(name="databricks", title="Databricks", module=_SQL_ONLY),
     Kind(
         name="oracle",
         title="Oracle",
@@ -276,6 +277,32 @@ KINDS: Sequence[Kind] = (
         is_read=True,
         is_written=True,
         has_password=True,
+    ),
+    Kind(
+        name="databricks",
+        title="Databricks",
+        module=f"{_ROOM}.databricks",
+        schemes=("databricks",),
+        amx="databricks",
+        fields={
+            "password": "access_token|password",
+            "host": "host",
+            "port": "port",
+            "database": "database",
+            "http_path": "http_path",
+            "catalog": "catalog",
+            "tls_trusted_ca_file": "tls_trusted_ca_file",
+            "tls_no_verify": "tls_no_verify",
+        },
+        catalog="catalog",
+        costs=True,
+        comments_cost=True,
+        drivers=("databricks.sqlalchemy",),
+        install='pip install "amx-kimi[databricks]"',
+        engine="databricks",
+        platform="databricks",
+        is_read=True,
+        is_written=True,
     ),
 )
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, String, bindparam, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from amx_kimi.databases.drivers import with_driver
@@ -19,9 +19,10 @@ _SECRETS = (
     *("aws_secret_access_key", "session_token", "credentials_base64"),
     *("private_key_password", "oauth_client_secret", "master_token", "proxy", "proxy_password"),
     *("extra_credential", "http_headers", "secret_access_key", "web_identity_token"),
-    "wallet_password",
+    *("wallet_password", "azure_client_secret"),
 )
 _LISTS = ("schemas", "tables")
+_WRITTEN_OUT = ("databricks",)  # takes 256 parameters at most
 _NOISE = re.compile(  # what drivers of SQL Server put around the server's words
     r"DB-Lib error message \d+, severity \d+:|\[(?:Microsoft|ODBC Driver [^\]]*|SQL Server)\]"
     r"|General SQL Server error: Check messages from the SQL Server|Help: https://docs.oracle.\S+"
@@ -88,8 +89,11 @@ def rows_of(connection: Connection, query: str, **values: Any) -> list[Mapping[s
         SQLAlchemyError: it cannot be read.
     """
     statement = text(query)
+    out: dict[str, Any] = {}
+    if connection.dialect.name in _WRITTEN_OUT:
+        out = {"literal_execute": True, "type_": String()}
     for name in values.keys() & set(_LISTS):
-        statement = statement.bindparams(bindparam(name, expanding=True))
+        statement = statement.bindparams(bindparam(name, expanding=True, **out))
     found = connection.execute(statement, values)
     return [{key.lower(): row[key] for key in row} for row in found.mappings()]
 
