@@ -115,10 +115,13 @@ release:
 	$(PIP) --editable ".[test,warehouses]" --constraint tests/constraints.txt
 	touch $@
 
-.venv/emulators: tests/emulators.txt
-	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check --requirement tests/emulators.txt
-	touch $@
+# fakesnow needs an older driver of Snowflake than bqemulator's cryptography goes with.
+EMULATORS = bqemulator chdb==4.4.0 pyspark==4.3.0
+FAKESNOW = "fakesnow[server]==0.12.1" snowflake-connector-python==3.18.1
+
+.venv/emulators: | .venv/bin/pip
+	$(PYTHON) -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check $(EMULATORS)
+	$(PYTHON) -m venv $@/fakesnow && $@/fakesnow/bin/pip install --quiet --disable-pip-version-check $(FAKESNOW)
 
 .venv/docs: pyproject.toml tests/constraints.txt | .venv/bin/pip
 	$(PIP) --editable ".[docs]" --constraint tests/constraints.txt

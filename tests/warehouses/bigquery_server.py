@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
@@ -24,6 +22,8 @@ from google.cloud import bigquery
 from amx_kimi.databases.base import Selection
 from amx_kimi.databases.opening import open_source
 from amx_kimi.types import Item
+
+from .emulators import emulator as program_of
 
 PROJECT = "shop-1"
 # Without DuckDB's extension for GEOGRAPHY, which it would load from the network.
@@ -41,15 +41,11 @@ def emulator(folder: Path) -> Iterator[str]:
 
     It has no views' definitions, keys, etags, pages or permissions; the replay has them.
     """
-    place = Path(os.environ.get("AMX_KIMI_EMULATORS", ".venv/emulators/bin"))
-    if not (place / "bqemulator").exists():
-        pytest.skip(f"no bqemulator in {place} (set AMX_KIMI_EMULATORS)")
+    python = program_of("bqemulator").with_name("python")
     ports = [_free_port(), _free_port()]
     options = ["--rest-port", str(ports[0]), "--grpc-port", str(ports[1]), "--log-level", "error"]
     with (folder / "log").open("w") as log:
-        server = subprocess.Popen(
-            [place / "python", "-c", _START, "start", *options], stdout=log, stderr=log
-        )
+        server = subprocess.Popen([python, "-c", _START, "start", *options], stdout=log, stderr=log)
     address = f"http://127.0.0.1:{ports[0]}"
     try:
         _wait(address, server)

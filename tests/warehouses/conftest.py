@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import time
@@ -18,15 +17,7 @@ from amx_kimi.cli import cli
 from amx_kimi.cli.main import run_main
 from tests.conftest import KEY
 
-ROOT = Path(__file__).parents[2]
-
-
-def emulators() -> Path:
-    """The folder with the emulators' programs; skips the test if there is none."""
-    folder = Path(os.environ.get("AMX_KIMI_EMULATORS", ROOT / ".venv/emulators/bin"))
-    if not folder.is_dir():
-        pytest.skip("no emulators here (make .venv/emulators)")
-    return folder
+from .emulators import emulator
 
 
 @contextmanager
@@ -35,7 +26,7 @@ def served(words: Sequence[str | Path]) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    command = [str(emulators() / words[0]), *(str(word).format(port=port) for word in words[1:])]
+    command = [str(emulator(str(words[0]))), *(str(word).format(port=port) for word in words[1:])]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(6_000):

@@ -25,6 +25,8 @@ from typing import Any
 import pytest
 import trustme
 
+from .emulators import emulator
+
 TOKEN = "dapi-test-0123456789abcdef"
 CLIENT, CLIENT_SECRET = "12345678-aaaa", "dose-test-0123456789"
 WAREHOUSE = "/sql/1.0/warehouses/abc123"
@@ -98,12 +100,10 @@ class Warehouse:
 @contextmanager
 def started() -> Iterator[Warehouse]:
     """A warehouse; skips the test if there is no pyspark or no Java."""
-    python = Path(os.environ.get("AMX_KIMI_EMULATORS", ".venv/emulators/bin")) / "python"
+    python = emulator("spark-submit").with_name("python")
     pytest.importorskip("databricks.sql")
     if not shutil.which("java"):
         pytest.skip("no Java here, which Spark needs (apt-get install default-jre-headless)")
-    if not python.exists() or subprocess.run([python, "-c", "import pyspark"]).returncode:
-        pytest.skip(f"no pyspark in {python.parent} (pip install pyspark; AMX_KIMI_EMULATORS)")
     folder = Path(tempfile.mkdtemp(prefix="amx-kimi-spark-"))
     spark = subprocess.Popen(
         [python, Path(__file__).with_name("spark_process.py"), folder],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 import subprocess
@@ -17,8 +16,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from .emulators import emulator
+
 HERE = Path(__file__).parent
-EMULATORS = Path(os.environ.get("AMX_KIMI_EMULATORS", HERE.parents[1] / ".venv/emulators/bin"))
 
 
 class Snowflake:
@@ -71,12 +71,10 @@ class Snowflake:
 @pytest.fixture(scope="session")
 def snowflake_port() -> Iterator[int]:
     pytest.importorskip("snowflake.sqlalchemy", reason='no pip install "amx-kimi[snowflake]"')
-    python = EMULATORS / "python"
+    python = emulator("fakesnow", "fakesnow").with_name("python")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    if not python.exists():
-        pytest.skip(f"no emulators in {EMULATORS}")
     server = subprocess.Popen(
         [python, HERE / "fakesnow_shim.py", str(port)],
         stdout=sys.stderr,
@@ -88,7 +86,7 @@ def snowflake_port() -> Iterator[int]:
             if server.poll() is not None:
                 assert server.stderr is not None
                 said = server.stderr.read().strip().rpartition("\n")[2]
-                pytest.skip(f"fakesnow does not start (snowflake-connector-python<4?): {said}")
+                raise AssertionError(f"fakesnow does not start: {said}")
             with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.01)

@@ -36,7 +36,7 @@ from amx_kimi.databases.oracle.facts import decoded, facts_of, is_sampled, sampl
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
 from tests.conftest import KEY
-from tests.warehouses.oracle_server import Dictionary, oracle_error
+from tests.databases.oracle_server import Dictionary, oracle_error
 
 ODD = "we'ird [(] :x ? 100 %"
 URL = "oracle://reader:Secret-9@ora:1521/?service_name=XEPDB1"

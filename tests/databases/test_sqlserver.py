@@ -36,7 +36,7 @@ from amx_kimi.databases.sqlserver.facts import facts_of_histogram, sampled, spel
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
 from tests.conftest import KEY
-from tests.warehouses.sqlserver_server import Catalog, Server, ServerError
+from tests.databases.sqlserver_server import Catalog, Server, ServerError
 
 ODD = """we]ird "(' :x ? 100 %"""
 

@@ -24,8 +24,8 @@ from amx_kimi.databases.opening import database_url, dialect_of, open_comments, 
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item, Secret
 from tests.conftest import KEY
-from tests.warehouses import trino_server
-from tests.warehouses.trino_server import TrinoError, TrinoServer
+from tests.databases import trino_server
+from tests.databases.trino_server import TrinoError, TrinoServer
 
 AWKWARD = "we\"ird : % ? 'ü😀"
 SHOP = (
