@@ -1,5 +1,6 @@
 """Finds the database that a command means; asks about its cost, and for its password."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +25,8 @@ from amx_kimi.errors import ConfigError, SourceError
 from amx_kimi.journal import Run
 from amx_kimi.settings import Settings
 
-_WANTS_PASSWORD = ("no password supplied", "(using password: NO)")  # PostgreSQL's words, MySQL's
+# How servers say that a login without a password was refused.
+_REFUSED = re.compile(r"password|login failed|authenticat|ORA-010(?:05|17)|\b401\b", re.IGNORECASE)
 __all__ = ["find_target", "target_of"]
 
 
@@ -115,7 +117,7 @@ def _with_password(target: Target, options: Mapping[str, Any]) -> Target:
     try:
         open_source(target.url, target.reading).close()
     except SourceError as error:
-        if not any(words in error.message for words in _WANTS_PASSWORD):
+        if make_url(target.url).password or not _REFUSED.search(error.message):
             raise
     else:
         return target
