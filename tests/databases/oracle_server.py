@@ -1,11 +1,11 @@
 """Oracle's data dictionary, replayed: a PEP 249 connection in place of the one that
 `oracledb.connect` opens. SQLAlchemy's dialect and the driver's own errors are the real ones.
 
-It is no Oracle. The ALL_ views are tables in DuckDB, with the columns and values that Oracle's
-Database Reference documents (19c and 23ai, read in November 2026; LONG and RAW as the driver tells
-them). Each statement is parsed by sqlglot as Oracle's SQL, translated, and run on them: a statement
-that Oracle's SQL does not have, or a column that a view does not have, is an error. COMMENT ON
-commits at once, as DDL does.
+It is no Oracle. The ALL_ views are tables in DuckDB, with columns and values as in Oracle's
+Database Reference (19c and 23ai; written from memory and reviewed, not compared with its pages;
+LONG and RAW as the driver tells them). Each statement is parsed by sqlglot as Oracle's SQL,
+translated, and run on them: a statement that Oracle's SQL does not have, or a column that a view
+does not have, is an error. COMMENT ON commits at once, as DDL does.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """A server that speaks TDS, for the tests of SQL Server's kind: pymssql connects to it over a real
 socket, and nothing of amx-kimi is replaced.
 
-It is no SQL Server. The catalog views are tables in DuckDB with the columns and values that
-Microsoft's reference of each view documents (`sys.objects`, `sys.columns`, … and
-`sys.dm_db_stats_histogram`; SQL Server 2016 to 2025, read in November 2026). Each statement is
-parsed by sqlglot as T-SQL, translated, and run on them: a statement that T-SQL does not have, or a
-column that a view does not have, is an error. The procedures of extended properties, transactions
-and SET are imitated. The protocol follows [MS-TDS], as far as FreeTDS needs it.
+It is no SQL Server. The catalog views are tables in DuckDB with columns and values as in
+Microsoft's reference of SQL Server 2016 to 2025. Its pages of `sys.columns`, `sys.tables`,
+`sys.extended_properties` and `sys.dm_db_stats_histogram` were read in November 2026; the other
+views are written from memory and reviewed. Each statement is parsed by sqlglot as T-SQL,
+translated, and run on them: a statement that T-SQL does not have, or a column that a view does not
+have, is an error. The procedures of extended properties, transactions and SET are imitated. The
+protocol follows [MS-TDS], as far as FreeTDS needs it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from amx_kimi.databases.server.connect import engine_of, identity_of
 
 __all__ = ["REMEDIES", "engine", "identity"]
 
-REMEDIES = {  # python-oracledb's error codes (DPY) and Oracle's, by their references of 2026
+REMEDIES = {  # python-oracledb's error codes (DPY), and Oracle's
     r"ORA-01017": "Check user and password; passwords tell upper from lower case.",
     r"ORA-12514|DPY-6001": "The listener does not know this service: check ?service_name=NAME.",
     r"ORA-12505|DPY-6003": "The listener does not know this SID. Most databases are named by a "

@@ -1,8 +1,8 @@
 """Types as in DDL, and values of the optimizer's statistics. Pure functions.
 
-Sources: Oracle Database Reference 19c and 23ai, ALL_TAB_COLS, ALL_TAB_COL_STATISTICS and
-ALL_TAB_HISTOGRAMS; Oracle Call Interface, "Internal Data Types" (NUMBER, DATE); read in November
-2026.
+See Oracle Database Reference 19c and 23ai, ALL_TAB_COLS, ALL_TAB_COL_STATISTICS and
+ALL_TAB_HISTOGRAMS; Oracle Call Interface, "Internal Data Types" (NUMBER, DATE). Written from
+memory, and checked against published values of DUMP, not against these pages.
 """
 
 import struct

@@ -21,6 +21,7 @@ __all__ = ["OracleSource"]
 
 _GONE = "ORA-00942"
 _DEFINITION_LENGTH = 4_000
+_NO_COUNT = 1_048_575  # of a table whose partitions are made when they are needed
 
 _SCHEMAS = """
 SELECT u.username AS name FROM all_users u
@@ -158,8 +159,9 @@ class OracleSource(ServerSource):
         place = (str(row["owner"]), str(row["name"]))
         definition = row["definition"] or self._queries.get(place, "")
         many = int(row["partitions"] or 0)
+        is_counted = 1 < many < _NO_COUNT
         rows = None if row["estimate"] is None else int(row["estimate"])
-        details = {"partitions": many if many > 1 else None}
+        details = {"partitions": many if is_counted else None}
         told = row["told"] or ""
         return Relation(*place, str(row["kind"]), told, rows, definition, details)
 
