@@ -15,20 +15,16 @@ __all__ = ["cost", "dialect", "open_comments", "open_source"]
 
 def open_source(url: URL, reading: Reading) -> Source:
     """As `Backend.open_source`."""
-    from amx_kimi.databases.databricks.connect import explained
     from amx_kimi.databases.databricks.source import DatabricksSource
 
-    with explained():
-        return DatabricksSource(url, reading)
+    return DatabricksSource(url, reading)
 
 
 def open_comments(url: URL) -> Comments:
     """As `Backend.open_comments`."""
     from amx_kimi.databases.databricks.comments import DatabricksComments
-    from amx_kimi.databases.databricks.connect import explained
 
-    with explained():
-        return DatabricksComments(url)
+    return DatabricksComments(url)
 
 
 def cost(url: URL, reading: Reading) -> str:

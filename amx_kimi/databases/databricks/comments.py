@@ -5,6 +5,7 @@ from dataclasses import replace
 from sqlalchemy import URL
 
 from amx_kimi.databases.databricks.connect import (
+    REMEDIES,
     REMEDY,
     catalog_of,
     engine,
@@ -39,7 +40,7 @@ class DatabricksComments(ServerComments):
         SourceError: no driver, no connection, or no catalog.
     """
 
-    remedy = REMEDY
+    remedy, remedies = REMEDY, REMEDIES
     caution = (
         "Databricks has no transactions for comments: each is one statement on the SQL warehouse, "
         "which is billed while it runs, and is read again afterwards. A view made WITH SCHEMA "

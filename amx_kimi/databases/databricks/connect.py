@@ -5,8 +5,7 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from urllib.request import getproxies
 
@@ -16,14 +15,15 @@ from amx_kimi.databases.base import Reading
 from amx_kimi.databases.databricks.login import machine_login
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.server.connect import engine_of, identity_of, rows_of
+from amx_kimi.databases.server.remedies import Remedies, remedy_for
 from amx_kimi.errors import SourceError
 
 __all__ = [
+    "REMEDIES",
     "REMEDY",
     "catalog_of",
     "cost_of",
     "engine",
-    "explained",
     "identity",
     "need_catalog",
     "schema_of",
@@ -66,21 +66,20 @@ _NO_LOGIN = (
 )
 _WAREHOUSE = "Check http_path: it is under Connection details of the SQL warehouse."
 # Words of Databricks' answers and error classes (its "Error classes", 2026), and what helps.
-_REMEDIES: tuple[tuple[str, str], ...] = (
-    ("access token", "Make a new personal access token, or log in again: this one is not valid."),
-    ("IP ACL", "Connect from a network that the workspace's IP access lists allow."),
-    ("Private access", "Connect from a network that the workspace allows (private link)."),
-    ("SQL warehouse", f"{_WAREHOUSE} You need the permission CAN USE on it."),
-    ("SQL Warehouse", f"{_WAREHOUSE} You need the permission CAN USE on it."),
-    ("RESOURCE_DOES_NOT_EXIST", _WAREHOUSE),
-    ("ENDPOINT_NOT_FOUND", _WAREHOUSE),
-    ("max retry duration", "The warehouse did not start in time: start it, and try again."),
-    ("NO_SUCH_CATALOG", "Check --catalog; SHOW CATALOGS lists those that you may see."),
-    ("SCHEMA_NOT_FOUND", "Only catalogs of Unity Catalog have an information_schema."),
-    ("UC_NOT_ENABLED", "The warehouse or cluster must have Unity Catalog."),
-    ("PERMISSION", "You need USE CATALOG, and USE SCHEMA and SELECT for what is read."),
-    ("CERTIFICATE_VERIFY_FAILED", "Name your proxy's certificates: ?tls_trusted_ca_file=FILE."),
-)
+REMEDIES: Remedies = {
+    "access token": "Make a new personal access token, or log in again: this one is not valid.",
+    "IP ACL": "Connect from a network that the workspace's IP access lists allow.",
+    "Private access": "Connect from a network that the workspace allows (private link).",
+    "SQL warehouse": f"{_WAREHOUSE} You need the permission CAN USE on it.",
+    "RESOURCE_DOES_NOT_EXIST": _WAREHOUSE,
+    "ENDPOINT_NOT_FOUND": _WAREHOUSE,
+    "max retry duration": "The warehouse did not start in time: start it, and try again.",
+    "NO_SUCH_CATALOG": "Check --catalog; SHOW CATALOGS lists those that you may see.",
+    "SCHEMA_NOT_FOUND": "Only catalogs of Unity Catalog have an information_schema.",
+    "UC_NOT_ENABLED": "The warehouse or cluster must have Unity Catalog.",
+    "PERMISSION": "You need USE CATALOG, and USE SCHEMA and SELECT for what is read.",
+    "CERTIFICATE_VERIFY_FAILED": "Name your proxy's certificates: ?tls_trusted_ca_file=FILE.",
+}
 _NOT_UNITY: Mapping[str, str] = {
     "hive_metastore": "it is a legacy metastore, whose catalog can only be read table by table",
     "system": "its information_schema tells of all catalogs",
@@ -156,7 +155,8 @@ def _reach(host: str, port: int, verify: bool | str) -> None:
         with socket.create_connection((host, port), _REACH_SECONDS) as plain:
             context.wrap_socket(plain, server_hostname=host).close()
     except OSError as error:
-        raise SourceError(f"{host}:{port} cannot be reached: {error}", remedy=REMEDY) from None
+        remedy = remedy_for(REMEDIES, str(error), REMEDY)
+        raise SourceError(f"{host}:{port} cannot be reached: {error}", remedy=remedy) from None
 
 
 def _mark_lost(context: Any) -> None:
@@ -165,18 +165,6 @@ def _mark_lost(context: Any) -> None:
 
     if isinstance(context.original_exception, RequestError):
         context.is_disconnect = True
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Give an error without a remedy of its own the one that fits its words."""
-    try:
-        yield
-    except SourceError as error:
-        remedies = (remedy for words, remedy in _REMEDIES if words in error.message)
-        if error.remedy in ("", REMEDY) and (remedy := next(remedies, "")):
-            raise SourceError(error.message, remedy=remedy) from None
-        raise
 
 
 def catalog_of(url: URL) -> str:

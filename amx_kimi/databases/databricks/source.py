@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from amx_kimi.databases.base import Reading, Selection
 from amx_kimi.databases.databricks.connect import (
+    REMEDIES,
     REMEDY,
     catalog_of,
     engine,
-    explained,
     identity,
     need_catalog,
     schema_of,
@@ -92,7 +92,7 @@ class DatabricksSource(ServerSource):
         SourceError: no driver, no connection, no catalog, or no permission; says which.
     """
 
-    remedy = REMEDY
+    remedy, remedies = REMEDY, REMEDIES
 
     def __init__(self, url: URL, reading: Reading) -> None:
         super().__init__(engine(url), identity(url), reading)
@@ -148,11 +148,6 @@ class DatabricksSource(ServerSource):
             row["comment"] or "",
             {"tags": self._tags.get((row["schema"], row["table"], row["name"]))},
         )
-
-    def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
-        """As `ServerSource.rows`, with a remedy."""
-        with explained():
-            return super().rows(query, **values)
 
     def keys(self, schemas: Sequence[str]) -> Iterator[Key]:
         """As `ServerSource.keys`."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sqlalchemy import URL
 
 from amx_kimi.databases import sql_only
-from amx_kimi.databases.oracle.connect import REMEDIES, engine, identity
+from amx_kimi.databases.oracle.connect import REMEDIES, REMEDY, engine, identity
 from amx_kimi.databases.server.comments import ServerComments
 
 __all__ = ["OracleComments"]
@@ -36,7 +36,7 @@ class OracleComments(ServerComments):
         SourceError: no driver, no connection.
     """
 
-    remedy = REMEDIES
+    remedy, remedies = REMEDY, REMEDIES
     caution = (
         "Oracle commits each comment at once (COMMENT ON is DDL): if one is refused, the others of "
         "its table stay."

@@ -6,8 +6,9 @@ from sqlalchemy import URL, Connection, Engine, event
 
 from amx_kimi.databases.server.connect import engine_of, identity_of
 
-__all__ = ["REMEDIES", "engine", "identity"]
+__all__ = ["REMEDIES", "REMEDY", "engine", "identity"]
 
+REMEDY = "Check host, port, service_name, user and password."
 REMEDIES = {  # python-oracledb's error codes (DPY), and Oracle's
     r"ORA-01017": "Check user and password; passwords tell upper from lower case.",
     r"ORA-12514|DPY-6001": "The listener does not know this service: check ?service_name=NAME.",
@@ -26,7 +27,6 @@ REMEDIES = {  # python-oracledb's error codes (DPY), and Oracle's
     "not have: use TLS (?protocol=tcps), or ask the administrator.",
     r"DPY-4011|ORA-28759|ORA-28860|certificate": "Check whether the port wants TLS "
     "(?protocol=tcps), and the wallet (?wallet_location=FOLDER).",
-    "": "Check host, port, service_name, user and password.",
 }
 _TIMEOUT = 30_000  # milliseconds
 # A linguistic order mixes the columns of names that differ by case only.

@@ -9,7 +9,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
 from amx_kimi.databases.base import Reading, Selection, TableGoneError, quoted
-from amx_kimi.databases.oracle.connect import REMEDIES, engine, identity
+from amx_kimi.databases.oracle.connect import REMEDIES, REMEDY, engine, identity
 from amx_kimi.databases.oracle.facts import facts_of, is_sampled, sampled, spelled
 from amx_kimi.databases.server.catalog import Column, Key, Relation
 from amx_kimi.databases.server.connect import reason_of, without_secrets
@@ -127,7 +127,7 @@ class OracleSource(ServerSource):
         SourceError: no driver, no connection, or no permission; says which.
     """
 
-    remedy = REMEDIES
+    remedy, remedies = REMEDY, REMEDIES
     schemas_sql = _SCHEMAS
     relations_sql = _RELATIONS
     columns_sql = _COLUMNS

@@ -21,6 +21,7 @@ from amx_kimi.databases.server.connect import (
     rows_of,
     without_secrets,
 )
+from amx_kimi.databases.server.remedies import Remedies, remedy_for
 from amx_kimi.errors import SourceError
 
 __all__ = ["REMEDY", "billed", "engine", "identity", "opening"]
@@ -35,7 +36,7 @@ _SET_UP = ("!SET statement_timeout TO 25000", "!COMMIT")
 _READ_ONLY = ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "COMMIT")
 _WORDS = {"true": True, "false": False}
 
-_REMEDIES = {
+_REMEDIES: Remedies = {
     "password authentication failed": "Check user and password.",
     "does not exist": "Check the name of the database.",
     "ExpiredToken": "The AWS login has expired: log in again (aws sso login --profile NAME).",
@@ -43,7 +44,7 @@ _REMEDIES = {
     "Unable to locate credentials": "Log in to AWS, or name a profile: ?iam=true&profile=NAME.",
     "AccessDenied": "Ask for the right redshift:GetClusterCredentials, or name another profile.",
     "ClusterNotFound": "Check cluster_identifier and region.",
-    "time": "Check host and port, the security group, and whether the cluster is paused.",
+    r"time[d ]*out": "Check host and port, the security group, and whether the cluster is paused.",
 }
 
 
@@ -82,11 +83,11 @@ def opening(url: URL) -> Iterator[None]:
     try:
         yield
     except SourceError as error:
-        remedy = next((text for words, text in _REMEDIES.items() if words in error.message), "")
-        raise SourceError(error.message, remedy=remedy or error.remedy) from None
+        remedy = remedy_for(_REMEDIES, error.message, error.remedy)
+        raise SourceError(error.message, remedy=remedy) from None
     except Exception as error:  # boto's and the identity providers' are of many classes
         words = f"{type(error).__name__}: {reason_of(error):.300}"
-        remedy = next((text for start, text in _REMEDIES.items() if start in words), REMEDY)
+        remedy = remedy_for(_REMEDIES, words, REMEDY)
         raise SourceError(f"{shown} cannot be opened: {words}", remedy=remedy) from None
 
 

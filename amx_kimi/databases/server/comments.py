@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from amx_kimi.databases.base import Comment, Present, RefusedError, split_by_before
 from amx_kimi.databases.dialect import Dialect, Place, statement
 from amx_kimi.databases.server.connect import connect, reason_of, rows_of
+from amx_kimi.databases.server.remedies import NONE, Remedies, remedy_for
 from amx_kimi.errors import SourceError
 
 __all__ = ["ServerComments", "listed"]
@@ -32,7 +33,8 @@ class ServerComments:
         SourceError: no driver, no connection.
     """
 
-    remedy: str | Mapping[str, str] = "Check host, port, database, user and password."
+    remedy = "Check host, port, database, user and password."
+    remedies: Remedies = NONE
     caution = ""
     present_sql = ""
     has_transactions = False
@@ -41,7 +43,7 @@ class ServerComments:
         self._engine = engine
         self.identity = identity
         self.dialect = dialect
-        self._connection = connect(engine, self.remedy)
+        self._connection = connect(engine, self.remedy, self.remedies)
 
     # What a kind of database defines
 
@@ -87,7 +89,10 @@ class ServerComments:
         try:
             return self.present(tables)
         except SQLAlchemyError as error:
-            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+            reason = reason_of(error)
+            raise SourceError(
+                f"The catalog cannot be read: {reason}", remedy=remedy_for(self.remedies, reason)
+            ) from None
         finally:
             self._roll_back()
 

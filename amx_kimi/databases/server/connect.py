@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.registry import find_kind
+from amx_kimi.databases.server.remedies import NONE, Remedies, remedy_for
 from amx_kimi.errors import SourceError
 
 __all__ = ["connect", "engine_of", "identity_of", "reason_of", "rows_of", "without_secrets"]
@@ -61,9 +62,8 @@ def engine_of(url: URL, options: Mapping[str, Any], set_up: Sequence[str]) -> En
     return engine
 
 
-def connect(engine: Engine, remedy: str | Mapping[str, str]) -> Connection:
-    """Open the connection; `remedy` may be a table of patterns of the server's words, of which the
-    first that occurs counts ("" is the last).
+def connect(engine: Engine, remedy: str, remedies: Remedies = NONE) -> Connection:
+    """Open the connection; if that fails, `remedies` and else `remedy` say what to do.
 
     Raises:
         SourceError: the server cannot be reached, or it refuses.
@@ -74,11 +74,9 @@ def connect(engine: Engine, remedy: str | Mapping[str, str]) -> Connection:
         raise _unusable(error) from None
     except Exception as error:  # some drivers raise errors of their own, too
         reason = reason_of(error)
-        if not isinstance(remedy, str):
-            remedy = next(told for words, told in remedy.items() if re.search(words, reason))
         raise SourceError(
             f"{without_secrets(engine.url).render_as_string()} cannot be opened: {reason}",
-            remedy=remedy,
+            remedy=remedy_for(remedies, reason, remedy),
         ) from None
 
 

@@ -12,6 +12,7 @@ from amx_kimi.databases.base import Reading, Selection, TableGoneError
 from amx_kimi.databases.samples import sample_facts
 from amx_kimi.databases.server.catalog import Column, Key, Keys, Relation, items_of
 from amx_kimi.databases.server.connect import connect, reason_of, rows_of, without_secrets
+from amx_kimi.databases.server.remedies import NONE, Remedies, remedy_for
 from amx_kimi.errors import SourceError
 from amx_kimi.log import get_logger
 from amx_kimi.patterns import is_chosen
@@ -25,7 +26,8 @@ _MOST_NOTES = 20
 
 class ServerSource:
     """A server whose catalog is asked by SQL. A kind of database defines what is left open here:
-    `remedy`, the statements, and what it knows of a column without reading rows.
+    `remedy` and `remedies` (what to do about errors), the statements, and what it knows of a column
+    without reading rows.
 
     `schemas_sql` returns `name`; `relations_sql` and `columns_sql` return what `relation` and
     `column` turn into a `Relation` and a `Column`. `:schemas` in them stands for the schemas that
@@ -35,7 +37,8 @@ class ServerSource:
         SourceError: no driver, no connection, or no permission; says which.
     """
 
-    remedy: str | Mapping[str, str] = "Check host, port, database, user and password."
+    remedy = "Check host, port, database, user and password."
+    remedies: Remedies = NONE
     schemas_sql = ""
     relations_sql = ""
     columns_sql = ""
@@ -46,7 +49,7 @@ class ServerSource:
         self.reopen = without_secrets(engine.url).render_as_string()
         self.notes: list[str] = []
         self._reading = reading
-        self._connection = connect(engine, self.remedy)
+        self._connection = connect(engine, self.remedy, self.remedies)
 
     # What a kind of database defines
 
@@ -114,7 +117,7 @@ class ServerSource:
             if not getattr(error, "connection_invalidated", False):
                 return self._lost(table, error)
         self._connection.close()
-        self._connection = connect(self._engine, self.remedy)
+        self._connection = connect(self._engine, self.remedy, self.remedies)
         try:
             return self._profile(table, columns)
         except SQLAlchemyError as error:
@@ -134,7 +137,10 @@ class ServerSource:
         try:
             return self.rows_or_error(query, **values)
         except SQLAlchemyError as error:
-            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+            reason = reason_of(error)
+            raise SourceError(
+                f"The catalog cannot be read: {reason}", remedy=remedy_for(self.remedies, reason)
+            ) from None
 
     def rows_or_error(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
         """The same, with the driver's error."""

@@ -15,20 +15,16 @@ __all__ = ["cost", "dialect", "open_comments", "open_source"]
 
 def open_source(url: URL, reading: Reading) -> Source:
     """As `Backend.open_source`."""
-    from amx_kimi.databases.snowflake.remedies import explained
     from amx_kimi.databases.snowflake.source import SnowflakeSource
 
-    with explained():
-        return SnowflakeSource(url, reading)
+    return SnowflakeSource(url, reading)
 
 
 def open_comments(url: URL) -> Comments:
     """As `Backend.open_comments`; nothing that it does needs a warehouse."""
     from amx_kimi.databases.snowflake.comments import SnowflakeComments
-    from amx_kimi.databases.snowflake.remedies import explained
 
-    with explained():
-        return SnowflakeComments(url)
+    return SnowflakeComments(url)
 
 
 def cost(url: URL, reading: Reading) -> str:

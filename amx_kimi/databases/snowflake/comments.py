@@ -22,7 +22,7 @@ from amx_kimi.databases.snowflake.connect import (
     place_of,
     shown,
 )
-from amx_kimi.databases.snowflake.remedies import REMEDY, explained
+from amx_kimi.databases.snowflake.remedies import REMEDIES, REMEDY
 from amx_kimi.databases.sql_only import dialect
 
 __all__ = ["DIALECT", "SnowflakeComments"]
@@ -40,7 +40,7 @@ class SnowflakeComments(ServerComments):
         SourceError: no driver, no connection, or no database in the URL.
     """
 
-    remedy = REMEDY
+    remedy, remedies = REMEDY, REMEDIES
     caution = (
         "Snowflake has no transactions for comments: each one is written, and verified, by itself. "
         "No warehouse is needed."
@@ -51,11 +51,6 @@ class SnowflakeComments(ServerComments):
         exact = replace(DIALECT, upper=False, catalog=place_of(url)[0])
         super().__init__(engine(url), identity(url), exact)
         self._database = checked_database(self._connection, url)
-
-    def read(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
-        """As `Comments.read`."""
-        with explained():
-            return super().read(tables)
 
     def present(self, tables: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Present]:
         """As `ServerComments.present`: two or three commands for each table."""

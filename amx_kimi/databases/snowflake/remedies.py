@@ -4,19 +4,15 @@ The codes are those of the login and query services that the vendor's drivers an
 messages" and "Key-pair authentication: troubleshooting" name (November 2026).
 """
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from amx_kimi.databases.server.remedies import Remedies
 
-from amx_kimi.errors import SourceError
-
-__all__ = ["REMEDY", "explained"]
+__all__ = ["REMEDIES", "REMEDY"]
 
 REMEDY = (
     "Check account, user, password (SNOWFLAKE_PASSWORD), and whether this machine reaches "
     "https://ACCOUNT.snowflakecomputing.com."
 )
-_REMEDIES = (
+_PAIRS = (
     (
         r"incorrect username or password|390100",
         "Check account, user and password (SNOWFLAKE_PASSWORD). A user of single sign-on needs "
@@ -77,15 +73,4 @@ _REMEDIES = (
         "The user is locked or disabled: ask the account's administrator.",
     ),
 )
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Give an error of the server the remedy for its words."""
-    try:
-        yield
-    except SourceError as error:
-        for words, remedy in _REMEDIES:
-            if re.search(words, error.message, re.IGNORECASE | re.DOTALL):
-                raise SourceError(error.message, remedy=remedy) from None
-        raise
+REMEDIES: Remedies = dict(_PAIRS)

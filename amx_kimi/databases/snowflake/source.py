@@ -25,7 +25,7 @@ from amx_kimi.databases.snowflake.connect import (
     place_of,
     shown,
 )
-from amx_kimi.databases.snowflake.remedies import REMEDY, explained
+from amx_kimi.databases.snowflake.remedies import REMEDIES, REMEDY
 from amx_kimi.types import Item, RawFacts
 
 __all__ = ["SnowflakeSource", "keys_of"]
@@ -52,7 +52,7 @@ class SnowflakeSource(ServerSource):
         SourceError: no driver, no connection, or no database in the URL; says which.
     """
 
-    remedy = REMEDY
+    remedy, remedies = REMEDY, REMEDIES
     relations_sql = f"""
 SELECT t.TABLE_SCHEMA AS "schema", t.TABLE_NAME AS name, t.TABLE_TYPE AS kind,
        t.COMMENT AS "comment", t.ROW_COUNT AS row_count, t.IS_DYNAMIC AS is_dynamic,
@@ -90,11 +90,6 @@ ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION
             "SELECT SCHEMA_NAME AS name FROM {database}.INFORMATION_SCHEMA.SCHEMATA "
             f"WHERE SCHEMA_NAME <> 'INFORMATION_SCHEMA'{_escaped(only)} ORDER BY SCHEMA_NAME"
         )
-
-    def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
-        """As `ServerSource.rows`."""
-        with explained():
-            return super().rows(query, **values)
 
     def rows_or_error(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
         """As `ServerSource.rows_or_error`, for `{database}` and `{schemas}` in the query."""

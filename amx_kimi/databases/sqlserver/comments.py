@@ -10,6 +10,7 @@ from amx_kimi.databases.server.comments import ServerComments
 from amx_kimi.databases.sqlserver.connect import (
     DEDICATED,
     REMEDIES,
+    REMEDY,
     SERVERLESS,
     edition,
     engine,
@@ -58,7 +59,7 @@ class SqlServerComments(ServerComments):
         SourceError: no driver, no connection, or a server without extended properties.
     """
 
-    remedy = REMEDIES
+    remedy, remedies = REMEDY, REMEDIES
     present_sql = _PRESENT
     has_transactions = True
 

@@ -13,11 +13,15 @@ from amx_kimi.databases.drivers import with_driver
 from amx_kimi.databases.server.connect import connect, engine_of, identity_of, rows_of
 from amx_kimi.errors import SourceError
 
-__all__ = ["DEDICATED", "REMEDIES", "SERVERLESS", "edition", "engine", "identity"]
+__all__ = ["DEDICATED", "REMEDIES", "REMEDY", "SERVERLESS", "edition", "engine", "identity"]
 
 DEDICATED, SERVERLESS = 6, 11
 """Editions of Azure Synapse (SERVERPROPERTY, Microsoft's reference, 2026)."""
 
+REMEDY = (
+    "Check host, port, database (--catalog NAME), user and password. Add ?encrypt=no if the "
+    "server cannot encrypt."
+)
 REMEDIES = {
     r"Login failed|\(18456\)": "Check user and password. A login needs a user in this database.",
     r"Cannot open database|\(4060\)": "Check the database's name (--catalog NAME), and whether the "
@@ -31,8 +35,6 @@ REMEDIES = {
     "trusts: ?trust_server_certificate=yes. If it cannot encrypt: ?encrypt=no.",
     r"IM002|Data source name not found|Can't open lib": "Install Microsoft's ODBC driver, name the "
     "one that is there (?driver=NAME), or use pymssql: mssql+pymssql://…",
-    "": "Check host, port, database (--catalog NAME), user and password. Add ?encrypt=no if the "
-    "server cannot encrypt.",
 }
 _SET_UP = ("SET LOCK_TIMEOUT 5000",)
 _READ_ONLY = ("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED",)
@@ -116,7 +118,7 @@ def _reading_only(url: URL, options: dict[str, Any]) -> tuple[URL, dict[str, Any
 
 def _no_database(url: URL, options: dict[str, Any]) -> SourceError:
     made = engine_of(url.set(database="master"), options, ())
-    connection = connect(made, REMEDIES)
+    connection = connect(made, REMEDY, REMEDIES)
     try:
         names = sorted(str(row["name"]) for row in rows_of(connection, _CATALOGS))
     finally:

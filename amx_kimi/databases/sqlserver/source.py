@@ -15,6 +15,7 @@ from amx_kimi.databases.server.source import SAMPLE_ROWS, ServerSource
 from amx_kimi.databases.sqlserver.connect import (
     DEDICATED,
     REMEDIES,
+    REMEDY,
     SERVERLESS,
     edition,
     engine,
@@ -137,7 +138,7 @@ class SqlServerSource(ServerSource):
         SourceError: no driver, no connection, or no permission; says which.
     """
 
-    remedy = REMEDIES
+    remedy, remedies = REMEDY, REMEDIES
     schemas_sql = _SCHEMAS
     relations_sql = _RELATIONS
 

@@ -14,7 +14,7 @@ from amx_kimi.databases.dialect import Dialect, Place, statement
 from amx_kimi.databases.server.comments import ServerComments
 from amx_kimi.databases.server.connect import rows_of
 from amx_kimi.databases.sql_only import dialect
-from amx_kimi.databases.trino.connect import REMEDY, engine, identity, open_catalog
+from amx_kimi.databases.trino.connect import REMEDIES, REMEDY, engine, identity, open_catalog
 from amx_kimi.errors import SourceError
 
 __all__ = ["DIALECT", "TrinoComments"]
@@ -47,7 +47,7 @@ class TrinoComments(ServerComments):
         SourceError: no driver, no connection, no catalog.
     """
 
-    remedy = REMEDY
+    remedy, remedies = REMEDY, REMEDIES
     caution = (
         "Trino has no transactions for comments: each is written by itself, and read again "
         "afterwards. Not every connector stores comments; what is refused is listed."

@@ -22,10 +22,11 @@ from amx_kimi.databases.server.connect import (
     rows_of,
     without_secrets,
 )
+from amx_kimi.databases.server.remedies import Remedies, remedy_for
 from amx_kimi.errors import SourceError
 
 __all__ = ["REMEDY", "code_of", "engine", "identity", "open_catalog", "place_of"]
-__all__ += ["remedy_of", "reopening"]
+__all__ += ["REMEDIES", "reopening"]
 
 REMEDY = "Check host, port, catalog, user and password."
 _NAME = "amx-kimi"
@@ -41,10 +42,10 @@ _ANSWERS = {
     "error 403": "this address is forbidden for this user (403)",
     "error 404": "there is no Trino at this address (404)",
 }
-_REMEDIES = {
-    "401": "Check user and password, or the token (an expired one is refused, too).",
-    "403": "Check the network policy, and whether the user may use this cluster.",
-    "404": "Check host and port; a proxy may stand before the cluster.",
+REMEDIES: Remedies = {
+    r"\(401\)": "Check user and password, or the token (an expired one is refused, too).",
+    r"\(403\)": "Check the network policy, and whether the user may use this cluster.",
+    r"\(404\)": "Check host and port; a proxy may stand before the cluster.",
     "no Trino": "Check host, port and http_scheme.",
     "CERTIFICATE_VERIFY_FAILED": "Give the authority's file: ?tls_trusted_ca_file=FILE.",
     "WRONG_VERSION_NUMBER": "The server speaks no https on this port: ?http_scheme=http.",
@@ -95,7 +96,7 @@ def open_catalog(connection: Connection, url: URL) -> str:
     except SQLAlchemyError as error:
         reason = reason_of(error)
         raise SourceError(
-            f"{shown} cannot be opened: {reason:.400}", remedy=remedy_of(reason)
+            f"{shown} cannot be opened: {reason:.400}", remedy=remedy_for(REMEDIES, reason, REMEDY)
         ) from None
     name = place_of(url)[0]
     if name not in catalogs:
@@ -129,11 +130,6 @@ def reopening(url: URL) -> str:
     if _scheme(url) == "https":  # which is otherwise told by the password
         plain = plain.update_query_dict({"http_scheme": "https"})
     return plain.render_as_string()
-
-
-def remedy_of(reason: str) -> str:
-    """What a person can do about a reason that Trino or its driver gives."""
-    return next((remedy for words, remedy in _REMEDIES.items() if words in reason), REMEDY)
 
 
 def code_of(error: DBAPIError) -> str:

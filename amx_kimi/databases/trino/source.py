@@ -15,13 +15,13 @@ from amx_kimi.databases.server.catalog import Column, Relation
 from amx_kimi.databases.server.connect import reason_of
 from amx_kimi.databases.server.source import SAMPLE_ROWS, ServerSource
 from amx_kimi.databases.trino.connect import (
+    REMEDIES,
     REMEDY,
     code_of,
     engine,
     identity,
     open_catalog,
     place_of,
-    remedy_of,
     reopening,
 )
 from amx_kimi.errors import SourceError
@@ -74,7 +74,7 @@ class TrinoSource(ServerSource):
         SourceError: no driver, no connection, no catalog, or no permission; says which.
     """
 
-    remedy = REMEDY
+    remedy, remedies = REMEDY, REMEDIES
     schemas_sql = """
 SELECT schema_name AS name FROM information_schema.schemata
 WHERE schema_name <> 'information_schema' ORDER BY schema_name
@@ -178,16 +178,6 @@ ORDER BY table_schema, table_name, ordinal_position
     def is_gone(self, error: DBAPIError) -> bool:
         """As `ServerSource.is_gone`."""
         return code_of(error) in _GONE
-
-    def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
-        """As `ServerSource.rows`."""
-        try:
-            return self.rows_or_error(query, **values)
-        except SQLAlchemyError as error:
-            reason = reason_of(error)
-            raise SourceError(
-                f"The catalog cannot be read: {reason:.400}", remedy=remedy_of(reason)
-            ) from None
 
     def _of(self, query: str, schemas: Sequence[str]) -> list[Mapping[str, Any]]:
         """Of all schemas at once; some connectors fail for all if they fail for one."""
