@@ -15,6 +15,7 @@ from amx_kimi.databases.base import Comments, Reading, Source
 from amx_kimi.databases.server.catalog import Column, Relation
 from amx_kimi.databases.server.comments import ServerComments
 from amx_kimi.databases.server.connect import engine_of, identity_of
+from amx_kimi.databases.server.remedies import Remedies
 from amx_kimi.databases.server.source import SAMPLE_ROWS, ServerSource
 from amx_kimi.types import Item, RawFacts
 
@@ -27,6 +28,14 @@ _REMEDY = (
     "Check host, port (8123 for http, 8443 for https), user and password, and whether the server "
     "wants https (?secure=true)."
 )
+_REMEDIES: Remedies = {
+    r"authentication failed|code: 516\b": "Check user and password.",
+    r"unknown_database|code: 81\b": "Check the database's name.",
+    r"wrong_version_number|record layer": "The server speaks no https on this port: remove "
+    "?secure=true, or name its port for https.",
+    r"certificate_verify_failed": "Name the file of the server's authority: ?ca_cert=FILE.",
+    r"access_denied|code: 497\b": "The user needs SHOW TABLES and SHOW COLUMNS on what is read.",
+}
 _OPTIONS = {"connect_timeout": 10, "send_receive_timeout": 30, "client_name": "amx-kimi"}
 _PORTS = {False: 8123, True: 8443}
 _VALUE_LENGTH = 300
@@ -80,7 +89,7 @@ def _identity(url: URL) -> str:
 
 
 class _ClickHouseSource(ServerSource):
-    remedy = _REMEDY
+    remedy, remedies = _REMEDY, _REMEDIES
     relations_sql = f"""
 SELECT database AS schema, name, engine, comment, total_rows AS row_count, sorting_key,
        partition_key, substringUTF8(as_select, 1, {_DEFINITION_LENGTH}) AS definition
@@ -162,7 +171,7 @@ FROM system.columns WHERE database IN :schemas ORDER BY database, table, positio
 
 
 class _ClickHouseComments(ServerComments):
-    remedy = _REMEDY
+    remedy, remedies = _REMEDY, _REMEDIES
     caution = (
         "ClickHouse has no transactions for comments: each is one ALTER statement. On a cluster "
         "whose databases are not replicated, only this server gets them."
