@@ -19,6 +19,7 @@ from hypothesis import settings
 
 from amx_kimi.client.limiter import forget_shared
 from amx_kimi.sandbox import Options, Sandbox
+from tests.command import run
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -63,6 +64,15 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
     yield start
     for sandbox in started:
         sandbox.__exit__(None, None, None)
+
+
+@pytest.fixture
+def profile(start_sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """An active LLM profile, called `p`, for a sandbox, which is returned."""
+    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
+    sandbox = start_sandbox()
+    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
+    return sandbox
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.databases.base import (
     Comment,
     Reading,
@@ -33,7 +31,7 @@ from amx_kimi.databases.mysql.statistics import facts_of_mysql
 from amx_kimi.databases.opening import open_comments, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
-from tests.conftest import KEY
+from tests.command import run
 
 EVERY_ATTRIBUTE = """
 CREATE TABLE kunden (
@@ -118,18 +116,6 @@ def shop(mariadb_url: str) -> Iterator[Shop]:
     made = Shop(mariadb_url)
     yield made
     made.execute(f"DROP DATABASE {made.name}")
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def opened(url: str, reading: Reading | None = None) -> Source:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,8 +21,6 @@ pytest.importorskip("oracledb")
 
 import oracledb
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.databases.base import (
     Comment,
     Reading,
@@ -35,7 +32,7 @@ from amx_kimi.databases.opening import open_comments, open_source
 from amx_kimi.databases.oracle.facts import decoded, facts_of, is_sampled, sampled, spelled
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
-from tests.conftest import KEY
+from tests.command import run
 from tests.databases.oracle_server import Dictionary, oracle_error
 
 ODD = "we'ird [(] :x ? 100 %"
@@ -95,18 +92,6 @@ def fill(made: Dictionary) -> None:
     made.insert("tab_col_statistics", "ERP", "ORTE", "ID", 14, 0, b"\xc1\x02", b"\xc1\x0f", "NONE")
     for number, value in ((1, "10115"), (3, "20095"), (6, "50667")):
         made.insert("tab_histograms", "ERP", "ORTE", "PLZ", number, 2.5e35, value)
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def inventory(selection: Selection | None = None) -> dict[str, Item]:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ from sqlalchemy.engine import make_url
 
 pytest.importorskip("pymssql")
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.databases.base import (
     Comment,
     Reading,
@@ -35,7 +33,7 @@ from amx_kimi.databases.sqlserver import connect
 from amx_kimi.databases.sqlserver.facts import facts_of_histogram, sampled, spelled
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
-from tests.conftest import KEY
+from tests.command import run
 from tests.databases.sqlserver_server import Catalog, Server, ServerError
 
 ODD = """we]ird "(' :x ? 100 %"""
@@ -90,18 +88,6 @@ def fill(catalog: Catalog) -> None:
     catalog.insert("stats_columns", orte, 2, 1, 2)
     for step in ((1, None, 0, 1, 0), (2, "10115", 0, 4, 0), (3, "20095", 3, 7, 2)):
         catalog.insert("steps", orte, 2, *step)
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def url_of(server: Server, more: str = "encrypt=no", database: str = "shop") -> str:

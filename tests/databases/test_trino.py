@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.config.databases import DatabaseProfile
 from amx_kimi.databases.base import Comment, Reading, RefusedError, Selection, TableGoneError
 from amx_kimi.databases.dialect import Place, statement
 from amx_kimi.databases.opening import database_url, dialect_of, open_comments, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item, Secret
-from tests.conftest import KEY
+from tests.command import run
 from tests.databases import trino_server
 from tests.databases.trino_server import TrinoError, TrinoServer
 
@@ -53,18 +51,6 @@ def cluster() -> Iterator[TrinoServer]:
     with TrinoServer("shop", "lake") as server:
         server.execute(*SHOP)
         yield server
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def url_of(cluster: TrinoServer, rest: str = "/shop") -> str:

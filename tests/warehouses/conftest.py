@@ -13,10 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
-from tests.conftest import KEY
-
 from .emulators import emulator
 
 
@@ -41,15 +37,6 @@ def served(words: Sequence[str | Path]) -> Iterator[int]:
 
 
 @pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An LLM profile for a sandbox, which is returned."""
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-@pytest.fixture
 def amx_database(home: Path, profile: Any) -> Callable[..., None]:
     """Writes one of AMX's database profiles, called `wh`, and makes it the active one."""
     del profile
@@ -61,8 +48,3 @@ def amx_database(home: Path, profile: Any) -> Callable[..., None]:
         path.write_text(yaml.safe_dump(config))
 
     return write
-
-
-def run(*words: str, code: int = 0) -> None:
-    """One command of `amx-kimi`, with the exit code that it must have."""
-    assert run_main(cli, [*words]) == code

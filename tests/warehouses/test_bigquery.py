@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,10 @@ import yaml
 from google.cloud import bigquery
 from google.cloud.bigquery import SchemaField
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.databases.base import Comment, Reading, Selection, TableGoneError
 from amx_kimi.databases.bigquery.resources import comments_of
 from amx_kimi.databases.opening import open_comments, open_source
-from tests.conftest import KEY
+from tests.command import run
 from tests.warehouses.bigquery_server import (
     PROJECT,
     Replay,
@@ -82,18 +80,6 @@ def replay() -> Iterator[Replay]:
     server = Replay()
     yield server
     server.close()
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def dump(client: bigquery.Client) -> dict[str, Any]:

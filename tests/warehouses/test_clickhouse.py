@@ -22,8 +22,9 @@ from amx_kimi.databases.base import (
 from amx_kimi.databases.opening import open_comments, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
+from tests.command import run
 
-from .conftest import run, served
+from .conftest import served
 
 SHOP = (
     "CREATE TABLE orders (id UInt64, amt Decimal(10, 2) COMMENT 'written by people', "

@@ -10,7 +10,7 @@ import gc
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.databases.base import (
     Comment,
     Comments,
@@ -37,7 +35,7 @@ from amx_kimi.databases.dialect import Place, statement
 from amx_kimi.databases.opening import cost_of, dialect_of, open_comments, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
-from tests.conftest import KEY
+from tests.command import run
 from tests.warehouses.databricks_server import (
     CLIENT,
     CLIENT_SECRET,
@@ -100,18 +98,6 @@ def sales(warehouse: Warehouse) -> Iterator[Sales]:
     made = Sales(warehouse)
     yield made
     warehouse.sql(f"DROP SCHEMA {made.name} CASCADE")
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def reading(url: str, **options: Any) -> Source:

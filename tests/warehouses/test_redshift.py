@@ -10,14 +10,12 @@ import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.config.databases import DatabaseProfile
 from amx_kimi.databases.base import Comment, Reading, RefusedError, Selection, TableGoneError
 from amx_kimi.databases.opening import cost_of, database_url, open_comments, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
-from tests.conftest import KEY
+from tests.command import run
 from tests.warehouses.redshift_server import RedshiftServer
 
 pytest.importorskip("redshift_connector", reason="Amazon's driver is not installed")
@@ -60,18 +58,6 @@ def shop(fresh_postgres: str) -> Iterator[RedshiftServer]:
     server.execute(SHOP)
     yield server
     server.close()
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def inventory(url: str, schemas: tuple[str, ...] = ("sales", "lake")) -> dict[str, Item]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from sqlglot import exp
 
-from amx_kimi.cli import cli
-from amx_kimi.cli.main import run_main
 from amx_kimi.config import DatabaseProfile
 from amx_kimi.databases import registry
 from amx_kimi.databases.base import (
@@ -46,7 +43,7 @@ from amx_kimi.databases.opening import (
 from amx_kimi.databases.snowflake.connect import identity, literal, place_of
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
-from tests.conftest import KEY
+from tests.command import run
 from tests.warehouses.snowflake_server import Snowflake, snowflake, snowflake_port
 
 __all__ = ["snowflake", "snowflake_port"]
@@ -75,18 +72,6 @@ def only_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def shop(snowflake: Snowflake) -> Snowflake:
     snowflake.execute(*(one.replace("{d}", snowflake.database) for one in SHOP))
     return snowflake
-
-
-@pytest.fixture
-def profile(start_sandbox: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AMX_LLM_API_KEY", KEY)
-    sandbox = start_sandbox()
-    run("add-llm-profile", "p", "--model", "kimi-k2.6", "--api-base", sandbox.url)
-    return sandbox
-
-
-def run(*words: str, code: int = 0) -> None:
-    assert run_main(cli, [*words]) == code
 
 
 def inventory(url: str, selection: Selection | None = None) -> dict[str, Item]:
