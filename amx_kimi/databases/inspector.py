@@ -14,6 +14,7 @@ from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from amx_kimi.databases.base import Reading, Selection, Source
+from amx_kimi.databases.registry import find_kind
 from amx_kimi.databases.server.catalog import Column, Key, Keys, Relation, items_of
 from amx_kimi.databases.server.connect import engine_of, reason_of
 from amx_kimi.databases.server.source import SAMPLE_ROWS, ServerSource
@@ -21,7 +22,7 @@ from amx_kimi.errors import SourceError
 from amx_kimi.patterns import is_chosen
 from amx_kimi.types import Item
 
-__all__ = ["open_source"]
+__all__ = ["cost", "open_source"]
 
 _SYSTEM = frozenset(
     "information_schema pg_catalog pg_toast sys sysibm syscat sysstat systools v_catalog v_monitor "
@@ -36,6 +37,14 @@ _Place = tuple[str | None, str]
 def open_source(url: URL, reading: Reading) -> Source:
     """As `Backend.open_source`."""
     return _InspectedSource(url, reading)
+
+
+def cost(url: URL, reading: Reading) -> str:
+    """As `Backend.cost`: Athena's catalog is free, its queries are not (Amazon's "Athena pricing",
+    2026)."""
+    if not (reading.data and reading.samples and url.get_backend_name() == "awsathena"):
+        return ""
+    return "Athena bills the bytes that reading rows scans: at least 10 MB for each table"
 
 
 class _InspectedSource(ServerSource):
@@ -188,14 +197,20 @@ def _engine(url: URL) -> Engine:
     except NoSuchModuleError:
         raise SourceError(
             f"SQLAlchemy has no dialect for {scheme}:// here",
-            remedy="Install the package with that dialect, or choose another database: "
+            remedy=_install(scheme)
+            or "Install the package with that dialect, or choose another database: "
             "docs/databases.md has all that need no such package.",
         ) from None
     except ImportError as error:
         raise SourceError(
             f"The driver for {scheme}:// is not installed: {error}",
-            remedy=f"Install it: pip install {error.name or 'its package'}",
+            remedy=_install(scheme) or f"Install it: pip install {error.name or 'its package'}",
         ) from None
+
+
+def _install(scheme: str) -> str:
+    kind = find_kind(scheme)
+    return f"Install it: {kind.install}" if kind else ""
 
 
 def _identity(url: URL) -> str:

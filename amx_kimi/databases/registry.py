@@ -69,6 +69,7 @@ class Kind:
 
 _ROOM = "amx_kimi.databases"
 _SQL_ONLY = f"{_ROOM}.sql_only"
+_INSPECTOR = f"{_ROOM}.inspector"
 _SERVER = {
     "username": "user",
     "password": "password",
@@ -207,6 +208,30 @@ KINDS: Sequence[Kind] = (
         is_written=True,
         has_password=True,
     ),
+    Kind(
+        name="hive",
+        title="Hive",
+        module=_INSPECTOR,
+        schemes=("hive",),
+        amx="hive",
+        fields={**_SERVER, "auth": "auth_mode"},
+        install='pip install "pyhive[hive]"',
+        platform="hive",
+        is_read=True,
+        has_dialect=False,
+        has_password=True,
+    ),
+    Kind(
+        name="athena",
+        title="Amazon Athena",
+        module=_INSPECTOR,
+        schemes=("awsathena",),
+        costs=True,
+        install='pip install "pyathena[sqlalchemy]"',
+        platform="athena",
+        is_read=True,
+        has_dialect=False,
+    ),
     Kind(name="ansi", title="Databases with COMMENT ON", module=_SQL_ONLY),
     Kind(
         name="bigquery",
@@ -314,8 +339,8 @@ def find_kind(scheme: str) -> Kind | None:
 
 def other_kind(scheme: str) -> Kind:
     """The kind of URLs with a scheme that only SQLAlchemy knows, if it does."""
-    module = f"{_ROOM}.inspector"
-    return Kind(name=scheme, title=f"{scheme}://", module=module, is_read=True, has_dialect=False)
+    title = f"{scheme}://"
+    return Kind(name=scheme, title=title, module=_INSPECTOR, is_read=True, has_dialect=False)
 
 
 def kind_of(identity: str) -> Kind | None:

@@ -14,8 +14,9 @@ from sqlalchemy.engine import make_url
 
 from amx_kimi.cli import cli
 from amx_kimi.cli.main import run_main
+from amx_kimi.config import DatabaseProfile
 from amx_kimi.databases.base import Reading, Selection
-from amx_kimi.databases.opening import open_comments, open_source
+from amx_kimi.databases.opening import cost_of, database_url, open_comments, open_source
 from amx_kimi.errors import SourceError
 from amx_kimi.types import Item
 from tests.conftest import KEY
@@ -139,6 +140,8 @@ def test_described_checked_and_written_as_sql(
     ("url", "said", "remedy"),
     [
         ("nosuchdb://u:hunter2secret@h/d", "no dialect for nosuchdb://", "Install the package"),
+        ("hive://u:hunter2secret@h/d", "no dialect for hive://", 'pip install "pyhive[hive]"'),
+        ("awsathena+rest://k:hunter2secret@h/d", "no dialect", "pip install"),
         ("serverdb://u:hunter2secret@127.0.0.1:1/d", "cannot be opened", "its SQLAlchemy dialect"),
     ],
 )
@@ -152,3 +155,15 @@ def test_what_cannot_be_opened(url: str, said: str, remedy: str) -> None:
 def test_comments_are_not_written(file: str) -> None:
     with pytest.raises(SourceError, match="cannot be written to 'filedb'"):
         open_comments(file)
+
+
+def test_rows_of_athena_are_billed() -> None:
+    url = "awsathena+rest://athena.eu-west-1.amazonaws.com/sales?s3_staging_dir=s3://x"
+    assert cost_of(url, Reading()) == ""
+    assert "at least 10 MB" in cost_of(url, Reading(data=True))
+
+
+def test_amx_profiles_of_hive() -> None:
+    fields = {"host": "h", "port": "10000", "user": "u", "database": "d", "auth_mode": "NOSASL"}
+    url = database_url(DatabaseProfile("p", "hive", fields))
+    assert url.render_as_string() == "hive://u@h:10000/d?auth=NOSASL"
