@@ -14,7 +14,8 @@ from typing import Any
 from amx_kimi.annotate.context import Manifest, Relation
 from amx_kimi.annotate.context.lineage import Origin, origins
 from amx_kimi.annotate.job import Job
-from amx_kimi.journal import Inherited, Journal, Stored, answers, items
+from amx_kimi.databases.registry import catalog_in
+from amx_kimi.journal import Inherited, Journal, Stored, answers, items, runs
 from amx_kimi.redact import redact_text
 from amx_kimi.types import Item
 
@@ -27,7 +28,9 @@ _MOST_DEPTH = 50
 
 async def inherit(journal: Journal, run: str, job: Job) -> None:
     """Give the run's pending items the descriptions and context of the dbt manifests."""
-    for manifest in job.context.manifests:
+    database = catalog_in(journal.read(runs.find_run, run).database)
+    for whole in job.context.manifests:
+        manifest = whole.within(database)
         tables = journal.read(items.table_items, run)
         known = _Known(manifest, journal, run, schemas=any(table.schema for table in tables))
         for table in tables:
@@ -55,7 +58,12 @@ class _Known:
         """Where a relation's columns come from; empty without SQL."""
         if relation.id not in self._origins:
             self._origins[relation.id] = (
-                origins(relation.sql, self.manifest.dialect, self._columns(relation))
+                origins(
+                    relation.sql,
+                    self.manifest.dialect,
+                    self._columns(relation),
+                    relation.database,
+                )
                 if relation.sql
                 else {}
             )

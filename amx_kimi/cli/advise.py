@@ -135,7 +135,7 @@ def _as_given() -> str:
     words = []
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if not value or parameter.name in ("as_json", "no_input"):
+        if not value or parameter.name in ("as_json", "no_input", "yes"):
             continue
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(parameter, click.Option):

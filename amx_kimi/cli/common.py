@@ -133,18 +133,19 @@ def with_slash(text: str, group: click.Command) -> str:
 
 
 def pasted(word: str) -> str:
-    """An argument, quoted so that it can be pasted into a shell. A URL loses its password: the
-    user is asked for it, or the driver finds it."""
-    from sqlalchemy.engine import URL, make_url
+    """An argument, quoted so that it can be pasted into a shell. A URL loses its secrets: the user
+    is asked for them, or the driver finds them."""
+    from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
+
+    from amx_kimi.databases.server.connect import without_secrets
 
     try:
         url = make_url(word) if "://" in word else None
     except (ArgumentError, ValueError):
         url = None
-    if url and url.password:
-        place = (url.host, url.port, url.database, url.query)
-        word = URL.create(url.drivername, url.username, None, *place).render_as_string()
+    if url and (bare := without_secrets(url)) != url.set(drivername=bare.drivername):
+        word = bare.render_as_string()
     return shlex.quote(word)
 
 

@@ -12,7 +12,7 @@ from amx_kimi.errors import ConfigError, ConfigFileError
 from amx_kimi.settings import Settings
 from amx_kimi.types import Secret
 
-_SECRETS = ("password", "access_token", "jwt_token", "motherduck_token")
+_SECRETS = ("password", "access_token", "jwt_token", "workspace_token", "motherduck_token")
 __all__ = ["AMX_MOST_ROWS", "DatabaseProfile", "load_database"]
 
 AMX_MOST_ROWS = 1_000_000

@@ -5,6 +5,7 @@ Facts: ClickHouse's documents of `system.tables`, `system.columns`, `system.part
 (November 2026), and ClickHouse 26.9 itself.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ def dialect(_: str) -> "Dialect":
 
 
 def _engine(url: URL, *, read_only: bool) -> Engine:
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # or it prints
     # A user who may not change settings is read-only already, or the server's limits hold.
     limits = ("SET max_execution_time = 10", "SET readonly = 2") if read_only else ()
     return engine_of(_plain(url), _OPTIONS, limits)
@@ -80,7 +82,7 @@ def _plain(url: URL) -> URL:
     if transport in ("http", "https"):
         url = url.set(drivername=scheme)
         url = url.update_query_dict({"secure": "true"}) if transport == "https" else url
-    return url
+    return url if url.username else url.set(username="default")
 
 
 def _identity(url: URL) -> str:

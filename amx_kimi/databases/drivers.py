@@ -39,6 +39,8 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
     kind = find_kind(scheme)
     if kind is None or not kind.drivers:
         return url
+    if not all(map(_is_installed, kind.needs)):
+        raise _missing(kind, error)
     if not driver:
         installed = next(filter(_is_installed, kind.drivers), None)
         if installed is None:
@@ -50,9 +52,10 @@ def with_driver(url: "URL", error: type[KimiError]) -> "URL":
             remedy=f"Remove it from the URL, or use one of {', '.join(kind.drivers)}.",
         )
     if not _is_installed(driver):
+        line = kind.install if driver == kind.drivers[0] else f"pip install {driver}"
         raise error(
             f"The driver {driver!r} for {kind.title} is not installed",
-            remedy=f"Install it: pip install {driver}",
+            remedy=f"Install it: {line}",
         )
     return url
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, column, inspect, select, table, types
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector, ObjectKind
-from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError
 
 from amx_kimi.databases.base import Reading, Selection, Source
 from amx_kimi.databases.registry import find_kind
@@ -30,6 +30,7 @@ _SYSTEM = frozenset(
     "performance_schema mysql".split()
 )
 _DEFINITION_LENGTH = 4_000
+_PLACES = ("catalog", "database", "db", "dsn", "s3_staging_dir", "schema", "service_name")
 _BOUNDED = (types.Integer, types.Numeric, types.Boolean, types.Date, types.DateTime, types.String)
 _Place = tuple[str | None, str]
 
@@ -55,8 +56,9 @@ class _InspectedSource(ServerSource):
 
     def schemas(self) -> list[str]:
         """Every schema but those of systems that are known; "" if the database has none."""
-        with self._reflecting() as found:
-            names = [str(name) for name in found.get_schema_names() if name is not None]
+        found = inspect(self._connection)
+        told = self._optional(found.get_schema_names, [])
+        names = [str(name) for name in told if name is not None]
         return [name for name in names if name.lower() not in _SYSTEM] or [""]
 
     def tables(self) -> list[tuple[str, str]]:
@@ -68,29 +70,38 @@ class _InspectedSource(ServerSource):
         for schema in self.schemas():
             if schema and not is_chosen(selection.schemas, schema):
                 continue
-            relations = self._relations(schema)
-            with self._reflecting() as found:
-                columns = found.get_multi_columns(schema or None, kind=ObjectKind.ANY)
-            keys = Keys(self._permitted_keys([schema]))
+            try:
+                found = list(self._items(schema, selection))
+            except SourceError as error:
+                if not schema:
+                    raise
+                self.note(f"The schema {schema} is left out: {error.message:.200}")
+            else:
+                yield from found
+
+    def _items(self, schema: str, selection: Selection) -> Iterator[Item]:
+        relations = self._relations(schema)
+        with self._reflecting() as found:
+            columns = found.get_multi_columns(schema or None, kind=ObjectKind.ANY)
             rows = [
                 self._column(schema, name, number, each)
                 for (_, name), listed in columns.items()
                 for number, each in enumerate(listed, 1)
             ]
-            yield from items_of(relations, rows, keys, selection)
+        yield from items_of(relations, rows, Keys(self.keys([schema])), selection)
 
     def keys(self, schemas: Sequence[str]) -> Iterator[Key]:
         """As `ServerSource.keys`."""
         inspector = inspect(self._connection)
         for schema in schemas:
             of: dict[str, Any] = {"schema": schema or None, "kind": ObjectKind.TABLE}
-            for place, primary in inspector.get_multi_pk_constraint(**of).items():
+            for place, primary in self._told(inspector.get_multi_pk_constraint, of):
                 if primary and primary["constrained_columns"]:
                     yield Key(schema, place[1], "pk", primary["constrained_columns"])
-            for place, uniques in self._uniques(inspector, of):
+            for place, uniques in self._told(inspector.get_multi_unique_constraints, of):
                 for unique in uniques:
                     yield Key(schema, place[1], "unique", _texts(unique["column_names"]))
-            for place, foreign in inspector.get_multi_foreign_keys(**of).items():
+            for place, foreign in self._told(inspector.get_multi_foreign_keys, of):
                 for one in foreign:
                     target = f"{one['referred_schema'] or schema}.{one['referred_table']}"
                     yield Key(
@@ -137,7 +148,7 @@ class _InspectedSource(ServerSource):
                 str(name),
                 kind,
                 comments.get(str(name), ""),
-                definition=(definitions.get(name) or "")[:_DEFINITION_LENGTH],
+                definition=_text(definitions.get(name))[:_DEFINITION_LENGTH],
             )
             for name, kind in sorted(kinds.items())
         ]
@@ -146,16 +157,17 @@ class _InspectedSource(ServerSource):
         read = self._optional(
             lambda: found.get_multi_table_comment(schema, kind=ObjectKind.ANY), {}
         )
-        return {place[1]: comment["text"] or "" for place, comment in read.items()}
+        return {place[1]: _text(comment.get("text")) for place, comment in read.items()}
 
-    def _uniques(self, inspector: Inspector, of: Mapping[str, Any]) -> Any:
-        return self._optional(lambda: inspector.get_multi_unique_constraints(**of), {}).items()
+    def _told(self, reflect: Any, of: Mapping[str, Any]) -> Any:
+        """Constraints by table; none if the dialect does not tell them."""
+        return self._optional(lambda: dict(reflect(**of)), {}).items()
 
     def _optional(self, read: Any, otherwise: Any) -> Any:
         """What a dialect can reflect; `otherwise` if it cannot, or may not."""
         try:
             return read()
-        except (NotImplementedError, SQLAlchemyError):
+        except Exception:  # what dialects raise for what they do not have is of any class
             return otherwise
 
     def _column(self, schema: str, name: str, number: int, told: ReflectedColumn) -> Column:
@@ -171,7 +183,7 @@ class _InspectedSource(ServerSource):
             number,
             self._type(told["type"]),
             bool(told.get("nullable", True)),
-            told.get("comment") or "",
+            _text(told.get("comment")),
             details,
         )
 
@@ -186,8 +198,9 @@ class _InspectedSource(ServerSource):
         try:
             with self._reading_now() as connection:
                 yield inspect(connection)
-        except (SQLAlchemyError, NotImplementedError) as error:
-            raise SourceError(f"The catalog cannot be read: {reason_of(error)}") from None
+        except Exception as error:
+            reason = reason_of(error) or type(error).__name__
+            raise SourceError(f"The catalog cannot be read: {reason}") from None
 
 
 def _engine(url: URL) -> Engine:
@@ -215,7 +228,15 @@ def _install(scheme: str) -> str:
 
 def _identity(url: URL) -> str:
     port = f":{url.port}" if url.port else ""
-    return f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+    place = f"{url.get_backend_name()}://{url.host or ''}{port}/{url.database or ''}"
+    query = "&".join(f"{name}={url.query[name]}" for name in _PLACES if name in url.query)
+    return f"{place}?{query}" if query else place
+
+
+def _text(comment: Any) -> str:
+    if isinstance(comment, bytes):
+        return comment.decode("utf-8", "replace")
+    return str(comment or "")
 
 
 def _texts(names: Sequence[str | None]) -> list[str]:

@@ -1,6 +1,7 @@
 """Opens a database from a URL, a path, data files, or one of AMX's database profiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def open_source(target: str | URL, reading: Reading | None = None) -> Source:
             f"{url.get_backend_name()!r} databases cannot be described yet",
             remedy=f"Now: {_SUPPORTED}.",
         )
-    return kind.backend().open_source(url, reading)
+    with _complete(kind):
+        return kind.backend().open_source(url, reading)
 
 
 def cost_of(target: str | URL, reading: Reading, *, comments: bool = False) -> str:
@@ -106,7 +108,8 @@ def open_comments(target: str | URL, *, agreed: bool = False) -> Comments:
     if not agreed and (cost := cost_of(url, Reading(), comments=True)):
         raise SourceError(cost, remedy="If you agree to that, use --yes.")
     if kind.is_written:
-        return kind.backend().open_comments(url)
+        with _complete(kind):
+            return kind.backend().open_comments(url)
     is_known = kind.is_read and find_kind(url.get_backend_name())
     reason = f"Comments cannot be written to {url.get_backend_name()!r} databases yet"
     raise SourceError(
@@ -176,7 +179,8 @@ def database_url(profile: DatabaseProfile) -> URL:
     if kind.name != "postgresql" and fields.get("port") == _AMX_PORT:
         del fields["port"]
     if host := fields.get("host"):  # people paste what their browser shows
-        fields["host"] = host.partition("://")[2].partition("/")[0] or host
+        place = host.partition("://")[2] or host
+        fields["host"] = place if place.startswith("/") else place.partition("/")[0]
     fields |= {name: secret.reveal() for name, secret in profile.secrets.items()}
     filled = {part: _filled(fields, names) for part, names in kind.fields.items()}
     parts: dict[str, Any] = {part: filled.pop(part, "") or None for part in _URL_PARTS}
@@ -187,13 +191,26 @@ def database_url(profile: DatabaseProfile) -> URL:
     )
 
 
+@contextmanager
+def _complete(kind: Kind) -> Iterator[None]:
+    """While a driver is imported, which may lack a package of its own."""
+    try:
+        yield
+    except ImportError as error:
+        raise SourceError(
+            f"A package for {kind.title} is missing: {error}",
+            remedy=f"Install it: {kind.install}" if kind.install else "",
+        ) from None
+
+
 def _says_something(name: str, text: str) -> bool:
     return text != ("true" if name in _ON else "false")
 
 
 def _filled(fields: Mapping[str, str], names: str) -> str:
     if "/" in names:
-        return "/".join(filter(None, (fields.get(name) for name in names.split("/"))))
+        first, second = (fields.get(name, "") for name in names.split("/"))
+        return "/".join(filter(None, (first, second))) if first else ""
     return next(filter(None, (fields.get(name) for name in names.split("|"))), "")
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "Kind",
+    "catalog_in",
     "find_kind",
     "kind_of",
     "kind_of_amx",
@@ -30,11 +31,12 @@ class Kind:
     - `module`: opens such databases (a `Backend`)
     - `schemes`: the first parts of its URLs; `amx`: its name as an AMX `backend`
     - `fields`: parts and options of its URLs, and the fields of an AMX profile that they are taken
-      from: `a|b` is the first that is filled, `a/b` both
+      from: `a|b` is the first that is filled, `a/b` both, if there is an `a`
     - `catalog`: the part or option of its URLs that names a catalog, for databases with several
     - `costs`: the module has `cost`, because reading such a database may be billed;
       `comments_cost`: so may reading and writing its comments
     - `drivers`: Python modules, best first; one is enough. `install`: the pip line for one
+      `needs`: other modules, all of them
     - `engine`: SQLAlchemy's name of it, with `{}` for the driver (default: `name+{}`)
     - `file`: such a database is a file, recognized by `signature` (offset, bytes)
     - `platform`: its name in DataHub (default: `name`)
@@ -52,6 +54,7 @@ class Kind:
     costs: bool = False
     comments_cost: bool = False
     drivers: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     install: str = ""
     engine: str = ""
     file: bool = False
@@ -178,6 +181,7 @@ KINDS: Sequence[Kind] = (
         catalog="database",
         costs=True,
         drivers=("snowflake.sqlalchemy",),
+        needs=("snowflake.connector",),
         install='pip install "amx-kimi[snowflake]"',
         engine="snowflake",
         platform="snowflake",
@@ -262,7 +266,9 @@ KINDS: Sequence[Kind] = (
         fields={**_SERVER, "cluster_identifier": "cluster_identifier"},
         catalog="database",
         costs=True,
+        comments_cost=True,
         drivers=("redshift_connector",),
+        needs=("sqlalchemy_redshift",),
         install='pip install "amx-kimi[redshift]"',
         platform="redshift",
         is_read=True,
@@ -323,6 +329,7 @@ KINDS: Sequence[Kind] = (
         costs=True,
         comments_cost=True,
         drivers=("databricks.sqlalchemy",),
+        needs=("databricks.sql",),
         install='pip install "amx-kimi[databricks]"',
         engine="databricks",
         platform="databricks",
@@ -366,6 +373,16 @@ def kind_of_file(start: bytes) -> Kind | None:
 def names_of_dialects() -> list[str]:
     """The kinds for which statements that write comments can be built."""
     return [kind.name for kind in KINDS if kind.has_dialect]
+
+
+def catalog_in(identity: str) -> str:
+    """The catalog that a database's identity names: its database, project, or file's name."""
+    kind = kind_of(identity)
+    place = identity.partition(":")[2].removeprefix("//")
+    if kind and kind.file:
+        return PurePath(place).stem
+    host, _, database = place.partition("/")
+    return host if kind and kind.catalog == "host" else database
 
 
 def shown_identity(identity: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,62 @@ def test_where_a_column_comes_from(sql: str, sources: str, unchanged: bool, dial
     found = origins(sql, dialect, {"main": {"t": ["a", "b"], "u": ["a", "d"]}})["z"]
     assert {f"{table}.{column}" for _, table, column in found.sources} == set(sources.split())
     assert found.unchanged == unchanged
+
+
+def test_a_union_by_name() -> None:
+    sql = "select id, x from s.a union all by name select w as x, id from s.b"
+    found = origins(sql, "duckdb", {"s": {"a": ["id", "x"], "b": ["id", "w"]}})
+    assert set(found["x"].sources) == {("s", "a", "x"), ("s", "b", "w")}
+    assert set(found["id"].sources) == {("s", "a", "id"), ("s", "b", "id")}
+
+
+def test_names_that_differ_by_case_only_have_no_origin() -> None:
+    sql = 'select a.id as q, b.id as "Q", a.x from s.a join s.b on a.id = b.id'
+    found = origins(sql, "postgres", {"s": {"a": ["id", "x"], "b": ["id"]}})
+    assert set(found) == {"x"}
+
+
+def test_another_database_is_not_the_one_that_is_described() -> None:
+    sql = "select o.amount, c.name from raw.shop.orders o join dwh.shop.customers c using (id)"
+    columns = {"shop": {"orders": ["id", "amount"], "customers": ["id", "name"]}}
+    found = origins(sql, "snowflake", columns, "DWH")
+    assert found["amount"].sources == (("raw.shop", "ORDERS", "AMOUNT"),)
+    assert found["name"].sources == (("SHOP", "CUSTOMERS", "NAME"),)
+
+
+def test_of_several_databases_of_a_project_one_is_described() -> None:
+    nodes = {
+        key: {"resource_type": kind, "database": database, "schema": "shop", "name": "orders"}
+        for key, kind, database in (("model.a", "model", "dwh"), ("source.b", "source", "raw"))
+    }
+    nodes["model.a"]["compiled_code"] = "select 1"
+    manifest = Manifest.of({"nodes": nodes}, "manifest.json")
+    assert manifest.relation("shop", "orders") is None
+    for described, wanted in (("raw", "source.b"), ("DWH", "model.a"), ("dev_dwh", "model.a")):
+        found = manifest.within(described).relation("shop", "orders")
+        assert found
+        assert found.id == wanted
+
+
+def test_a_wide_union_is_followed_in_time_that_grows_with_it() -> None:
+    def calls(columns: int) -> int:
+        names = ", ".join(f"c{number}" for number in range(columns))
+        sql = " union all ".join(f"select {names} from t{branch}" for branch in range(4))
+        tables = {f"t{branch}": [f"c{n}" for n in range(columns)] for branch in range(4)}
+        count = 0
+
+        def one_more(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(one_more)
+        try:
+            assert len(origins(sql, "duckdb", {"s": tables})) == columns
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls(120) < 5 * calls(40)  # three times as wide
 
 
 def test_each_column_of_a_scope_is_followed_only_once() -> None:

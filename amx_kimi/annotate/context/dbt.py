@@ -26,6 +26,7 @@ class Relation:
     columns: Mapping[str, str] = field(default_factory=dict)
     sql: str = ""
     parents: tuple[str, ...] = ()
+    database: str = ""
 
     @property
     def label(self) -> str:
@@ -58,6 +59,22 @@ class Manifest:
         metadata = document.get("metadata")
         adapter = metadata.get("adapter_type") if isinstance(metadata, Mapping) else None
         return cls(relations, str(adapter or ""))
+
+    def within(self, database: str) -> "Manifest":
+        """The relations of one database, if there are several: the one of this name, else the one
+        of most models, since a project may call it otherwise (`dev`)."""
+        models = Counter(r.database.lower() for r in self.relations.values() if r.database)
+        if len(models) < 2:
+            return self
+        with_sql = Counter(r.database.lower() for r in self.relations.values() if r.sql) or models
+        home = database.lower()
+        home = home if home in models else with_sql.most_common(1)[0][0]
+        chosen = {
+            key: relation
+            for key, relation in self.relations.items()
+            if relation.database.lower() in ("", home)
+        }
+        return Manifest(chosen, self.dialect)
 
     def relation(self, schema: str, table: str) -> Relation | None:
         """The relation of this place; in a database without schemas, the only one of that name."""
@@ -104,6 +121,7 @@ def _relation(key: str, entry: Any) -> Relation | None:
         columns=_unique(_columns(entry.get("columns"))),
         sql=_text(entry.get("compiled_code") or entry.get("compiled_sql")),  # until dbt 1.2
         parents=tuple(map(str, parents)) if isinstance(parents, list) else (),
+        database=str(entry.get("database") or ""),
     )
 
 

@@ -1,5 +1,6 @@
 """Uses sqlglot to find which columns a query passes on unchanged, and how others are made."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +22,12 @@ class Origin:
     unchanged: bool
 
 
-def origins(sql: str, dialect: str, columns: Columns) -> dict[str, Origin]:
-    """The origin of each column that `sql` returns, by lower-case name; empty if sqlglot fails.
+def origins(sql: str, dialect: str, columns: Columns, database: str = "") -> dict[str, Origin]:
+    """The origin of each column that `sql` returns, by lower-case name, without names that differ
+    only in case; empty if sqlglot fails.
 
-    `columns` are those of the tables that it reads, so that `select *` is understood.
+    `columns` are those of the tables that it reads, so that `select *` is understood. The schema of
+    a table in another database than `database` is called `database.schema`.
     """
     import sqlglot
     from sqlglot import exp
@@ -39,17 +42,29 @@ def origins(sql: str, dialect: str, columns: Columns) -> dict[str, Origin]:
     try:
         read = sqlglot.parse_one(sql, dialect=dialect)
         for table in read.find_all(exp.Table):
-            table.set("catalog", None)  # the database is the one that is described
+            _name_database(table, database)
         query = qualify(read, schema=schema, dialect=dialect, validate_qualify_columns=False)
         scope = build_scope(query)
         names = [] if query.find(exp.Pivot) else getattr(query, "named_selects", ())
         trace = _Trace(scope)
-        found = {name.lower(): trace.origin(scope, name) for name in names if name != "*"}
+        often = Counter(name.lower() for name in names)
+        single = [name for name in names if name != "*" and often[name.lower()] == 1]
+        found = {name.lower(): trace.origin(scope, name) for name in single}
         return {name: origin for name, origin in found.items() if origin.sources}
     except (SqlglotError, ValueError, KeyError, AttributeError, RecursionError) as error:
         # The message is not logged, because it repeats the SQL with its literals.
         get_logger().warning("context.sql_unread", error=type(error).__name__)
         return {}
+
+
+def _name_database(table: Any, home: str) -> None:
+    """Keep a table's database as part of its schema's name if it is another than `home`."""
+    from sqlglot import exp
+
+    database = table.catalog
+    table.set("catalog", None)
+    if database and home and database.lower() != home.lower():
+        table.set("db", exp.to_identifier(f"{database}.{table.db}", quoted=True))
 
 
 class _Trace:
@@ -59,6 +74,7 @@ class _Trace:
     def __init__(self, scope: Any) -> None:
         self._scopes = {id(one.expression): one for one in scope.traverse()}
         self._selected: dict[int, dict[str, Any]] = {}
+        self._names: dict[int, tuple[list[str], dict[str, int]]] = {}
         self._known: dict[tuple[int, str], Origin] = {}
 
     def origin(self, scope: Any, name: str) -> Origin:
@@ -74,10 +90,7 @@ class _Trace:
 
         query = scope.expression
         if isinstance(query, exp.SetOperation):
-            branches = [one.expression.named_selects for one in scope.set_operation_scopes]
-            number = query.named_selects.index(name)
-            columns = zip(scope.set_operation_scopes, branches, strict=True)
-            return _made(self.origin(one, names[number]) for one, names in columns)
+            return _made(self._branches(scope, name))
         if isinstance(query, exp.UDTF):  # a table function's columns are made from all it reads
             read = query.iter_expressions()
             return _made(part for one in read for part in self._parts(one, scope))
@@ -88,6 +101,17 @@ class _Trace:
         if isinstance(passed, exp.Column):
             return self._column(passed, scope)
         return _made(self._parts(passed, scope))
+
+    def _branches(self, scope: Any, name: str) -> Iterator[Origin]:
+        """The origins of a column of a union: by its place, or by its name in `UNION BY NAME`."""
+        number = self._returned(scope)[1][name]
+        for one in scope.set_operation_scopes:
+            names, places = self._returned(one)
+            if scope.expression.args.get("by_name"):
+                if name in places:
+                    yield self.origin(one, name)
+            elif number < len(names):
+                yield self.origin(one, names[number])
 
     def _parts(self, expression: Any, scope: Any) -> Iterator[Origin]:
         """The origins of what an expression reads; of a subquery in it, of what that returns."""
@@ -100,6 +124,13 @@ class _Trace:
                 for name in below.expression.named_selects:
                     yield self.origin(below, name)
 
+    def _returned(self, scope: Any) -> tuple[list[str], dict[str, int]]:
+        """The names of what a scope returns, and the place of each."""
+        if id(scope) not in self._names:
+            names = list(scope.expression.named_selects)
+            self._names[id(scope)] = names, {name: place for place, name in enumerate(names)}
+        return self._names[id(scope)]
+
     def _selects(self, scope: Any) -> dict[str, Any]:
         if id(scope) not in self._selected:
             some = getattr(scope.expression, "selects", ())
@@ -109,13 +140,14 @@ class _Trace:
     def _column(self, column: Any, scope: Any) -> Origin:
         """The origin of a column that a scope names."""
         from sqlglot import exp
+        from sqlglot.optimizer.scope import Scope
 
         sources = scope.sources
         only = next(iter(sources.values())) if len(sources) == 1 else None
         source = sources.get(column.table) if column.table else only
-        if isinstance(source, exp.Table):
+        if isinstance(source, exp.Table) and source.name:
             return Origin(((source.db, source.name, column.name),), unchanged=True)
-        return self.origin(source, column.name) if source is not None else _NOWHERE
+        return self.origin(source, column.name) if isinstance(source, Scope) else _NOWHERE
 
 
 _NOWHERE = Origin((), unchanged=False)

@@ -78,6 +78,7 @@ REMEDIES: Remedies = {
     "SCHEMA_NOT_FOUND": "Only catalogs of Unity Catalog have an information_schema.",
     "UC_NOT_ENABLED": "The warehouse or cluster must have Unity Catalog.",
     "PERMISSION": "You need USE CATALOG, and USE SCHEMA and SELECT for what is read.",
+    "No such file": "Check the path of tls_trusted_ca_file.",
     "CERTIFICATE_VERIFY_FAILED": "Name your proxy's certificates: ?tls_trusted_ca_file=FILE.",
 }
 _NOT_UNITY: Mapping[str, str] = {
@@ -148,10 +149,10 @@ def _login(url: URL, verify: bool | str) -> dict[str, Any]:
 
 def _reach(host: str, port: int, verify: bool | str) -> None:
     """Fail at once where the connector would try again for minutes."""
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    if not verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
+        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+        if not verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with socket.create_connection((host, port), _REACH_SECONDS) as plain:
             context.wrap_socket(plain, server_hostname=host).close()
     except OSError as error:

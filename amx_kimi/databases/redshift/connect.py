@@ -93,8 +93,9 @@ def opening(url: URL) -> Iterator[None]:
 
 def billed(url: URL) -> str:
     """What a serverless workgroup bills; "" for a cluster."""
-    group = url.query.get("serverless_work_group") or (url.host or "").partition(".")[0]
-    is_serverless = "redshift-serverless" in (url.host or "") or any(
+    host = (url.host or "").lower()
+    group = url.query.get("serverless_work_group") or host.partition(".")[0]
+    is_serverless = "redshift-serverless" in host or any(
         url.query.get(name) not in (None, "", "false")
         for name in ("is_serverless", "serverless_work_group")
     )
@@ -118,8 +119,10 @@ def _databases(url: URL) -> str:
     try:
         with connect(made, REMEDY) as connection:
             names = [str(row["name"]) for row in rows_of(connection, query)]
-    except (SourceError, SQLAlchemyError):
-        return "unknown, because there is no database dev."
+    except SQLAlchemyError as error:
+        return f"unknown ({reason_of(error):.200})"
+    except SourceError as error:
+        return f"unknown ({error.message:.200})"
     finally:
         made.dispose()
     return ", ".join(name for name in names if name not in ("padb_harvest", "template1")) + "."

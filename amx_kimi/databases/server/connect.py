@@ -14,14 +14,11 @@ from amx_kimi.errors import SourceError
 
 __all__ = ["connect", "engine_of", "identity_of", "reason_of", "rows_of", "without_secrets"]
 
-_SECRETS = (
-    *("password", "passwd", "ssl_key_password", "access_token", "token", "private_key"),
-    *("private_key_passphrase", "private_key_file_pwd", "passcode", "client_secret"),
-    *("aws_secret_access_key", "session_token", "credentials_base64"),
-    *("private_key_password", "oauth_client_secret", "master_token", "proxy", "proxy_password"),
-    *("extra_credential", "http_headers", "secret_access_key", "web_identity_token"),
-    *("wallet_password", "azure_client_secret"),
+_SECRET = re.compile(
+    r"pass(?!ive)|pwd|secret|token|api_?key|private_?key|credential|logdata|proxy|odbc_connect|headers",
+    re.IGNORECASE,
 )
+_PATH = re.compile(r"(?:file|path|dir)$", re.IGNORECASE)
 _LISTS = ("schemas", "tables")
 _WRITTEN_OUT = ("databricks",)  # takes 256 parameters at most
 _NOISE = re.compile(  # what drivers of SQL Server put around the server's words
@@ -132,6 +129,12 @@ def _texts(arguments: Sequence[Any]) -> Iterator[str]:
 
 def without_secrets(url: URL) -> URL:
     """The URL without passwords, for messages and the journal."""
-    query = url.difference_update_query(_SECRETS).query
-    scheme = url.get_backend_name()
+    query = {name: text for name, text in url.query.items() if not _is_secret(name)}
+    kind = find_kind(url.get_backend_name())
+    scheme = kind.schemes[0] if kind else url.get_backend_name()
     return URL.create(scheme, url.username, None, url.host, url.port, url.database, query)
+
+
+def _is_secret(option: str) -> bool:
+    """Whether an option of a URL may be a secret, or hold one, and not only the path of a file."""
+    return bool(_SECRET.search(option)) and not _PATH.search(option)

@@ -29,7 +29,11 @@ _PAIRS = (
         "address.",
     ),
     (
-        r"jwt token is invalid|private[ _]key|no such file|39014[45]",
+        r"no such file",
+        "Check the path of private_key_file or token_file_path.",
+    ),
+    (
+        r"jwt token is invalid|private[ _]key|39014[45]",
         "Check that the file is there and is the private key of the user's RSA_PUBLIC_KEY, its "
         "passphrase (PRIVATE_KEY_PASSPHRASE), and this machine's clock.",
     ),

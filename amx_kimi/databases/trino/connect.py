@@ -30,7 +30,7 @@ __all__ += ["REMEDIES", "reopening"]
 
 REMEDY = "Check host, port, catalog, user and password."
 _NAME = "amx-kimi"
-_TIMEOUT = (10, 60)  # to connect, and until the next byte, in seconds
+_TIMEOUT = (10, 30)  # to connect, and until the next byte, in seconds
 _LONGEST = "30s"
 _TLS_PORT, _PORT = 443, 8080
 _OWN = ("http_scheme", "verify", "tls_trusted_ca_file")
@@ -68,6 +68,8 @@ def engine(url: URL) -> Engine:
             "Passwords and tokens are sent over https only",
             remedy="Use ?http_scheme=https, and the cluster's port for it.",
         )
+    if not url.host:
+        raise SourceError("The URL names no host", remedy="Write trino://user@host:443/catalog.")
     options: dict[str, Any] = {"request_timeout": _TIMEOUT, "http_scheme": _scheme(url)}
     if "source" not in url.query:
         options["source"] = _NAME
