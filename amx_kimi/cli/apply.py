@@ -71,7 +71,11 @@ _FAILED = ("gone", "long", "refused")
     help="With --sql: write for this kind of database, without opening one.",
 )
 @click.option("--undo", is_flag=True, help="Restore the comments from before the run.")
-@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Write without asking; also agree to what the database bills for that.",
+)
 @click.option("--no-input", is_flag=True, help="Never ask questions, such as for a password.")
 @mode_option
 @store_option
@@ -103,6 +107,7 @@ def apply(run: str, store: str | None, **options: Any) -> int:
         if options["dialect"]:
             return _offline(journal, found, options)
         database = _open(found, options)
+        warn(f"Run {found.id}, to {database.identity}")
         try:
             if options["undo"]:
                 return _undo(journal, found, database, options)
@@ -141,13 +146,20 @@ def _check(options: dict[str, Any]) -> None:
 def _open(run: "Run", options: dict[str, Any]) -> "Comments":
     from amx_kimi.cli.target import target_of
     from amx_kimi.databases.opening import open_comments
+    from amx_kimi.errors import SourceError
     from amx_kimi.settings import Settings
 
     urls = (options["to"],) if options["to"] else ()
     settings = Settings.from_environment()
     only = {**options, "comments": True}
     target = target_of(run, urls, options["db_profile"], settings, only)
-    return open_comments(target.url, agreed=target.reading.agreed)
+    try:
+        return open_comments(target.url, agreed=target.reading.agreed)
+    except SourceError as error:
+        if urls or target.db_profile or "://" not in run.source:
+            raise
+        kept = "The journal keeps no password: if yours was in the URL, use --to URL."
+        raise SourceError(error.message, remedy=f"{error.remedy} {kept}".strip()) from None
 
 
 def _rules(options: dict[str, Any]) -> "Rules":

@@ -106,8 +106,8 @@ def catalog_option(function: _F) -> _F:
     return click.option(
         "--catalog",
         metavar="C",
-        help="The catalog to read, where a server has several: Snowflake's database, BigQuery's "
-        "project, a catalog of Databricks or Trino, another database of PostgreSQL.",
+        help="The catalog, where a server has several: a database of PostgreSQL, Redshift, "
+        "Snowflake or SQL Server, a project of BigQuery, a catalog of Databricks or Trino.",
     )(function)
 
 

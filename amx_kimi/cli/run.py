@@ -96,13 +96,16 @@ def run(urls: tuple[str, ...], db_profile: str | None, resume: str | None, **opt
 
     \b
     - a SQLAlchemy URL: postgresql://user@host/db, mysql://user@host/db,
-      sqlite:///erp.db, duckdb:///dwh.duckdb
+      sqlite:///erp.db, duckdb:///dwh.duckdb, and those of Snowflake,
+      BigQuery, Databricks, Redshift, SQL Server, Oracle, ClickHouse, Trino
+      and others (docs/databases.md)
     - the path of a SQLite or DuckDB file
     - data files, each of them a table: data/*.parquet, .csv, .json, or a
       folder of them
 
     Without a URL, AMX's active database profile is used. Passwords are better kept out of the URL:
-    use PGPASSWORD, ~/.pgpass, MYSQL_PWD, ~/.my.cnf or AMX's database profile.
+    use AMX's database profile, or the variables and files of the database's own clients
+    (PGPASSWORD, ~/.pgpass, MYSQL_PWD, SNOWFLAKE_PASSWORD, DATABRICKS_TOKEN and others).
 
     The descriptions go to the journal: see `show` and `export`. What an earlier run described is
     not asked again.

@@ -11,6 +11,7 @@ import click
 from sqlalchemy.engine import make_url
 
 from amx_kimi.annotate.opening import Target
+from amx_kimi.cli.common import warn
 from amx_kimi.config import AMX_MOST_ROWS, load_database
 from amx_kimi.databases.base import Reading
 from amx_kimi.databases.opening import (
@@ -27,6 +28,7 @@ from amx_kimi.settings import Settings
 
 # How servers say that a login without a password was refused.
 _REFUSED = re.compile(r"password|login failed|authenticat|ORA-010(?:05|17)|\b401\b", re.IGNORECASE)
+_NOT_AGREED = 2
 __all__ = ["find_target", "target_of"]
 
 
@@ -100,7 +102,9 @@ def _agreed(target: Target, options: Mapping[str, Any]) -> Target:
     reading = replace(target.reading, data=bool(options.get("profile_data")))
     cost = cost_of(target.url, reading, comments=bool(options.get("comments")))
     if cost and not options.get("yes") and _may_ask(options):
-        click.confirm(f"{cost}. Go on?", default=True, abort=True, err=True)
+        if not click.confirm(f"{cost}. Continue?", err=True):
+            warn("Nothing was read.")
+            raise click.exceptions.Exit(_NOT_AGREED)
         options = {**options, "yes": True}
     agreed = not cost or bool(options.get("yes"))
     return replace(target, reading=replace(target.reading, agreed=agreed))

@@ -57,7 +57,7 @@ def statement(dialect: Dialect, place: Place, text: str | None) -> str:
     """The statement that makes `text` the comment of a place; None removes the comment, if the
     dialect does that with `IS NULL`."""
     template = _template(dialect, place)
-    if dialect.nested and "." in place.column:
+    if dialect.nested and ("." in place.column or "*" in place.table):
         template = dialect.nested
     if text is not None and not dialect.lines:
         text = " ".join(text.split("\n")).replace("$(", "$ (")

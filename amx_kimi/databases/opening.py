@@ -90,7 +90,7 @@ def in_catalog(target: str | URL, catalog: str) -> URL:
     if not kind.catalog:
         raise SourceError(
             f"{kind.title} has no catalogs",
-            remedy="Use --schema, or another database in the URL, instead of --catalog.",
+            remedy="Use --schema, or another database or service in the URL, instead of --catalog.",
         )
     if kind.catalog in _URL_PARTS:
         return url.set(**{kind.catalog: catalog})  # type: ignore[arg-type]
@@ -171,9 +171,9 @@ def database_url(profile: DatabaseProfile) -> URL:
     kind = kind_of_amx(profile.backend)
     if kind is None or not kind.is_read:
         raise SourceError(
-            f"The database profile {profile.name!r} is for {profile.backend}, which cannot be "
-            "described yet",
-            remedy=f"Now: {_SUPPORTED}.",
+            f"The database profile {profile.name!r} is for {profile.backend}, whose fields are not "
+            "known",
+            remedy="If SQLAlchemy has a dialect for it, give its URL instead of the profile.",
         )
     fields = {name: text for name, text in profile.fields.items() if _says_something(name, text)}
     if kind.name != "postgresql" and fields.get("port") == _AMX_PORT:

@@ -39,6 +39,7 @@ _WORDS = {"true": True, "false": False}
 _REMEDIES: Remedies = {
     "password authentication failed": "Check user and password.",
     "does not exist": "Check the name of the database.",
+    "refuses SSL": "Add ?ssl=false to the URL; an AMX profile has no field for it.",
     "ExpiredToken": "The AWS login has expired: log in again (aws sso login --profile NAME).",
     "NoCredentials": "Log in to AWS, or name a profile: ?iam=true&profile=NAME.",
     "Unable to locate credentials": "Log in to AWS, or name a profile: ?iam=true&profile=NAME.",

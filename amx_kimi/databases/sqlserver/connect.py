@@ -32,7 +32,8 @@ REMEDIES = {
     r"multi-factor|MFA|AADSTS": "pymssql knows only SQL logins. With pyodbc, add "
     "?authentication=ActiveDirectoryInteractive to the URL.",
     r"[Ee]ncryption|SSL|TLS|certificate": "If the server has no certificate that this machine "
-    "trusts: ?trust_server_certificate=yes. If it cannot encrypt: ?encrypt=no.",
+    "trusts: ?trust_server_certificate=yes. If it cannot encrypt: ?encrypt=no (in an AMX profile, "
+    "encrypt: false).",
     r"IM002|Data source name not found|Can't open lib": "Install Microsoft's ODBC driver, name the "
     "one that is there (?driver=NAME), or use pymssql: mssql+pymssql://…",
 }

@@ -48,7 +48,8 @@ REMEDIES: Remedies = {
     r"\(404\)": "Check host and port; a proxy may stand before the cluster.",
     "no Trino": "Check host, port and http_scheme.",
     "CERTIFICATE_VERIFY_FAILED": "Give the authority's file: ?tls_trusted_ca_file=FILE.",
-    "WRONG_VERSION_NUMBER": "The server speaks no https on this port: ?http_scheme=http.",
+    "WRONG_VERSION_NUMBER": "The server speaks no https on this port: name its port for https "
+    "(without a password, ?http_scheme=http).",
     "Access Denied": "Ask for this right, or name another user or role (?roles=).",
     "maximum run time": 'Choose some schemas with --schema, or wait longer: ?session_properties={"'
     'query_max_run_time": "10m"}.',
