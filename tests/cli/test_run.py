@@ -245,9 +245,9 @@ def test_amx_database_profile(program: Program, documented, start_sandbox, fresh
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "nope.db"], ["nope.db", "sqlite:///"]),
+        (["run", "nope.db"], ["nope.db", "the path of a SQLite"]),
         (["run", "sqlite:///nope.db"], ["no SQLite file"]),
-        (["run", "db2://h/d"], ["db2", "postgresql://"]),
+        (["run", "db2://h/d"], ["db2", "no dialect"]),
         (["run", "postgresql://nobody@127.0.0.1:1/x"], ["cannot be opened"]),
         (["run", "erp.db", "--table", "kstts"], ["no table kstts"]),
         (["run", "erp.db", "--schema", "sales"], ["no schema 'sales'"]),
