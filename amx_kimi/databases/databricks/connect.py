@@ -10,11 +10,12 @@ from typing import Any
 from urllib.request import getproxies
 
 from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from amx_kimi.databases.base import Reading
 from amx_kimi.databases.databricks.login import machine_login
 from amx_kimi.databases.drivers import with_driver
-from amx_kimi.databases.server.connect import engine_of, identity_of, rows_of
+from amx_kimi.databases.server.connect import engine_of, identity_of, reason_of, rows_of
 from amx_kimi.databases.server.remedies import Remedies, remedy_for
 from amx_kimi.errors import SourceError
 
@@ -182,11 +183,17 @@ def need_catalog(connection: Connection, url: URL) -> None:
     """Check that the URL names a catalog.
 
     Raises:
-        SourceError: it names none; lists those that can be seen.
+        SourceError: it names none; lists those that can be seen, if they can.
     """
     if catalog_of(url):
         return
-    found = [str(row["catalog"]) for row in rows_of(connection, "SHOW CATALOGS")]
+    try:
+        found = [str(row["catalog"]) for row in rows_of(connection, "SHOW CATALOGS")]
+    except SQLAlchemyError as error:
+        reason = reason_of(error)
+        raise SourceError(
+            f"The catalogs cannot be listed: {reason}", remedy=remedy_for(REMEDIES, reason)
+        ) from None
     names = ", ".join(name for name in found if name not in _NOT_UNITY)
     raise SourceError(
         "The URL names no catalog", remedy=f"Use --catalog NAME for one of: {names or 'none'}."

@@ -179,7 +179,11 @@ class DatabricksSource(ServerSource):
             self._has_statistics = False
             self.note("Statistics are unknown: they need Databricks SQL, or Runtime 18.3 or later")
             return {}
-        facts = facts_of(str(rows[0][0])) if rows else {}
+        try:
+            facts = facts_of(str(rows[0][0])) if rows else {}
+        except (ValueError, TypeError, AttributeError):  # another shape than documented
+            self.note("Statistics are unknown: SHOW STATISTICS answered in another form")
+            return {}
         return {name: facts[name] for name in columns if name in facts}
 
     def sample_sql(self, table: Item, columns: Sequence[str]) -> str:
