@@ -13,7 +13,7 @@ from tests.chaos.mixes import mix
 from tests.chaos.troubles import TROUBLES, Trouble, clock
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_mix_of_faults(seed: int, tmp_path: Path) -> None:
     lives, wrong = mix(seed, tmp_path / "home")
     assert (lives > 0, wrong) == (True, [])
@@ -21,8 +21,8 @@ def test_a_mix_of_faults(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(1))
 def test_ends_at_random_points(seed: int, tmp_path: Path) -> None:
-    ended, wrong = kills(seed, tmp_path / "home", most=8)
-    assert (ended, wrong) == (8, [])
+    ended, wrong = kills(seed, tmp_path / "home", most=5)
+    assert (ended, wrong) == (5, [])
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
