@@ -63,12 +63,13 @@ class Manifest:
     def within(self, database: str) -> "Manifest":
         """The relations of one database, if there are several: the one of this name, else the one
         of most models, since a project may call it otherwise (`dev`)."""
-        models = Counter(r.database.lower() for r in self.relations.values() if r.database)
-        if len(models) < 2:
+        placed = [r for r in self.relations.values() if r.database]
+        databases = Counter(r.database.lower() for r in placed)
+        if len(databases) < 2:
             return self
-        with_sql = Counter(r.database.lower() for r in self.relations.values() if r.sql) or models
+        of_models = Counter(r.database.lower() for r in placed if r.sql) or databases
         home = database.lower()
-        home = home if home in models else with_sql.most_common(1)[0][0]
+        home = home if home in databases else of_models.most_common(1)[0][0]
         chosen = {
             key: relation
             for key, relation in self.relations.items()

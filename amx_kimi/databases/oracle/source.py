@@ -233,14 +233,13 @@ class OracleSource(ServerSource):
         """As `ServerSource.is_gone`."""
         return _GONE in reason_of(error)
 
-    def _sample(self, table: Item, columns: Sequence[str]) -> dict[str, RawFacts]:
-        """Of columns whose types have short values."""
+    def sampled(self, table: Item, columns: Sequence[str]) -> list[str]:
+        """As `ServerSource.sampled`: types that have short values."""
         rows = self.rows_or_error(_TYPES, owner=table.schema, relation=table.table)
         if not rows:
             raise TableGoneError(f"The table {table.name} was dropped during the run")
         self._types = {row["name"]: "" if row["type_owner"] else row["type"] for row in rows}
-        short = [name for name in columns if is_sampled(self._types.get(name, ""))]
-        return super()._sample(table, short) if short else {}
+        return [name for name in columns if is_sampled(self._types.get(name, ""))]
 
     def _long(
         self, query: str, schemas: Sequence[str], value: str, *place: str

@@ -26,7 +26,7 @@ from amx_kimi.databases.snowflake.connect import (
     shown,
 )
 from amx_kimi.databases.snowflake.remedies import REMEDIES, REMEDY
-from amx_kimi.types import Item, RawFacts
+from amx_kimi.types import Item
 
 __all__ = ["SnowflakeSource", "keys_of"]
 
@@ -165,10 +165,10 @@ ORDER BY c.TABLE_SCHEMA, c.TABLE_NAME, c.ORDINAL_POSITION
         """As `ServerSource.is_gone`."""
         return getattr(error.orig, "errno", None) == _GONE
 
-    def _sample(self, table: Item, columns: Sequence[str]) -> dict[str, RawFacts]:
+    def sampled(self, table: Item, columns: Sequence[str]) -> list[str]:
+        """As `ServerSource.sampled`: types that are texts when they are read."""
         place = (table.schema, table.table)
-        told = [one for one in columns if (*place, one) not in self._untold]
-        return super()._sample(table, told) if told else {}
+        return [one for one in columns if (*place, one) not in self._untold]
 
 
 def keys_of(role: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Key]:
